@@ -1,0 +1,45 @@
+# Everything a developer or a curious administrator runs. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help venv rig demo test lint format constraints clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+venv: $(STAMP)  ## .venv with the `dialer` command and the development tools
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tests/rig/packages.sh
+	$(PYTHON) -m venv $(VENV)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+rig: venv  ## packages, Asterisk (built once into the cache folder) and SIPp for demo and tests
+	@tests/rig/packages.sh
+	@tests/rig/asterisk_root.sh
+
+demo: rig  ## the main job: 40 numbers, a polling, a real Asterisk; exit code 0 when every result is right
+	@$(BIN)/python -m tests.rig.demo
+
+test: rig lint  ## all tests: unit, store, API, and calls through the real Asterisk
+	$(BIN)/python -m pytest
+
+lint: venv  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: venv  ## let ruff format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+constraints: venv  ## write the installed versions into constraints.txt
+	@{ head -1 constraints.txt; $(BIN)/pip freeze --exclude-editable; \
+	   grep -E '^(setuptools|audioop-lts)==' constraints.txt; } > constraints.new && mv constraints.new constraints.txt
+
+clean:  ## remove what make has made here (the Asterisk root in the cache folder stays)
+	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,140 @@
+"""The dialogue: runs a call flow. First what is said and asked, without I/O; then the same over FastAGI."""
+
+import logging
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from agi.session import AgiSession
+from dialer.model.flow import Ask, Connect, Finish, Flow, Keep, Prompt, Say
+from dialer.model.safe import KEYS, safe_extension
+
+log = logging.getLogger(__name__)
+NEXT_KEY_TIMEOUT_S = 2.0
+"""Between the keys of an answer of several digits."""
+_ALL_KEYS = "".join(sorted(KEYS))
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Play the prompt to its end."""
+
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Play the prompt until a key is pressed, then collect one of the keys; reply with what was pressed, or nothing."""
+
+    prompt: Prompt
+    keys: frozenset[str]
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAnswer:
+    """Store an answer for good before going on."""
+
+    question_id: str
+    result: str
+    keys: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The flow reached its end; `connect_to` is the extension that the subscriber gets, if any."""
+
+    connect_to: str | None = None
+
+
+Command = Play | Listen | StoreAnswer
+Conversation = Generator[Command, str, Ending]
+
+
+def converse(flow: Flow) -> Conversation:
+    """Walk the flow: yields commands, is sent what the subscriber pressed, returns the ending."""
+    step_name = flow.start
+    pressed = ""
+    while True:
+        match flow.steps[step_name]:
+            case Say(prompt, then):
+                if not prompt.silent:
+                    yield Play(prompt)
+                step_name = then
+            case Ask(prompt, answers, timeout_s, default_key):
+                keys = yield Listen(prompt, frozenset(answers), timeout_s)
+                key = keys if keys in answers else default_key
+                if key in answers:
+                    pressed, step_name = str(key), answers[str(key)]
+            case Keep(question_id, value, then):
+                yield StoreAnswer(question_id, pressed if value is None else value, pressed)
+                step_name = then
+            case Connect(extension):
+                return Ending(extension)
+            case Finish():
+                return Ending()
+
+
+class Voice(Protocol):
+    """Where prompts come from."""
+
+    async def fetch(self, prompt: Prompt) -> Path: ...
+
+
+class AnswerBook(Protocol):
+    """Where answers go."""
+
+    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> None: ...
+
+
+class Speaker:
+    """Holds conversations over FastAGI. `limit_s` seconds without an accepted answer end one."""
+
+    def __init__(self, voice: Voice, book: AnswerBook, limit_s: int) -> None:
+        self._voice = voice
+        self._book = book
+        self._limit_s = limit_s
+
+    async def hold(self, session: AgiSession, attempt_id: int, flow: Flow) -> Ending:
+        """Run the flow to its end. Raises HungUpError when the subscriber leaves before."""
+        conversation = converse(flow)
+        await session.hang_up_after(self._limit_s)
+        pressed = ""
+        while True:
+            try:
+                command = conversation.send(pressed) if pressed else next(conversation)
+            except StopIteration as stop:
+                ending: Ending = stop.value
+                break
+            pressed = await self._carry_out(session, attempt_id, command)
+        await session.hang_up_after(0)
+        if ending.connect_to is not None:
+            await session.set_variable("AUTODIALER_CONNECT", safe_extension(ending.connect_to))
+        return ending
+
+    async def _carry_out(self, session: AgiSession, attempt_id: int, command: Command) -> str:
+        match command:
+            case Play(prompt):
+                await session.play(await self._sound(prompt))
+            case Listen():
+                return await self._listen(session, command)
+            case StoreAnswer(question_id, result, keys):
+                await self._book.keep_answer(attempt_id, question_id, result, keys)
+                await session.hang_up_after(self._limit_s)
+        return ""
+
+    async def _listen(self, session: AgiSession, command: Listen) -> str:
+        key = "" if command.prompt.silent else await session.play(await self._sound(command.prompt), _ALL_KEYS)
+        if not key:
+            key = await session.wait_for_key(command.timeout_s)
+        pressed = ""
+        while key:
+            pressed += key
+            if not any(longer.startswith(pressed) and longer != pressed for longer in command.keys):
+                break
+            key = await session.wait_for_key(NEXT_KEY_TIMEOUT_S)
+        return pressed
+
+    async def _sound(self, prompt: Prompt) -> str:
+        return str((await self._voice.fetch(prompt)).with_suffix(""))

@@ -1,0 +1,90 @@
+"""The FastAGI server: answers the dialplan's claim and holds its dialogues."""
+
+import asyncio
+import logging
+from typing import Protocol
+
+from agi.dialogue import AnswerBook, Speaker, Voice
+from agi.session import MAX_LINE_BYTES, AgiError, AgiSession, HungUpError
+from dialer.model.flow import Flow
+from dialer.model.safe import UnsafeValueError
+
+log = logging.getLogger(__name__)
+BACKLOG = 1024
+"""Calls that connect at the same moment; a full backlog costs Asterisk two seconds a call."""
+
+
+class CallDesk(AnswerBook, Protocol):
+    """Who decides about attempts."""
+
+    async def claim(self, attempt_id: int, linked_id: str, verbose_call_id: str) -> bool: ...
+    async def begin_dialogue(self, attempt_id: int) -> Flow | None: ...
+    async def end_dialogue(self, attempt_id: int, *, finished: bool) -> None: ...
+
+
+class FastAgiServer:
+    """Listens on host:port; `agi://host:port/claim,ID,LINKEDID,CALLID` and `agi://host:port/dialogue,ID`."""
+
+    def __init__(self, host: str, port: int, desk: CallDesk, voice: Voice, dialogue_limit_s: int) -> None:
+        self._host = host
+        self._port = port
+        self._desk = desk
+        self._speaker = Speaker(voice, desk, dialogue_limit_s)
+        self._server: asyncio.Server | None = None
+        self.sessions = 0
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(
+            self._serve, self._host, self._port, backlog=BACKLOG, limit=MAX_LINE_BYTES
+        )
+
+    async def close(self) -> None:
+        """Stop listening and drop the sessions that are left."""
+        if self._server is not None:
+            self._server.close()
+            self._server.close_clients() if hasattr(self._server, "close_clients") else None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session = AgiSession(reader, writer)
+        self.sessions += 1
+        try:
+            await session.read_environment()
+            await self._route(session)
+        except HungUpError as error:
+            log.debug("FastAGI session %s ended: %s", session.script, error)
+        except (AgiError, TimeoutError, UnsafeValueError) as error:
+            log.warning("FastAGI session %s given up: %s", session.script, error or "time-out")
+        except Exception:
+            # without an answer Asterisk does not dial; the call is given back or reported by its hangup handlers
+            log.exception("FastAGI session %s failed", session.script)
+        finally:
+            self.sessions -= 1
+            writer.close()
+
+    async def _route(self, session: AgiSession) -> None:
+        attempt = session.argument(1)
+        if not (attempt.isascii() and attempt.isdecimal() and len(attempt) < 19):
+            raise AgiError(f"attempt id expected, got {attempt[:60]!r}")
+        match session.script:
+            case "claim":
+                await self._claim(session, int(attempt))
+            case "dialogue":
+                await self._dialogue(session, int(attempt))
+            case unknown:
+                raise AgiError(f"no such script: {unknown[:60]!r}")
+
+    async def _claim(self, session: AgiSession, attempt_id: int) -> None:
+        granted = await self._desk.claim(attempt_id, session.argument(2), f"[{session.argument(3)}]")
+        await session.set_variable("AUTODIALER_CLAIM", "granted" if granted else "refused")
+
+    async def _dialogue(self, session: AgiSession, attempt_id: int) -> None:
+        flow = await self._desk.begin_dialogue(attempt_id)
+        if flow is None:
+            raise AgiError(f"no dialogue for attempt {attempt_id}")
+        finished = False
+        try:
+            await self._speaker.hold(session, attempt_id, flow)
+            finished = True
+            await session.set_variable("AUTODIALER_DIALOGUE", "finished")
+        finally:
+            await self._desk.end_dialogue(attempt_id, finished=finished)

@@ -1,0 +1,116 @@
+"""One FastAGI session: the environment Asterisk sends, and its commands as typed verbs.
+
+Protocol facts (Asterisk 22 res_agi.c): a hang-up makes Asterisk send a line `HANGUP` of its own between replies; a verb
+on a channel that has hung up is answered with `result=-1` or with `511`.
+"""
+
+import asyncio
+import re
+
+from dialer.model.safe import KEYS, UnsafeValueError, safe_sound_path
+
+ENVIRONMENT_TIMEOUT_S = 10.0
+REPLY_TIMEOUT_S = 10.0
+MAX_LINE_BYTES = 8192
+MAX_ENVIRONMENT_LINES = 200
+_REPLY = re.compile(r"200 result=(-?\d+)")
+_VALUE = re.compile(r"[A-Za-z0-9*#._+-]{0,128}", re.ASCII)
+_NAME = re.compile(r"[A-Z_]{1,40}", re.ASCII)
+
+
+class HungUpError(Exception):
+    """The subscriber left, or Asterisk closed the connection."""
+
+
+class AgiError(Exception):
+    """Asterisk did not understand us, or we it."""
+
+
+class AgiSession:
+    """Verbs raise HungUpError when the channel is gone, AgiError for an answer that makes no sense."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self.environment: dict[str, str] = {}
+
+    @property
+    def script(self) -> str:
+        return self.environment.get("agi_network_script", "")
+
+    def argument(self, number: int) -> str:
+        """Argument of AGI() after the address, counted from 1; empty when it is not there."""
+        return self.environment.get(f"agi_arg_{number}", "")
+
+    async def read_environment(self) -> None:
+        """Read the lines before the first command. Every end of the stream is noticed, also amid a line."""
+        async with asyncio.timeout(ENVIRONMENT_TIMEOUT_S):
+            for _ in range(MAX_ENVIRONMENT_LINES):
+                line = await self._read_line()
+                if not line:
+                    return
+                key, separator, value = line.partition(": ")
+                if separator:
+                    self.environment[key] = value
+        raise AgiError(f"more than {MAX_ENVIRONMENT_LINES} lines of environment")
+
+    async def play(self, path: str, escape_keys: str = "") -> str:
+        """Play a sound (path without its ending) and return the key that interrupted it, or nothing."""
+        if not set(escape_keys) <= KEYS:
+            raise UnsafeValueError(f"keys expected, got {escape_keys!r}")
+        result = await self._command(f'STREAM FILE {safe_sound_path(path)} "{escape_keys}"', timeout_s=None)
+        return self._key(result)
+
+    async def wait_for_key(self, timeout_s: float) -> str:
+        """The key pressed within the time, or nothing."""
+        result = await self._command(f"WAIT FOR DIGIT {round(timeout_s * 1000):d}", REPLY_TIMEOUT_S + timeout_s)
+        return self._key(result)
+
+    async def hang_up_after(self, limit_s: int) -> None:
+        """Have Asterisk hang up by itself in so many seconds, also if we are gone by then; 0 takes it back."""
+        await self._command(f"SET AUTOHANGUP {limit_s:d}")
+
+    async def set_variable(self, name: str, value: str) -> None:
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise UnsafeValueError(f"not a plain variable: {name!r} = {value[:60]!r}")
+        await self._command(f'SET VARIABLE {name} "{value}"')
+
+    @staticmethod
+    def _key(result: int) -> str:
+        return chr(result) if result > 0 and chr(result) in KEYS else ""
+
+    async def _command(self, command: str, timeout_s: float | None = REPLY_TIMEOUT_S) -> int:
+        self._writer.write(f"{command}\n".encode())
+        async with asyncio.timeout(timeout_s):
+            await self._writer.drain()
+            reply = await self._read_reply()
+        match = _REPLY.match(reply)
+        if match is None:
+            if reply.startswith("511"):
+                raise HungUpError(reply)
+            raise AgiError(f"{command.split(maxsplit=1)[0]}: {reply[:200]}")
+        result = int(match.group(1))
+        if result == -1:
+            raise HungUpError("result=-1")
+        return result
+
+    async def _read_reply(self) -> str:
+        while True:
+            line = await self._read_line()
+            if line.startswith("520-"):  # a usage text follows, closed by a line that begins "520 "
+                while line and not line.startswith("520 "):
+                    line = await self._read_line()
+                return "520 usage error"
+            if line and line != "HANGUP" and not line.startswith("100"):
+                return line
+
+    async def _read_line(self) -> str:
+        try:
+            line = await self._reader.readuntil(b"\n")
+        except asyncio.IncompleteReadError:
+            raise HungUpError("the connection was closed") from None
+        except asyncio.LimitOverrunError:
+            raise AgiError(f"a line of more than {MAX_LINE_BYTES} bytes") from None
+        except OSError as error:
+            raise HungUpError(str(error)) from None
+        return line.decode(errors="replace").rstrip("\r\n")

@@ -1,0 +1,29 @@
+"""GET /health: does it serve, does it dial, and if not, why."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from aiohttp import web
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    status: str
+    """ok | degraded (serves REST, dials nothing) | draining (stops after the calls in progress)"""
+    asterisk: str
+    """The AMI connection: ready | booting | away | login refused."""
+    dialling: bool
+    trouble: str | None
+    """Why nothing is dialled, in words."""
+    calls_in_progress: int
+    version: str
+
+
+class Health:
+    """Always HTTP 200: the daemon serves; the body says what it can do."""
+
+    def __init__(self, report: Callable[[], HealthReport]) -> None:
+        self._report = report
+
+    async def get(self, _request: web.Request) -> web.Response:
+        return web.json_response(asdict(self._report()))

@@ -1,0 +1,28 @@
+"""PHP's serialize() for what `params` can hold (PHP 8 manual, serialize)."""
+
+from typing import Any
+
+
+def php_serialize(value: Any) -> str:
+    """Lengths count UTF-8 bytes. Lists become arrays with keys 0, 1, 2 …"""
+    match value:
+        case None:
+            return "N;"
+        case bool():
+            return f"b:{int(value)};"
+        case int():
+            return f"i:{value};"
+        case float():
+            return f"d:{value!r};"
+        case str():
+            return f's:{len(value.encode())}:"{value}";'
+        case dict():
+            return _array(list(value.items()))
+        case list():
+            return _array(list(enumerate(value)))
+        case _:
+            raise TypeError(f"{type(value).__name__} does not come from JSON")
+
+
+def _array(items: list[tuple[Any, Any]]) -> str:
+    return f"a:{len(items)}:{{{''.join(php_serialize(key) + php_serialize(value) for key, value in items)}}}"

@@ -1,0 +1,68 @@
+"""The HTTP application: routes, who may call, and what an error looks like."""
+
+import ipaddress
+import logging
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from dialer.api.health import Health
+from dialer.api.mikopbx.envelope import RefusedError, refusal
+from dialer.api.mikopbx.pollings import Pollings
+from dialer.api.mikopbx.results import Results
+from dialer.api.mikopbx.tasks import Tasks
+from dialer.dispatch.desk import TaskDesk
+from dialer.speech.prompts import PromptLibrary
+from dialer.store.database import Store
+
+log = logging.getLogger(__name__)
+MIKOPBX_BASE = "/pbxcore/api/module-dialer/v1"
+NOT_AUTHENTICATED = {"error": ["The user isn't authenticated."]}
+_PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+
+
+def build_http(
+    store: Store, desk: TaskDesk, prompts: PromptLibrary, health: Health, *, trust_local: bool, max_body_mb: int
+) -> web.Application:
+    application = web.Application(
+        middlewares=[_errors_in_envelope, _only_local(trust_local)], client_max_size=max_body_mb * 1024 * 1024
+    )
+    for resource in (Pollings(store, prompts), Tasks(store, desk), Results(store)):
+        application.add_routes(resource.routes(MIKOPBX_BASE))
+    application.add_routes([web.get("/health", health.get)])
+    return application
+
+
+def _only_local(trust_local: bool) -> Middleware:
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not (trust_local and _is_local(request)):
+            return refusal(NOT_AUTHENTICATED, status=401)
+        return await handler(request)
+
+    return check
+
+
+def _is_local(request: web.Request) -> bool:
+    """From this machine itself; a request that a reverse proxy passed on is not."""
+    if any(header in request.headers for header in _PASSED_ON):
+        return False
+    try:
+        return ipaddress.ip_address(request.remote or "").is_loopback
+    except ValueError:
+        return False
+
+
+@web.middleware
+async def _errors_in_envelope(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except RefusedError as error:
+        return refusal(error.messages, error.data)
+    except web.HTTPRequestEntityTooLarge as error:
+        return refusal([f"body: too large: {error.text}"], status=413)
+    except web.HTTPException as error:
+        return refusal([f"{request.method} {request.path}: {error.reason}"], status=error.status)
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        return refusal(["internal error, see the daemon's log"], status=500)

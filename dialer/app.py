@@ -1,0 +1,138 @@
+"""The daemon put together: what is started in which order, and stopped in which."""
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+
+from aiohttp import web
+
+from agi.server import FastAgiServer
+from dialer.api.health import Health, HealthReport
+from dialer.api.server import build_http
+from dialer.config import Settings, settings_without_effect
+from dialer.dispatch.callfile import CallFileSettings, Spool
+from dialer.dispatch.desk import TaskDesk
+from dialer.dispatch.ledger import Ledger
+from dialer.dispatch.scheduler import Scheduler
+from dialer.pbx.ami import AmiClient, AmiState
+from dialer.pbx.link import PbxLink
+from dialer.speech.engines import EspeakNg
+from dialer.speech.prompts import PromptLibrary
+from dialer.store.attempts import fetch_in_progress
+from dialer.store.database import Store
+
+log = logging.getLogger(__name__)
+
+
+class Daemon:
+    """One dialer beside one Asterisk."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        dialing, asterisk = settings.dialing, settings.asterisk
+        self._ledger = Ledger(store)
+        spool = Spool(asterisk.spool_dir)
+        self._scheduler = Scheduler(
+            store,
+            self._ledger,
+            spool,
+            CallFileSettings(
+                f"{settings.agi.host}:{settings.agi.port}",
+                asterisk.outgoing_context,
+                asterisk.internal_context,
+                dialing.ring_timeout_s,
+                dialing.dial_prefix,
+            ),
+            max_channels=dialing.max_channels,
+            max_calls_per_s=dialing.max_calls_per_s,
+        )
+        ami = AmiClient(
+            settings.ami.host, settings.ami.port, settings.ami.username, settings.ami.secret.get_secret_value()
+        )
+        self._link = PbxLink(ami, store, self._ledger, spool, self._scheduler.pbx_is_ready)
+        self._prompts = PromptLibrary(settings.audio.dir, EspeakNg(settings.tts.voice), settings.audio.allowed_dirs)
+        self._agi = FastAgiServer(
+            settings.agi.host, settings.agi.port, self._ledger, self._prompts, dialing.polling_limit_s
+        )
+        self._draining = False
+        self._http = build_http(
+            store,
+            TaskDesk(store, self._scheduler),
+            self._prompts,
+            Health(self.report),
+            trust_local=settings.auth.trust_local,
+            max_body_mb=settings.http.max_body_mb,
+        )
+
+    def report(self) -> HealthReport:
+        """What GET /health says."""
+        trouble = self._scheduler.trouble
+        if self._link.state is not AmiState.READY:
+            trouble = f"Asterisk: {self._link.state.value}"
+        dialling = self._link.ready and trouble is None and not self._draining
+        return HealthReport(
+            "draining" if self._draining else "ok" if dialling else "degraded",
+            self._link.state.value,
+            dialling,
+            trouble,
+            self._ledger.in_use,
+            version("autodialer"),
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop`, then drain: no new calls, running ones are watched to the end of the grace period."""
+        for note in settings_without_effect(self._settings):
+            log.warning("%s", note)
+        self._prompts.set_up()
+        # Attempts in progress are known before the first claim, event or request can ask for one.
+        self._ledger.enter(one.attempt for one in await self._store.read(fetch_in_progress))
+        await self._scheduler.load()
+        async with AsyncExitStack() as stack:
+            await self._agi.start()
+            stack.push_async_callback(self._agi.close)
+            runner = web.AppRunner(self._http, access_log=None)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, self._settings.http.host, self._settings.http.port).start()
+            log.info("REST on http://%s:%d", self._settings.http.host, self._settings.http.port)
+            await self._serve(stop)
+        await self._ledger.settle()
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            side_tasks = [
+                group.create_task(self._scheduler.run(), name="scheduler"),
+                group.create_task(self._link.run(), name="pbx link"),
+            ]
+            await stop.wait()
+            await self._drain()
+            for task in side_tasks:
+                task.cancel()
+
+    async def _drain(self) -> None:
+        self._draining = True
+        self._scheduler.drain()
+        grace_s = self._settings.dialing.shutdown_grace_s
+        log.info("stopping: %d calls in progress, waiting up to %d s", self._ledger.in_use, grace_s)
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._ledger.wait_empty()
+        except TimeoutError:
+            log.warning("%d calls go on without us; their results are taken from Asterisk at the next start",
+                        self._ledger.in_use)  # fmt: skip
+
+
+async def serve(settings: Settings) -> None:
+    """Run the daemon until SIGTERM or SIGINT. Raises StoreError or OSError when it cannot start."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    store = await Store.open(settings.store.url)
+    try:
+        await Daemon(settings, store).run(stop)
+    finally:
+        await store.close()

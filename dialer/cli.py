@@ -1,0 +1,40 @@
+"""The `dialer` command."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import click
+
+from dialer.app import serve as serve_daemon
+from dialer.config import ConfigError, load_settings
+from dialer.store.database import StoreError
+
+EXIT_CONFIG = 78
+"""EX_CONFIG of sysexits(3): the settings or the database are wrong; starting again will not help."""
+
+
+@click.group()
+@click.version_option(package_name="autodialer", prog_name="dialer")
+def main() -> None:
+    """Auto-dialer daemon for Asterisk."""
+
+
+@main.command()
+@click.option("--config", "config_file", required=True, type=click.Path(path_type=Path), help="TOML settings file.")
+@click.option("--log-level", default="INFO", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]))
+def serve(config_file: Path, log_level: str) -> None:
+    """Run the daemon in the foreground until SIGTERM, which drains it.
+
+    Exit codes: 0 drained, 78 wrong settings or database, 1 anything else.
+    """
+    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aiosqlite").setLevel(logging.WARNING)
+    try:
+        settings = load_settings(config_file)
+        asyncio.run(serve_daemon(settings))
+    except (ConfigError, StoreError) as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(EXIT_CONFIG) from None
+    except OSError as error:
+        raise click.ClickException(f"cannot start: {error}") from None

@@ -1,0 +1,165 @@
+"""Settings: one TOML file, each key overridable by environment (`DIALER_HTTP__PORT=8089`)."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from dialer.model.safe import safe_context, safe_host_port, safe_prefix
+
+ENVIRONMENT_PREFIX = "DIALER_"
+
+
+class ConfigError(Exception):
+    """The administrator's settings are wrong; the text names file, key and what is expected."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Host = Annotated[str, AfterValidator(safe_host_port)]
+Context = Annotated[str, AfterValidator(safe_context)]
+Prefix = Annotated[str, AfterValidator(safe_prefix)]
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("a time zone name such as Europe/Moscow expected") from None
+    return name
+
+
+class Http(_Section):
+    host: Host = "127.0.0.1"
+    port: Port = 8088
+    trusted_proxies: tuple[str, ...] = ()
+    max_body_mb: Annotated[int, Field(ge=1, le=4096)] = 256
+
+
+class StoreSettings(_Section):
+    url: str = "sqlite:////var/lib/autodialer/dialer.db"
+
+
+class Ami(_Section):
+    host: Host = "127.0.0.1"
+    port: Port = 5038
+    username: str = "autodialer"
+    secret: Annotated[SecretStr, Field(min_length=1)]
+
+
+class Agi(_Section):
+    host: Host = "127.0.0.1"
+    port: Port = 4573
+
+
+class AsteriskSettings(_Section):
+    spool_dir: Path = Path("/var/spool/asterisk/outgoing")
+    outgoing_context: Context = "outgoing"
+    internal_context: Context = "internal"
+
+
+class Audio(_Section):
+    dir: Path = Path("/var/lib/autodialer/audio")
+    allowed_dirs: tuple[Path, ...] = (Path("/var/lib/asterisk/sounds"), Path("/usr/share/asterisk/sounds"))
+
+
+class YandexTts(_Section):
+    api_key: SecretStr = SecretStr("")
+    folder_id: str = ""
+
+
+class Tts(_Section):
+    engine: Literal["auto", "espeak-ng", "yandex", "rhvoice", "piper"] = "auto"
+    voice: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9+_/-]*)?$")] = ""
+    yandex: YandexTts = YandexTts()
+
+
+class Auth(_Section):
+    trust_local: bool = True
+    login: str = "admin"
+    password_hash: SecretStr = SecretStr("")
+    api_keys: tuple[SecretStr, ...] = ()
+
+
+class Dialing(_Section):
+    dial_prefix: Prefix = ""
+    timezone: Annotated[str, AfterValidator(_time_zone)] = "Europe/Moscow"
+    ring_timeout_s: Annotated[int, Field(ge=5, le=600)] = 45
+    polling_limit_s: Annotated[int, Field(ge=5, le=3600)] = 120
+    shutdown_grace_s: Annotated[int, Field(ge=0, le=3600)] = 60
+    max_channels: Annotated[int, Field(ge=0)] = 0
+    max_calls_per_s: Annotated[float, Field(ge=0.0)] = 0.0
+
+
+class Settings(BaseSettings):
+    """Everything an administrator can set. README.md has the list with meanings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    http: Http = Http()
+    store: StoreSettings = StoreSettings()
+    ami: Ami
+    agi: Agi = Agi()
+    asterisk: AsteriskSettings = AsteriskSettings()
+    audio: Audio = Audio()
+    tts: Tts = Tts()
+    auth: Auth = Auth()
+    dialing: Dialing = Dialing()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings  # the environment wins over the file
+
+
+def load_settings(file: Path) -> Settings:
+    """Read the settings. Raises ConfigError, which names every wrong key at once."""
+    try:
+        content: dict[str, Any] = tomllib.loads(file.read_text())
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not TOML: {error}") from error
+    try:
+        return Settings(**content)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(file, one) for one in error.errors())) from None
+
+
+def settings_without_effect(settings: Settings) -> list[str]:
+    """What an administrator has set that this version knows of and does not do yet."""
+    notes = {
+        "[http] trusted_proxies": settings.http.trusted_proxies
+        and "requests through a proxy are refused, as every request from another machine",
+        "[auth] password_hash": settings.auth.password_hash.get_secret_value() and "there is no login yet",
+        "[auth] api_keys": settings.auth.api_keys and "API keys are not looked at yet",
+        "[tts.yandex]": settings.tts.yandex != YandexTts() and "texts are spoken by espeak-ng",
+        "[tts] engine": settings.tts.engine not in ("auto", "espeak-ng") and "texts are spoken by espeak-ng",
+    }
+    return [f"{key} has no effect in this version: {note}" for key, note in notes.items() if note]
+
+
+def _explain(file: Path, error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    variable = ENVIRONMENT_PREFIX + "__".join(str(part).upper() for part in error["loc"])
+    source = f"environment {variable}" if variable in os.environ else str(file)
+    if error["type"] == "extra_forbidden":
+        return f"{source}: {key}: no such setting"
+    if error["type"] == "missing":
+        return f"{source}: {key}: missing, and there is no default"
+    return f"{source}: {key}: {error['msg']}"

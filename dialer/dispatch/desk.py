@@ -1,0 +1,33 @@
+"""The task desk: what an API facade asks of the engine. Stores first, then tells the scheduler."""
+
+from dialer.dispatch.scheduler import Scheduler
+from dialer.model.task import Task
+from dialer.store.database import Store
+from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
+
+
+class TaskDesk:
+    """Every change of a task goes through here, whichever facade it came by."""
+
+    def __init__(self, store: Store, scheduler: Scheduler) -> None:
+        self._store = store
+        self._scheduler = scheduler
+
+    async def save(self, crm_id: str | None, task_id: int | None, change: TaskChange) -> Task:
+        """Create or update. Raises TaskRefusedError; then nothing is stored."""
+        task = await self._store.write(save_task(crm_id, task_id, change))
+        await self._scheduler.task_changed(task.task_id)
+        return task
+
+    async def change(self, task_id: int, crm_id: str | None, change: TaskChange) -> Task | None:
+        """Change what is said; None: no such task. Raises TaskRefusedError."""
+        task = await self._store.write(change_task(task_id, crm_id, change))
+        if task is not None:
+            await self._scheduler.task_changed(task_id)
+        return task
+
+    async def delete(self, task_id: int) -> bool:
+        """Delete the task and its rows; calls in progress finish. False: no such task."""
+        found = await self._store.write(delete_task(task_id))
+        await self._scheduler.task_changed(task_id)
+        return found

@@ -1,0 +1,219 @@
+"""The life of one attempt to reach one number.
+
+States, spelled as the API spells them, and who moves an attempt on
+  CreateTask        waiting for a channel                      scheduler; after a crash: nobody needs to
+  CreateCallFile    a call file lies in the spool              claim; reconciliation gives it back when none came
+  afterDialOut      leave to dial was given (durable)          subscriber's answer, or the outbound leg's record
+  startDial         answered, the employee is being called     records of the legs
+  EVENT_POLLING     answered, the dialogue runs                the dialogue, or records of the legs
+  EVENT_POLLING_END the dialogue reached its end               records of the legs
+After CreateTask and CreateCallFile nothing was dialled. From afterDialOut on an attempt is never dialled again.
+
+  state \\ event     | spooled | granted | undialled | answered | dialogue on | dialogue end | a leg's record | lost
+  CreateTask        | +       | -       | -         | -        | -           | -            | -              | -
+  CreateCallFile    | -       | +       | CreateTask| -        | -           | -            | -              | -
+  afterDialOut      | -       | -       | CreateTask| +        | +           | +            | noted          | closes
+  startDial         | -       | -       | -         | -        | -           | -            | noted          | closes
+  EVENT_POLLING     | -       | -       | -         | -        | -           | +            | noted          | closes
+  EVENT_POLLING_END | -       | -       | -         | -        | -           | -            | noted          | closes
+  closed            | -       | -       | -         | -        | -           | -            | -              | -
+  +: the next state · -: ignored, nothing changes (events come late, twice and out of order)
+  noted: kept as evidence; closes the attempt when the evidence is complete: the outbound leg's record without an
+  answer, or the records of both legs. `GraceOver` closes it when the second record is not coming.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from dialer.model.outcome import Outcome
+from dialer.model.records import InRecord, OutRecord
+from dialer.model.task import InnerNumType
+from dialer.model.verdict import Verdict, decide
+
+
+class AttemptState(StrEnum):
+    """`state` of a result row. The last three are shown only for closed attempts."""
+
+    CREATED = "CreateTask"
+    SPOOLED = "CreateCallFile"
+    DIALLING = "afterDialOut"
+    CONNECTING = "startDial"
+    POLLING = "EVENT_POLLING"
+    POLLED = "EVENT_POLLING_END"
+    ENDED = "endCall"
+    NOT_REACHED = "failedOriginate"
+    NO_EMPLOYEE = "allUserBusy"
+
+
+S = AttemptState
+DIALLED_STATES = frozenset({S.DIALLING, S.CONNECTING, S.POLLING, S.POLLED})
+_ANSWERED_STATES = frozenset({S.CONNECTING, S.POLLING, S.POLLED})
+
+
+@dataclass(frozen=True, slots=True)
+class CallFileWritten:
+    """The scheduler put a call file into the spool."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimGranted:
+    """The daemon gave leave to dial, and that is committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeverDialled:
+    """Nothing reached a trunk: the claim was refused or never came."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberAnswered:
+    """The answered leg began to call the employee."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueStarted:
+    """The answered leg's FastAGI session began."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueFinished:
+    """The dialogue reached its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    """A hangup handler's record."""
+
+    record: OutRecord | InRecord
+
+
+@dataclass(frozen=True, slots=True)
+class GraceOver:
+    """The other leg's record did not come in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallLost:
+    """Reconciliation: no channel, no record, no call file; nobody can say what became of the call."""
+
+
+AttemptEvent = (
+    CallFileWritten
+    | ClaimGranted
+    | NeverDialled
+    | SubscriberAnswered
+    | DialogueStarted
+    | DialogueFinished
+    | LegEnded
+    | GraceOver
+    | CallLost
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt and the evidence collected about it."""
+
+    attempt_id: int
+    task_id: int
+    kind: InnerNumType
+    state: AttemptState = S.CREATED
+    out_record: OutRecord | None = None
+    in_record: InRecord | None = None
+    verdict: Verdict | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self.verdict is not None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the subscriber picked up, by any of the traces an answer leaves."""
+        if self.out_record is not None and self.out_record.answered:
+            return True
+        return self.in_record is not None or self.state in _ANSWERED_STATES
+
+    @property
+    def awaits_record(self) -> bool:
+        """One leg has reported and the other should within moments."""
+        return not self.closed and (self.out_record is not None or self.in_record is not None)
+
+
+_MOVES: Mapping[tuple[AttemptState, type], AttemptState] = {
+    (S.CREATED, CallFileWritten): S.SPOOLED,
+    (S.SPOOLED, ClaimGranted): S.DIALLING,
+    (S.SPOOLED, NeverDialled): S.CREATED,
+    # Asterisk did not get the granted answer (the connection broke): its dialplan says that it did not dial.
+    (S.DIALLING, NeverDialled): S.CREATED,
+    (S.DIALLING, SubscriberAnswered): S.CONNECTING,
+    (S.DIALLING, DialogueStarted): S.POLLING,
+    (S.DIALLING, DialogueFinished): S.POLLED,
+    (S.POLLING, DialogueFinished): S.POLLED,
+}
+
+
+def apply_event(attempt: Attempt, event: AttemptEvent) -> Attempt:
+    """The attempt after the event; the same object when the event changes nothing. Total: never raises."""
+    if attempt.closed:
+        return attempt
+    if isinstance(event, LegEnded):
+        return _note_record(attempt, event.record)
+    if isinstance(event, GraceOver):
+        return _close(attempt) if attempt.awaits_record else attempt
+    if isinstance(event, CallLost):
+        return _close_lost(attempt) if attempt.state in DIALLED_STATES else attempt
+    if isinstance(event, NeverDialled) and attempt.awaits_record:
+        return attempt
+    moved = _MOVES.get((attempt.state, type(event)))
+    return attempt if moved is None else replace(attempt, state=moved)
+
+
+def _note_record(attempt: Attempt, record: OutRecord | InRecord) -> Attempt:
+    if attempt.state not in DIALLED_STATES:
+        return attempt
+    if isinstance(record, OutRecord):
+        noted = attempt if attempt.out_record else replace(attempt, out_record=record)
+    else:
+        noted = attempt if attempt.in_record else replace(attempt, in_record=record)
+    if noted.out_record and (noted.in_record or not noted.answered):
+        return _close(noted)
+    return noted
+
+
+def _close_lost(attempt: Attempt) -> Attempt:
+    if attempt.awaits_record or attempt.state is S.POLLED:
+        return _close(attempt)
+    return replace(
+        attempt,
+        verdict=Verdict(Outcome.FAIL, "Lost: Asterisk or the dialer stopped during the call, its end was not seen"),
+    )
+
+
+def _close(attempt: Attempt) -> Attempt:
+    verdict = decide(
+        attempt.kind,
+        attempt.out_record,
+        attempt.in_record,
+        answered=attempt.answered,
+        dialogue_finished=attempt.state is S.POLLED,
+    )
+    return replace(attempt, verdict=verdict)
+
+
+_UNREACHED = frozenset({Outcome.FAIL, Outcome.FAIL_ROUTE, Outcome.FAIL_PROVIDER})
+
+
+def shown_state(attempt: Attempt) -> AttemptState:
+    """The state as the API shows it; for a closed attempt it follows from the outcome."""
+    if attempt.verdict is None:
+        return attempt.state
+    match attempt.verdict.outcome:
+        case Outcome.SUCCESS_POLLING:
+            return S.POLLED
+        case Outcome.FAIL_USER_BUSY:
+            return S.NO_EMPLOYEE
+        case outcome if outcome in _UNREACHED and not attempt.answered:
+            return S.NOT_REACHED
+        case _:
+            return S.ENDED

@@ -1,0 +1,207 @@
+"""The AMI connection: panoramisk's Manager with what it lacks in version 1.4. The only importer of it."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from panoramisk.ami_protocol import AMIProtocol
+from panoramisk.manager import Manager
+from panoramisk.message import Message
+
+log = logging.getLogger(__name__)
+ACTION_TIMEOUT_S = 10.0
+RECONNECT_S = 1
+_END = b"\r\n\r\n"
+
+
+class AmiDownError(ConnectionError):
+    """There is no AMI connection, or it broke before the answer came. Nothing is sent again by itself."""
+
+
+class AmiRefusedError(Exception):
+    """Asterisk answered the action with an error."""
+
+
+class AmiState(StrEnum):
+    AWAY = "away"
+    """Not connected; tried again every second."""
+    REFUSED = "login refused"
+    """Asterisk does not know our user or secret; tried again every second."""
+    BOOTING = "booting"
+    """Logged in, Asterisk is still loading modules."""
+    READY = "ready"
+    """Logged in to a fully booted Asterisk."""
+
+
+class _WholeMessages(AMIProtocol):  # type: ignore[misc]
+    """Hands on whole messages only: the original decodes each TCP chunk by itself and loses letters split in two."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._rest = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._rest += data
+        end = self._rest.rfind(_END)
+        if end >= 0:
+            whole, self._rest = self._rest[: end + len(_END)], self._rest[end + len(_END) :]
+            super().data_received(whole)
+
+
+class _Manager(Manager):  # type: ignore[misc]
+    """The original's connection handling, with its own pinger and its re-sending switched off."""
+
+    def __init__(self, owner: "AmiClient", **config: Any) -> None:
+        super().__init__(protocol_factory=_WholeMessages, reconnect_timeout=RECONNECT_S, **config)
+        self._owner = owner
+        self.closing = False
+
+    def connect(self, *args: Any, **kwargs: Any) -> Any:
+        return None if self.closing else super().connect(*args, **kwargs)
+
+    def ping(self) -> None:
+        """The original's ping has no time-out; AmiClient.watch does it."""
+
+    async def send_awaiting_actions(self, *_: Any) -> None:
+        """The original sends unanswered actions again after a reconnect; ours have failed by then."""
+        self.awaiting_actions.clear()
+
+    def login(self, future: "asyncio.Future[Message]") -> bool:
+        if future.cancelled():
+            return False
+        accepted = bool(super().login(future))
+        self._owner.logged_in(accepted)
+        return accepted
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._owner.lost()
+        super().connection_lost(exc)
+
+
+class AmiClient:
+    """One AMI session that comes back by itself.
+
+    Events arrive in order at `on_event`, a plain function that must not raise. `on_state` is told of every change.
+    """
+
+    def __init__(self, host: str, port: int, username: str, secret: str) -> None:
+        self._settings: dict[str, Any] = {"host": host, "port": port, "username": username, "secret": secret}
+        self._manager: _Manager | None = None
+        self._waiting: set[asyncio.Future[Any]] = set()
+        self.state = AmiState.AWAY
+        self.on_state: Callable[[AmiState], None] = lambda state: None
+        self.on_event: Callable[[Message], None] = lambda message: None
+
+    def start(self) -> None:
+        """Begin to connect; returns at once."""
+        manager = _Manager(self, loop=asyncio.get_running_loop(), **self._settings)
+        manager.log = logging.getLogger("dialer.pbx.panoramisk")
+        manager.log.setLevel(logging.CRITICAL)  # it logs every message it reads; our state says what it would
+        manager.register_event("FullyBooted", lambda _manager, _event: self._set_state(AmiState.READY))
+        manager.register_event("UserEvent", lambda _manager, event: self.on_event(event))
+        self._manager = manager
+        manager.connect()
+
+    def close(self) -> None:
+        if self._manager is not None:
+            self._manager.closing = True
+            self._manager.close()
+        self.lost()
+
+    async def watch(self, interval_s: float = 3.0, timeout_s: float = 5.0) -> None:
+        """Ping for ever; a connection that does not answer in time is dropped, so that it is made anew."""
+        while True:
+            await asyncio.sleep(interval_s)
+            if self.state in (AmiState.READY, AmiState.BOOTING):
+                try:
+                    await self.action({"Action": "Ping"}, timeout_s=timeout_s)
+                except TimeoutError:
+                    log.warning("AMI does not answer for %.0f s: connecting anew", timeout_s)
+                    self.drop()
+                except AmiDownError:
+                    continue
+
+    def drop(self) -> None:
+        """Break the connection; it is made anew by itself."""
+        protocol = self._manager.protocol if self._manager else None
+        if protocol is not None:
+            protocol.transport.abort()
+
+    async def action(self, fields: Mapping[str, str], timeout_s: float = ACTION_TIMEOUT_S) -> list[Message]:
+        """Send one action and return its answer (a list's items included).
+
+        Raises AmiDownError, AmiRefusedError or TimeoutError.
+        """
+        for value in fields.values():
+            if "\r" in value or "\n" in value:
+                raise ValueError("a line break in an AMI action")
+        manager = self._manager
+        if manager is None or self.state not in (AmiState.READY, AmiState.BOOTING):
+            raise AmiDownError("no AMI connection")
+        future: asyncio.Future[Any] = manager.send_action(dict(fields))
+        self._waiting.add(future)
+        try:
+            answer = await asyncio.wait_for(future, timeout_s)
+        finally:
+            self._waiting.discard(future)
+        messages = answer if isinstance(answer, list) else [answer]
+        if not messages[0].success:
+            raise AmiRefusedError(f"{fields['Action']}: {messages[0].message}")
+        return messages
+
+    def logged_in(self, accepted: bool) -> None:
+        if not accepted:
+            log.error("AMI login refused for user %r: see [ami] username, secret", self._settings["username"])
+            self._set_state(AmiState.REFUSED)
+        elif self.state is not AmiState.READY:  # FullyBooted can come in the same packet, and is heard first
+            self._set_state(AmiState.BOOTING)
+
+    def lost(self) -> None:
+        if self.state is not AmiState.REFUSED:  # after a refusal Asterisk closes too; the reason is worth keeping
+            self._set_state(AmiState.AWAY)
+        waiting, self._waiting = self._waiting, set()
+        for future in waiting:
+            if not future.done():
+                future.set_exception(AmiDownError("the AMI connection broke"))
+
+    def _set_state(self, state: AmiState) -> None:
+        if state is not self.state:
+            log.info("AMI: %s", state.value)
+            self.state = state
+            self.on_state(state)
+
+
+class Forgetter:
+    """Removes finished attempts from AstDB, in the background, a bounded number of actions at a time.
+
+    What it could not remove is found again by the next reconciliation.
+    """
+
+    def __init__(self, client: AmiClient, at_once: int = 20) -> None:
+        self._client = client
+        self._at_once = at_once
+        self._attempts: deque[int] = deque()
+        self._wake = asyncio.Event()
+
+    def forget(self, attempt_id: int) -> None:
+        self._attempts.append(attempt_id)
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._attempts:
+                some = [self._attempts.popleft() for _ in range(min(self._at_once, len(self._attempts)))]
+                await asyncio.gather(*(self._delete(f"{one:d}/{leg}") for one in some for leg in ("out", "in")))
+
+    async def _delete(self, key: str) -> None:
+        try:
+            await self._client.action({"Action": "DBDel", "Family": "autodialer", "Key": key})
+        except AmiRefusedError:
+            return  # there was no such record: an unanswered call has no "in"
+        except (AmiDownError, TimeoutError) as error:
+            log.info("AstDB autodialer/%s not removed now: %s", key, error)

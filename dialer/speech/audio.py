@@ -1,0 +1,31 @@
+"""Audio as Asterisk plays it without transcoding. The only importer of pydub."""
+
+import warnings
+from pathlib import Path
+
+with warnings.catch_warnings():
+    # pydub looks for ffmpeg when imported; WAV needs none
+    warnings.filterwarnings("ignore", message="Couldn't find ffmpeg or avconv", category=RuntimeWarning)
+    from pydub import AudioSegment
+    from pydub.exceptions import CouldntDecodeError
+
+RATE_HZ = 8000
+SAMPLE_BYTES = 2
+MIN_LENGTH_MS = 50
+MIN_LEVEL_DBFS = -60.0
+"""Quieter than this is silence to a subscriber."""
+
+
+class AudioError(Exception):
+    """The file is not audio a subscriber could hear."""
+
+
+def convert_for_telephone(source: Path, target: Path) -> None:
+    """Write `source` (WAV) as 8 kHz mono 16-bit WAV. Raises AudioError for what is no audio, or silent."""
+    try:
+        sound = AudioSegment.from_wav(str(source))
+    except (CouldntDecodeError, OSError, EOFError, ValueError) as error:
+        raise AudioError(f"{source}: not a readable WAV file ({error})") from error
+    if len(sound) < MIN_LENGTH_MS or sound.dBFS < MIN_LEVEL_DBFS:
+        raise AudioError(f"{source}: nothing to hear in it")
+    sound.set_channels(1).set_frame_rate(RATE_HZ).set_sample_width(SAMPLE_BYTES).export(str(target), format="wav")

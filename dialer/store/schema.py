@@ -1,0 +1,121 @@
+"""Tables. Their version is `SCHEMA_VERSION`, kept in SQLite's `PRAGMA user_version`."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    literal_column,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+_Id = BigInteger().with_variant(Integer, "sqlite")
+# sqlite_autoincrement: an id is never given twice, also after a deletion
+
+polling = Table(
+    "polling",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("crm_id", String, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+question = Table(
+    "question",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("polling_id", _Id, ForeignKey("polling.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("question_id", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("file", Text),
+    Column("lang", String, nullable=False),
+    Column("next_question", String),
+    Column("def_press", String),
+    Column("timeout_ms", Integer, nullable=False),
+    Column("press", JSON, nullable=False),
+    UniqueConstraint("polling_id", "question_id"),
+    sqlite_autoincrement=True,
+)
+
+task = Table(
+    "task",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("crm_id", String, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("state", Integer, nullable=False, index=True),
+    Column("inner_num", String, nullable=False),
+    Column("inner_num_type", String, nullable=False),
+    Column("max_count_channels", Integer, nullable=False),
+    Column("dial_prefix", String, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("task_id", _Id, nullable=False),
+    Column("attempt_number", Integer, nullable=False, default=1),
+    Column("phone_id", String, nullable=False),
+    Column("phone", String, nullable=False),
+    Column("params", JSON(none_as_null=True)),
+    Column("state", String, nullable=False),
+    Column("result", String),
+    Column("cause", Text),
+    Column("out_dial_state", String),
+    Column("in_dial_state", String),
+    Column("linked_id", String),
+    Column("verbose_call_id", String),
+    Column("call_file", String),
+    Column("changed_us", BigInteger, nullable=False),
+    Column("closed_us", BigInteger),
+    # exactly one result per number and attempt: see also the trigger below
+    UniqueConstraint("task_id", "phone_id", "attempt_number"),
+    CheckConstraint("(result IS NULL) = (closed_us IS NULL)", name="closed_with_result"),
+    sqlite_autoincrement=True,
+)
+Index("attempt_changed", attempt.c.changed_us, attempt.c.id)
+# The queue and the calls in progress are found without looking at finished rows. The literals are literals in the
+# queries too: SQLite does not use a partial index for a bound parameter.
+QUEUED = and_(attempt.c.state == literal_column("'CreateTask'"), attempt.c.closed_us.is_(None))
+IN_PROGRESS = and_(attempt.c.state != literal_column("'CreateTask'"), attempt.c.closed_us.is_(None))
+Index("attempt_queued", attempt.c.task_id, attempt.c.id, sqlite_where=QUEUED, postgresql_where=QUEUED)
+Index("attempt_in_progress", attempt.c.task_id, sqlite_where=IN_PROGRESS, postgresql_where=IN_PROGRESS)
+
+answer = Table(
+    "answer",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("attempt_id", _Id, nullable=False),
+    Column("task_id", _Id, nullable=False, index=True),
+    Column("polling_id", _Id, nullable=False),
+    Column("question_id", String, nullable=False),
+    Column("phone_id", String, nullable=False),
+    Column("phone", String, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("exten", String, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("answer_changed", answer.c.changed_us, answer.c.id)
+
+# A result once given stays: no code path, however wrong, can give a second one. Task ids count up from 1000000001.
+SQLITE_EXTRAS = (
+    "CREATE TRIGGER attempt_result_is_final BEFORE UPDATE OF result, closed_us ON attempt "
+    "WHEN OLD.closed_us IS NOT NULL BEGIN SELECT RAISE(ABORT, 'the attempt already has its result'); END",
+    "INSERT INTO sqlite_sequence (name, seq) VALUES ('task', 1000000000)",
+)

@@ -1,0 +1,229 @@
+"""Tasks and their lists of numbers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from dialer.model.attempt import AttemptState
+from dialer.model.safe import UnsafeValueError, safe_extension
+from dialer.model.task import InnerNumType, Number, Task, TaskState
+from dialer.store.database import Operation, Transaction
+from dialer.store.pollings import find_polling_id
+from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, task
+
+_ROWS_A_STATEMENT = 500
+
+
+class TaskRefusedError(Exception):
+    """The sender's fault, seen only beside what is stored; nothing was changed. Names the field."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChange:
+    """What a CRM says about a task; None: not said."""
+
+    name: str | None = None
+    state: TaskState | None = None
+    inner_num: str | None = None
+    inner_num_type: InnerNumType | None = None
+    max_count_channels: int | None = None
+    dial_prefix: str | None = None
+    numbers: Sequence[Number] | None = None
+
+    def columns(self) -> dict[str, object]:
+        said = {
+            "name": self.name,
+            "state": self.state,
+            "inner_num": self.inner_num,
+            "inner_num_type": self.inner_num_type,
+            "max_count_channels": self.max_count_channels,
+            "dial_prefix": self.dial_prefix,
+        }
+        return {column: value for column, value in said.items() if value is not None}
+
+
+_DEFAULTS = {
+    "name": "",
+    "state": TaskState.OPEN.value,
+    "inner_num": "",
+    "inner_num_type": InnerNumType.EXTEN.value,
+    "max_count_channels": 1,
+    "dial_prefix": "",
+}
+
+
+def save_task(crm_id: str | None, task_id: int | None, change: TaskChange) -> Operation[Task]:
+    """Update the task with this `crm_id` or id, or create one. Numbers still listed keep their rows and results."""
+
+    def operation(tx: Transaction) -> Task:
+        found = _find(tx.connection, crm_id, task_id)
+        if found is None:
+            found = _create(tx, crm_id)
+        elif crm_id is not None:
+            _rename(tx, found, crm_id)
+        return _change(tx, found, change)
+
+    return operation
+
+
+def change_task(task_id: int, crm_id: str | None, change: TaskChange) -> Operation[Task | None]:
+    """Change what is said; None: no such task."""
+
+    def operation(tx: Transaction) -> Task | None:
+        if fetch_task(tx.connection, task_id) is None:
+            return None
+        if crm_id is not None:
+            _rename(tx, task_id, crm_id)
+        return _change(tx, task_id, change)
+
+    return operation
+
+
+def delete_task(task_id: int) -> Operation[bool]:
+    """Delete the task with its rows; False: no such task."""
+
+    def operation(tx: Transaction) -> bool:
+        for table in (answer, attempt):
+            tx.connection.execute(delete(table).where(table.c.task_id == task_id))
+        return tx.connection.execute(delete(task).where(task.c.id == task_id)).rowcount > 0
+
+    return operation
+
+
+def close_task_if_done(task_id: int) -> Operation[bool]:
+    """Close an open task whose every number is finished; say whether it was closed now."""
+
+    def operation(tx: Transaction) -> bool:
+        queued = select(attempt.c.id).where(attempt.c.task_id == task_id, QUEUED)
+        in_progress = select(attempt.c.id).where(attempt.c.task_id == task_id, IN_PROGRESS)
+        done = tx.connection.execute(
+            update(task)
+            .where(task.c.id == task_id, task.c.state == TaskState.OPEN.value, ~queued.exists(), ~in_progress.exists())
+            .values(state=TaskState.CLOSED.value, changed_us=tx.now_us)
+        )
+        return done.rowcount > 0
+
+    return operation
+
+
+def fetch_task(connection: Connection, task_id: int) -> Task | None:
+    row = connection.execute(select(task).where(task.c.id == task_id)).first()
+    return _task_of(row) if row else None
+
+
+def fetch_open_tasks(connection: Connection) -> list[Task]:
+    rows = connection.execute(select(task).where(task.c.state == TaskState.OPEN.value).order_by(task.c.id))
+    return [_task_of(row) for row in rows]
+
+
+def fetch_tasks(connection: Connection, state: TaskState | None, after_id: int, limit: int) -> list[Task]:
+    query = select(task).where(task.c.id > after_id).order_by(task.c.id).limit(limit)
+    if state is not None:
+        query = query.where(task.c.state == state.value)
+    return [_task_of(row) for row in connection.execute(query)]
+
+
+def _task_of(row: Row[tuple[object, ...]]) -> Task:
+    return Task(
+        row.id,
+        row.crm_id,
+        row.name,
+        TaskState(row.state),
+        row.inner_num,
+        InnerNumType(row.inner_num_type),
+        row.max_count_channels,
+        row.dial_prefix,
+    )
+
+
+def _find(connection: Connection, crm_id: str | None, task_id: int | None) -> int | None:
+    if crm_id is not None:
+        found = connection.execute(select(task.c.id).where(task.c.crm_id == crm_id)).scalar()
+        if found is not None:
+            return int(found)
+    if task_id is not None and connection.execute(select(task.c.id).where(task.c.id == task_id)).first():
+        return task_id
+    return None
+
+
+def _create(tx: Transaction, crm_id: str | None) -> int:
+    """Insert an empty task. Without a `crm_id` its id serves as one, unless a CRM has taken that for itself."""
+    while True:
+        row = {**_DEFAULTS, "crm_id": crm_id if crm_id is not None else "\0 not known yet", "changed_us": tx.now_us}
+        task_id = int(tx.connection.execute(insert(task).values(row).returning(task.c.id)).scalar_one())
+        if crm_id is not None:
+            return task_id
+        if not tx.connection.execute(select(task.c.id).where(task.c.crm_id == str(task_id))).first():
+            tx.connection.execute(update(task).where(task.c.id == task_id).values(crm_id=str(task_id)))
+            return task_id
+        tx.connection.execute(delete(task).where(task.c.id == task_id))
+
+
+def _change(tx: Transaction, task_id: int, change: TaskChange) -> Task:
+    columns = {**change.columns(), "changed_us": tx.now_us}
+    tx.connection.execute(update(task).where(task.c.id == task_id).values(columns))
+    changed = fetch_task(tx.connection, task_id)
+    assert changed is not None  # noqa: S101 - we have just written it
+    if change.inner_num is not None or change.inner_num_type is not None:
+        _check_inner_num(tx.connection, changed)
+    if change.numbers is not None:
+        _replace_numbers(tx, task_id, change.numbers)
+    return changed
+
+
+def _rename(tx: Transaction, task_id: int, crm_id: str) -> None:
+    owner = tx.connection.execute(select(task.c.id).where(task.c.crm_id == crm_id)).scalar()
+    if owner is not None and owner != task_id:
+        raise TaskRefusedError("crmId", f"{crm_id!r} belongs to task {owner}")
+    tx.connection.execute(update(task).where(task.c.id == task_id).values(crm_id=crm_id))
+
+
+def _check_inner_num(connection: Connection, changed: Task) -> None:
+    if changed.inner_num_type is InnerNumType.POLLING:
+        if find_polling_id(connection, changed.inner_num) is None:
+            raise TaskRefusedError("innerNum", f"there is no polling {changed.inner_num!r}")
+        return
+    try:
+        safe_extension(changed.inner_num)
+    except UnsafeValueError as error:
+        raise TaskRefusedError("innerNum", str(error)) from None
+
+
+def _replace_numbers(tx: Transaction, task_id: int, numbers: Iterable[Number]) -> None:
+    """Add what is new, drop what is not listed any more. Calls in progress keep their rows until they end."""
+    listed = {number.phone_id: number for number in reversed(list(numbers))}  # of duplicates the first one counts
+    listed = dict(reversed(listed.items()))
+    stored = tx.connection.execute(
+        select(attempt.c.id, attempt.c.phone_id, attempt.c.state, attempt.c.closed_us).where(
+            attempt.c.task_id == task_id
+        )
+    ).all()
+    dropped = [
+        row.id
+        for row in stored
+        if row.phone_id not in listed and (row.closed_us is not None or row.state == AttemptState.CREATED.value)
+    ]
+    for start in range(0, len(dropped), _ROWS_A_STATEMENT):
+        some = dropped[start : start + _ROWS_A_STATEMENT]
+        tx.connection.execute(delete(answer).where(answer.c.attempt_id.in_(some)))
+        tx.connection.execute(delete(attempt).where(attempt.c.id.in_(some)))
+    kept = {row.phone_id for row in stored}
+    rows = [
+        {
+            "task_id": task_id,
+            "attempt_number": 1,
+            "phone_id": number.phone_id,
+            "phone": number.phone,
+            "params": number.params,
+            "state": AttemptState.CREATED.value,
+            "changed_us": tx.now_us,
+        }
+        for number in listed.values()
+        if number.phone_id not in kept
+    ]
+    if rows:
+        tx.connection.execute(insert(attempt), rows)

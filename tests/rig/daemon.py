@@ -1,0 +1,172 @@
+"""The dialer as its users run it: a process of its own, spoken to over REST."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.rig.pbx import Pbx
+from tests.rig.ports import PortBlock
+from tests.rig.waiting import POLL_S, WaitTimeout
+
+BASE = "/pbxcore/api/module-dialer/v1"
+START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 30.0
+_HTTP, _AGI = 1, 2
+
+
+class Dialer:
+    """One daemon beside one Asterisk. `start()` may follow `stop()` or `kill()`: same database, same ports."""
+
+    def __init__(self, workdir: Path, pbx: Pbx, settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """Take ports; `settings` (section, key, value) are laid over the rig's own."""
+        self.workdir = workdir.resolve()
+        self.workdir.mkdir(parents=True, exist_ok=True)
+        self._ports = PortBlock(udp_ports=0, tcp_ports=2)
+        self.url = f"http://127.0.0.1:{self._ports.port(_HTTP)}"
+        self.database = self.workdir / "dialer.db"
+        self.config_file = self.workdir / "dialer.toml"
+        self.log_file = self.workdir / "dialer.log"
+        self._pbx = pbx
+        self._settings = settings or {}
+        self._process: asyncio.subprocess.Process | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def pid(self) -> int:
+        if self._process is None or self._process.returncode is not None:
+            raise RuntimeError("the dialer is not running")
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Write the settings, start the daemon, return when it serves REST."""
+        self.config_file.write_text(_as_toml(self._merged_settings()))
+        with self.log_file.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *("setpriv", "--pdeathsig", "KILL", "--"),
+                str(Path(sys.executable).with_name("dialer")),
+                *("serve", "--config", str(self.config_file)),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        await self.wait_health(lambda _: True, "the dialer serves REST", START_TIMEOUT_S)
+
+    async def stop(self) -> int:
+        """SIGTERM; return the exit code when it has drained."""
+        process = self._process
+        if process is None:
+            return 0
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+
+    def terminate(self) -> None:
+        """SIGTERM, without waiting."""
+        os.kill(self.pid, signal.SIGTERM)
+
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        os.kill(self.pid, signal.SIGKILL)
+        assert self._process is not None
+        await self._process.wait()
+
+    async def close(self) -> None:
+        """Stop for good, give the ports back."""
+        try:
+            await self.stop()
+        except TimeoutError:
+            await self.kill()
+        finally:
+            if self._session is not None:
+                await self._session.close()
+                self._session = None
+            self._ports.release()
+
+    async def call(self, method: str, path: str, body: object = None, *, raw: bytes | str | None = None) -> Any:
+        """Return the decoded JSON of one REST call below the module's base path."""
+        assert self._session is not None, "start() first"
+        data = raw if raw is not None else None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        async with self._session.request(method, f"{self.url}{BASE}{path}", data=data) as response:
+            return await response.json()
+
+    async def data(self, method: str, path: str, body: object = None) -> Any:
+        """Return `data` of a call that must succeed."""
+        reply = await self.call(method, path, body)
+        assert reply["result"] is True, reply
+        return reply["data"]
+
+    async def health(self) -> dict[str, Any]:
+        assert self._session is not None, "start() first"
+        async with self._session.get(f"{self.url}/health") as response:
+            return dict(await response.json())
+
+    async def wait_health(self, condition: Any, what: str, timeout_s: float = 15.0) -> dict[str, Any]:
+        """Return the first health report that fulfils the condition."""
+        report: dict[str, Any] = {}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    if self._process is not None and self._process.returncode is not None:
+                        break
+                    with contextlib.suppress(aiohttp.ClientError):
+                        report = await self.health()
+                        if condition(report):
+                            return report
+                    await asyncio.sleep(POLL_S)
+        raise WaitTimeout(f"not within {timeout_s:g} s: {what}; last report {report}\n{self.log_tail()}")
+
+    async def wait_dialling(self) -> None:
+        await self.wait_health(lambda report: report["dialling"], "the dialer dials")
+
+    async def wait_task(self, task_id: str, condition: Any, what: str, timeout_s: float = 60.0) -> dict[str, Any]:
+        """Return the task as soon as it fulfils the condition."""
+        task: dict[str, Any] = {}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    task = await self.data("GET", f"/task/{task_id}")
+                    if condition(task):
+                        return task
+                    await asyncio.sleep(5 * POLL_S)
+        open_rows = [row for row in task.get("results", []) if not row["result"]]
+        raise WaitTimeout(f"not within {timeout_s:g} s: {what}; open: {open_rows[:5]}\n{self.log_tail()}")
+
+    async def wait_finished(self, task_id: str, timeout_s: float = 60.0) -> dict[str, Any]:
+        """Return the task when the engine has closed it."""
+        return await self.wait_task(task_id, lambda task: task["state"] == "1", f"task {task_id} finished", timeout_s)
+
+    def log_tail(self, lines: int = 30) -> str:
+        return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+
+    def _merged_settings(self) -> dict[str, dict[str, Any]]:
+        settings: dict[str, dict[str, Any]] = {
+            "http": {"port": self._ports.port(_HTTP)},
+            "store": {"url": f"sqlite:///{self.database}"},
+            "ami": {"port": self._pbx.ami_port, "username": self._pbx.ami_username, "secret": self._pbx.ami_secret},
+            "agi": {"port": self._ports.port(_AGI)},
+            "asterisk": {"spool_dir": str(self._pbx.spool_dir)},
+            "audio": {"dir": str(self._pbx.workdir / "audio")},
+        }
+        for section, values in self._settings.items():
+            settings.setdefault(section, {}).update(values)
+        return settings
+
+
+def _as_toml(settings: Mapping[str, Mapping[str, Any]]) -> str:
+    """Sections of texts, numbers and lists; JSON's spelling of these is TOML's too."""
+    lines = []
+    for section, values in settings.items():
+        lines.append(f"[{section}]")
+        lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    return "\n".join(lines) + "\n"
