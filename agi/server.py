@@ -31,7 +31,12 @@ class FastAgiServer:
         self._desk = desk
         self._speaker = Speaker(voice, desk, dialogue_limit_s)
         self._server: asyncio.Server | None = None
-        self.sessions = 0
+        self._sessions: set[asyncio.Task[None]] = set()
+
+    @property
+    def sessions(self) -> int:
+        """Sessions open now."""
+        return len(self._sessions)
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(
@@ -42,11 +47,15 @@ class FastAgiServer:
         """Stop listening and drop the sessions that are left."""
         if self._server is not None:
             self._server.close()
-            self._server.close_clients() if hasattr(self._server, "close_clients") else None
+        for session in self._sessions:
+            session.cancel()
+        await asyncio.gather(*self._sessions, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = AgiSession(reader, writer)
-        self.sessions += 1
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - start_server runs us as one
+        self._sessions.add(task)
         try:
             await session.read_environment()
             await self._route(session)
@@ -58,7 +67,7 @@ class FastAgiServer:
             # without an answer Asterisk does not dial; the call is given back or reported by its hangup handlers
             log.exception("FastAGI session %s failed", session.script)
         finally:
-            self.sessions -= 1
+            self._sessions.discard(task)
             writer.close()
 
     async def _route(self, session: AgiSession) -> None:

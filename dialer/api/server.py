@@ -13,7 +13,7 @@ from dialer.api.mikopbx.results import Results
 from dialer.api.mikopbx.tasks import Tasks
 from dialer.dispatch.desk import TaskDesk
 from dialer.speech.prompts import PromptLibrary
-from dialer.store.database import Store
+from dialer.store.database import Store, StoreError
 
 log = logging.getLogger(__name__)
 MIKOPBX_BASE = "/pbxcore/api/module-dialer/v1"
@@ -63,6 +63,8 @@ async def _errors_in_envelope(request: web.Request, handler: Handler) -> web.Str
         return refusal([f"body: too large: {error.text}"], status=413)
     except web.HTTPException as error:
         return refusal([f"{request.method} {request.path}: {error.reason}"], status=error.status)
+    except StoreError as error:
+        return refusal([str(error)], status=503)
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
         return refusal(["internal error, see the daemon's log"], status=500)

@@ -5,8 +5,6 @@ import logging
 import time
 from collections.abc import Callable
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from dialer.dispatch.callfile import CallFileSettings, Spool, render_call_file
 from dialer.dispatch.ledger import Ledger
 from dialer.model.attempt import Attempt, AttemptState, NeverDialled
@@ -14,7 +12,7 @@ from dialer.model.pacing import Pace, free_channels
 from dialer.model.safe import UnsafeValueError
 from dialer.model.task import Task, TaskState
 from dialer.store.attempts import Reserved, reserve_attempts
-from dialer.store.database import Store
+from dialer.store.database import Store, StoreError
 from dialer.store.tasks import close_task_if_done, fetch_open_tasks, fetch_task
 
 log = logging.getLogger(__name__)
@@ -118,9 +116,9 @@ class Scheduler:
             try:
                 await self._fill()
                 self._store_error = None
-            except SQLAlchemyError as error:
+            except StoreError as error:
                 log.exception("the store failed; dialling goes on in %.0f s", STORE_RETRY_S)
-                self._store_error = f"the store failed: {error}"
+                self._store_error = str(error)
                 self._resume_at_s = self._clock() + STORE_RETRY_S
                 self._hungry.update(dict.fromkeys(self._tasks))
                 self._wake.set()

@@ -95,7 +95,8 @@ class Store:
 
     async def write(self, operation: Operation[T]) -> T:
         """Return the operation's result once it is committed (durable against the death of this process and, with
-        SQLite's synchronous=FULL, of the machine). A caller that is cancelled does not undo it."""
+        SQLite's synchronous=FULL, of the machine). A caller that is cancelled does not undo it. Raises what the
+        operation raises, and StoreError when the database fails."""
         return await asyncio.shield(self.submit(operation))
 
     def submit(self, operation: Operation[T]) -> "asyncio.Future[T]":
@@ -123,9 +124,10 @@ class Store:
                 for job in group:
                     await self._commit([job])
             elif not group[0].done.done():
+                if isinstance(error, SQLAlchemyError):
+                    log.warning("database operation failed: %s", error)
+                    error = StoreError(f"the database failed: {error}")
                 group[0].done.set_exception(error)
-            if isinstance(error, SQLAlchemyError) and len(group) == 1:
-                log.warning("database operation failed: %s", error)
             return
         for job, result in zip(group, results, strict=True):
             if not job.done.done():

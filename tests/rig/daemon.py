@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import signal
@@ -9,11 +10,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
-from tests.rig.pbx import Pbx
 from tests.rig.ports import PortBlock
 from tests.rig.waiting import POLL_S, WaitTimeout
 
@@ -23,10 +23,19 @@ STOP_TIMEOUT_S = 30.0
 _HTTP, _AGI = 1, 2
 
 
+class PbxAddress(Protocol):
+    """Which Asterisk the daemon is told to drive. (`Pbx` is one; a closed port is another.)"""
+
+    ami_username: str
+    ami_secret: str
+    ami_port: int
+    spool_dir: Path
+
+
 class Dialer:
     """One daemon beside one Asterisk. `start()` may follow `stop()` or `kill()`: same database, same ports."""
 
-    def __init__(self, workdir: Path, pbx: Pbx, settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    def __init__(self, workdir: Path, pbx: PbxAddress, settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         """Take ports; `settings` (section, key, value) are laid over the rig's own."""
         self.workdir = workdir.resolve()
         self.workdir.mkdir(parents=True, exist_ok=True)
@@ -38,7 +47,7 @@ class Dialer:
         self._pbx = pbx
         self._settings = settings or {}
         self._process: asyncio.subprocess.Process | None = None
-        self._session: aiohttp.ClientSession | None = None
+        self.session: aiohttp.ClientSession | None = None
 
     @property
     def pid(self) -> int:
@@ -58,8 +67,8 @@ class Dialer:
                 stdout=log,
                 stderr=log,
             )
-        if self._session is None:
-            self._session = aiohttp.ClientSession()
+        if self.session is None:
+            self.session = aiohttp.ClientSession()
         await self.wait_health(lambda _: True, "the dialer serves REST", START_TIMEOUT_S)
 
     async def stop(self) -> int:
@@ -88,16 +97,18 @@ class Dialer:
         except TimeoutError:
             await self.kill()
         finally:
-            if self._session is not None:
-                await self._session.close()
-                self._session = None
+            if self.session is not None:
+                await self.session.close()
+                self.session = None
             self._ports.release()
 
     async def call(self, method: str, path: str, body: object = None, *, raw: bytes | str | None = None) -> Any:
         """Return the decoded JSON of one REST call below the module's base path."""
-        assert self._session is not None, "start() first"
-        data = raw if raw is not None else None if body is None else json.dumps(body, ensure_ascii=False).encode()
-        async with self._session.request(method, f"{self.url}{BASE}{path}", data=data) as response:
+        assert self.session is not None, "start() first"
+        if raw is None and body is not None:
+            raw = json.dumps(body, ensure_ascii=False)
+        data = None if raw is None else io.BytesIO(raw.encode() if isinstance(raw, str) else raw)
+        async with self.session.request(method, f"{self.url}{BASE}{path}", data=data) as response:
             return await response.json()
 
     async def data(self, method: str, path: str, body: object = None) -> Any:
@@ -107,8 +118,8 @@ class Dialer:
         return reply["data"]
 
     async def health(self) -> dict[str, Any]:
-        assert self._session is not None, "start() first"
-        async with self._session.get(f"{self.url}/health") as response:
+        assert self.session is not None, "start() first"
+        async with self.session.get(f"{self.url}/health") as response:
             return dict(await response.json())
 
     async def wait_health(self, condition: Any, what: str, timeout_s: float = 15.0) -> dict[str, Any]:
@@ -156,7 +167,7 @@ class Dialer:
             "ami": {"port": self._pbx.ami_port, "username": self._pbx.ami_username, "secret": self._pbx.ami_secret},
             "agi": {"port": self._ports.port(_AGI)},
             "asterisk": {"spool_dir": str(self._pbx.spool_dir)},
-            "audio": {"dir": str(self._pbx.workdir / "audio")},
+            "audio": {"dir": str(self._pbx.spool_dir.parents[1] / "audio")},
         }
         for section, values in self._settings.items():
             settings.setdefault(section, {}).update(values)

@@ -195,13 +195,14 @@ class Pbx:
             "DEAD_PORT": str(self._ports.port(_DEAD_PROVIDER)),
             "EMPLOYEES": self._employee_sections(),
             "GLOBALS": "\n".join(f"{name} = {value}" for name, value in self.dialplan_globals.items()),
-            "AMI_USERNAME": self.ami_username,
-            "AMI_SECRET": self.ami_secret,
             "OBSERVER_USERNAME": self.observer_username,
             "OBSERVER_SECRET": self.observer_secret,
         }
         for template in TEMPLATE_DIR.glob("*.conf"):
             (self.etc_dir / template.name).write_text(fill_in(template.read_text(), values))
+        # The daemon's own user, as an administrator installs it: only the secret is changed.
+        manager = (REPO_DIR / "dialplan" / "manager_autodialer.conf").read_text()
+        (self.etc_dir / "manager_autodialer.conf").write_text(manager.replace("CHANGE-ME", self.ami_secret))
 
     def _employee_sections(self) -> str:
         sections = []

@@ -151,9 +151,13 @@ def _listed_number(value: Any) -> Any:
     return {"number": value} if isinstance(value, str | int) and not isinstance(value, bool) else value
 
 
-Numbers = Annotated[
-    tuple[Annotated[NumberBody, BeforeValidator(_listed_number)], ...], Field(min_length=1, max_length=MAX_NUMBERS)
-]
+def _some_numbers(listed: tuple[NumberBody, ...]) -> tuple[NumberBody, ...]:
+    if not 1 <= len(listed) <= MAX_NUMBERS:
+        raise ValueError(f"a list of 1 to {MAX_NUMBERS} numbers expected, got {len(listed)}")
+    return listed
+
+
+Numbers = Annotated[tuple[Annotated[NumberBody, BeforeValidator(_listed_number)], ...], AfterValidator(_some_numbers)]
 
 
 def _type_or_exten(value: Any) -> Any:

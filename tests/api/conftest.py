@@ -1,0 +1,37 @@
+"""A daemon whose Asterisk is away: it serves REST all the same."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest_asyncio
+
+from tests.rig.daemon import Dialer
+from tests.rig.ports import PortBlock
+
+
+@dataclass
+class AbsentPbx:
+    """An AMI port that nobody listens on."""
+
+    ami_port: int
+    spool_dir: Path
+    ami_username: str = "autodialer"
+    ami_secret: str = "none"
+
+
+@pytest_asyncio.fixture
+async def dialer() -> AsyncIterator[Dialer]:
+    with tempfile.TemporaryDirectory(prefix="dialer-api-", dir="/tmp") as folder:
+        workdir = Path(folder)
+        spool = workdir / "spool" / "outgoing"
+        spool.mkdir(parents=True)
+        ports = PortBlock(udp_ports=0, tcp_ports=1)
+        daemon = Dialer(workdir, AbsentPbx(ports.port(1), spool))
+        try:
+            await daemon.start()
+            yield daemon
+        finally:
+            await daemon.close()
+            ports.release()

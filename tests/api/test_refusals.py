@@ -1,0 +1,144 @@
+"""Bad input: the documented refusal, which field and why; nothing stored, nothing in the spool."""
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from tests.rig.daemon import Dialer
+
+POLLING = {"questions": [{"questionId": "1", "questionText": "Да?", "press": [{"key": "1", "action": "answer"}]}]}
+TASK: dict[str, Any] = {"innerNum": "1", "innerNumType": "polling", "numbers": ["79522233446"]}
+
+BAD_TASKS = [
+    ({"numbers": []}, "numbers"),
+    ({"numbers": None}, "numbers"),
+    ({"numbers": "79522233446"}, "numbers"),
+    ({"innerNum": "77"}, "innerNum"),
+    ({"innerNum": ""}, "innerNum"),
+    ({"innerNum": "abc", "innerNumType": "exten"}, "innerNum"),
+    ({"innerNum": "201\n", "innerNumType": "exten"}, "innerNum"),
+    ({"innerNumType": "robot"}, "innerNumType"),
+    ({"maxCountChannels": 0}, "maxCountChannels"),
+    ({"maxCountChannels": -5}, "maxCountChannels"),
+    ({"maxCountChannels": "ten"}, "maxCountChannels"),
+    ({"maxCountChannels": None}, "maxCountChannels"),
+    ({"state": 7}, "state"),
+    ({"dialPrefix": "9\n9"}, "dialPrefix"),
+    ({"dialPrefix": "abc"}, "dialPrefix"),
+    ({"dialPrefix": "${X}"}, "dialPrefix"),
+    ({"numbers": ["7952223344a"]}, "numbers[0].number"),
+    ({"numbers": ["79522233446", "7952\nSetvar: A=1"]}, "numbers[1].number"),
+    ({"numbers": [{"number": "79522233446&Local/1@x"}]}, "numbers[0].number"),
+    ({"numbers": [{"phone": "79522233446"}]}, "numbers[0].number"),
+    ({"numbers": [None]}, "numbers[0]"),
+    ({"numbers": ["٧٩٥٢"]}, "numbers[0].number"),
+    ({"numbers": [{"number": "79522233446", "params": "text"}]}, "numbers[0].params"),
+]
+BAD_POLLINGS = [
+    ({}, "questions"),
+    ({"questions": []}, "questions"),
+    ({"questions": [{}]}, "questions[0].questionText"),
+    ({"questions": [{"questionText": "a", "press": [{"key": "x"}]}]}, "questions[0].press[0].key"),
+    ({"questions": [{"questionText": "a", "press": [{"key": "1"}, {"key": "1"}]}]}, "questions[0].press"),
+    (
+        {"questions": [{"questionText": "a", "press": [{"key": "1", "action": "explode"}]}]},
+        "questions[0].press[0].action",
+    ),
+    (
+        {"questions": [{"questionText": "a", "press": [{"key": "1", "action": "dial", "value": "201,x"}]}]},
+        "questions[0].press[0].value",
+    ),
+    (
+        {"questions": [{"questionText": "a", "press": [{"key": "1", "action": "playback"}]}]},
+        "questions[0].press[0].value",
+    ),
+    ({"questions": [{"questionFile": "/etc/passwd"}]}, "questions[0].questionFile"),
+    ({"questions": [{"questionFile": "../../etc/passwd"}]}, "questions[0].questionFile"),
+    ({"questions": [{"questionText": "a", "lang": "ru;rm"}]}, "questions[0].lang"),
+    ({"questions": [{"questionText": "a", "questionId": "1"}, {"questionText": "b", "questionId": "1"}]}, "questions"),
+    ({"questions": [{"questionText": "a", "defPress": "2", "press": [{"key": "1"}]}]}, "questions[0].defPress"),
+]
+NOT_JSON = ["{", "", "\0", '{"a":', "[1", "name=x&y=z", '{"a": NaN', "{'a': 1}", "[" * 5000]
+
+
+async def stored(dialer: Dialer) -> tuple[int, int]:
+    tasks = await dialer.data("GET", "/task")
+    pollings = await dialer.data("GET", "/polling")
+    return len(tasks["results"]), len(pollings["results"])
+
+
+def refused(reply: Any, field: str) -> None:
+    assert reply["result"] is False
+    assert list(reply) == ["result", "data", "messages", "function", "processor", "pid"]
+    assert any(message.startswith(f"{field}: ") for message in reply["messages"]), reply["messages"]
+
+
+async def test_bad_tasks_are_refused_by_field_and_nothing_is_stored(dialer: Dialer) -> None:
+    await dialer.data("POST", "/polling", POLLING)
+    for change, field in BAD_TASKS:
+        reply = await dialer.call("POST", "/task", {**TASK, **change})
+        refused(reply, field)
+    assert await stored(dialer) == (0, 1)
+    assert await dialer.data("GET", "/results/0") == {"results": []}
+    assert os.listdir(dialer.workdir / "spool" / "outgoing") == []
+
+
+async def test_bad_pollings_are_refused_by_field_and_nothing_is_stored(dialer: Dialer) -> None:
+    for body, field in BAD_POLLINGS:
+        refused(await dialer.call("POST", "/polling", body), field)
+    assert await stored(dialer) == (0, 0)
+
+
+@pytest.mark.parametrize("path", ["/task", "/polling"])
+async def test_what_is_not_json_is_refused(dialer: Dialer, path: str) -> None:
+    for body in NOT_JSON:
+        reply = await dialer.call("POST", path, raw=body)
+        assert (reply["result"], reply["messages"]) == (False, ["Invalid JSON request body"])
+    reply = await dialer.call("POST", path, raw="[1, 2]")
+    assert reply["messages"] == ["Invalid JSON request body: an object expected, got list"]
+    assert await stored(dialer) == (0, 0)
+
+
+async def test_ten_megabytes_of_junk_are_refused(dialer: Dialer) -> None:
+    junk = os.urandom(10 * 1024 * 1024)
+    for raw in (junk, b'{"numbers": "' + b"7" * 10 * 1024 * 1024 + b'"}', b"\xff" * 10 * 1024 * 1024):
+        reply = await dialer.call("POST", "/task", raw=raw)
+        assert reply["result"] is False
+        assert sum(map(len, reply["messages"])) < 2000
+    assert await stored(dialer) == (0, 0)
+    assert (await dialer.health())["status"] == "degraded"
+
+
+async def test_a_bad_put_changes_nothing(dialer: Dialer) -> None:
+    await dialer.data("POST", "/polling", POLLING)
+    task = await dialer.data("POST", "/task", TASK)
+    before = await dialer.data("GET", f"/task/{task['id']}")
+    for change, field in BAD_TASKS:
+        if change != {"numbers": None} and change != {"maxCountChannels": None}:  # null in a PUT: not said
+            refused(await dialer.call("PUT", f"/task/{task['id']}", change), field)
+    refused(await dialer.call("PUT", f"/task/{task['id']}", {"innerNumType": "exten", "innerNum": "x"}), "innerNum")
+    assert await dialer.data("GET", f"/task/{task['id']}") == before
+
+
+async def test_unknown_ids_and_paths_are_refused_in_the_envelope(dialer: Dialer) -> None:
+    for method, path in [("GET", "/task/5"), ("GET", "/task/x"), ("DELETE", "/task/5"), ("GET", "/task/9" + "9" * 40)]:
+        reply = await dialer.call(method, path)
+        assert (reply["result"], reply["data"]) == (False, {"error": "TaskNotFound"})
+    for method, path in [("GET", "/polling/5"), ("DELETE", "/polling/x")]:
+        reply = await dialer.call(method, path)
+        assert (reply["result"], reply["data"]) == (False, {"error": "PollingNotFound"})
+    refused(await dialer.call("GET", "/results/yesterday"), "changeTime")
+    refused(await dialer.call("GET", "/task?state=9"), "state")
+    refused(await dialer.call("GET", "/task?limit=x"), "limit")
+    assert (await dialer.call("GET", "/nothing"))["result"] is False
+
+
+async def test_only_this_machine_is_served(dialer: Dialer) -> None:
+    assert dialer.session is not None
+    for header in ("X-Forwarded-For", "Forwarded", "X-Real-IP"):
+        async with dialer.session.get(f"{dialer.url}/health", headers={header: "127.0.0.1"}) as response:
+            body = json.loads(await response.text())
+        assert response.status == 401
+        assert body["messages"] == {"error": ["The user isn't authenticated."]}

@@ -1,0 +1,121 @@
+"""Tasks and pollings over REST, with no Asterisk near."""
+
+from typing import Any
+
+from tests.rig.daemon import Dialer
+
+POLLING = {"questions": [{"questionId": "1", "questionText": "Да?", "press": [{"key": "1", "action": "answer"}]}]}
+
+
+def task_body(*numbers: str, **fields: Any) -> dict[str, Any]:
+    return {"innerNum": "201", "innerNumType": "exten", "numbers": list(numbers), **fields}
+
+
+async def phones(dialer: Dialer, task_id: str) -> dict[str, str]:
+    rows = (await dialer.data("GET", f"/task/{task_id}"))["results"]
+    return {row["phone"]: row["id"] for row in rows}
+
+
+async def test_health_says_that_asterisk_is_away(dialer: Dialer) -> None:
+    report = await dialer.health()
+    assert (report["status"], report["asterisk"], report["dialling"]) == ("degraded", "away", False)
+    assert report["trouble"] == "Asterisk: away"
+
+
+async def test_a_known_crm_id_updates_and_keeps_rows_of_numbers_still_listed(dialer: Dialer) -> None:
+    first = await dialer.data("POST", "/task", task_body("79520000001", "79520000002", crmId="000000012"))
+    assert first["crmId"] == "000000012"
+    before = await phones(dialer, first["id"])
+    second = await dialer.data("POST", "/task", task_body("89520000002", "79520000003", crmId="000000012", name="two"))
+    assert second["id"] == first["id"]
+    after = await phones(dialer, first["id"])
+    assert set(after) == {"79520000002", "79520000003"}
+    assert after["79520000002"] == before["79520000002"]
+    assert (await dialer.data("GET", f"/task/{first['id']}"))["name"] == "two"
+
+
+async def test_a_known_id_updates_too_and_an_unknown_one_creates(dialer: Dialer) -> None:
+    first = await dialer.data("POST", "/task", task_body("79520000001"))
+    again = await dialer.data("POST", "/task", task_body("79520000001", id=int(first["id"]), maxCountChannels=3))
+    assert again["id"] == first["id"]
+    other = await dialer.data("POST", "/task", task_body("79520000001", id="5"))
+    assert other["id"] == "1000000002"
+
+
+async def test_duplicates_in_a_list_are_one_number(dialer: Dialer) -> None:
+    task = await dialer.data("POST", "/task", task_body("79520000001", "89520000001", "+79520000001", "79520000001"))
+    assert list(await phones(dialer, task["id"])) == ["79520000001"]
+
+
+async def test_put_changes_what_is_said_and_echoes_types(dialer: Dialer) -> None:
+    task = await dialer.data("POST", "/task", task_body("79520000001", crmId="a", name="n", dialPrefix="999"))
+    reply = await dialer.data("PUT", f"/task/{task['id']}", {"state": "2", "maxCountChannels": 7})
+    assert (reply["state"], reply["maxCountChannels"], reply["crmId"]) == ("2", 7, "a")
+    stored = await dialer.data("GET", f"/task/{task['id']}")
+    assert (stored["state"], stored["maxCountChannels"], stored["dialPrefix"], stored["name"]) == ("2", "7", "999", "n")
+
+
+async def test_put_can_give_new_numbers_and_not_take_anothers_crm_id(dialer: Dialer) -> None:
+    one = await dialer.data("POST", "/task", task_body("79520000001", crmId="a"))
+    await dialer.data("POST", "/task", task_body("79520000001", crmId="b"))
+    await dialer.data("PUT", f"/task/{one['id']}", {"numbers": ["79520000009"]})
+    assert list(await phones(dialer, one["id"])) == ["79520000009"]
+    reply = await dialer.call("PUT", f"/task/{one['id']}", {"crmId": "b"})
+    assert reply["messages"] == ["crmId: 'b' belongs to task 1000000002"]
+
+
+async def test_tasks_are_listed_by_state_limit_and_offset(dialer: Dialer) -> None:
+    for state in (0, 2, 0, 2):
+        await dialer.data("POST", "/task", task_body("79520000001", state=state))
+
+    async def ids(query: str) -> list[str]:
+        return [row["id"] for row in (await dialer.data("GET", f"/task{query}"))["results"]]
+
+    assert await ids("") == [f"100000000{n}" for n in (1, 2, 3, 4)]
+    assert await ids("?state=2") == ["1000000002", "1000000004"]
+    assert await ids("?limit=1&offset=1000000001") == ["1000000002"]
+    assert await ids("?offset=1000000004") == []
+
+
+async def test_delete_takes_the_rows_along(dialer: Dialer) -> None:
+    task = await dialer.data("POST", "/task", task_body("79520000001"))
+    assert (await dialer.call("DELETE", f"/task/{task['id']}"))["data"] == []
+    assert await dialer.data("GET", "/results/0") == {"results": []}
+    again = await dialer.data("POST", "/task", task_body("79520000001"))
+    assert again["id"] == "1000000002"  # an id is never given twice
+
+
+async def test_params_are_shown_as_php_serializes_them(dialer: Dialer) -> None:
+    number = {"number": "79520000001", "params": {"NAME": "Анна", "N": 5, "L": [True, None, 1.5]}}
+    task = await dialer.data("POST", "/task", {**task_body(), "numbers": [number]})
+    row = (await dialer.data("GET", f"/task/{task['id']}"))["results"][0]
+    assert row["params"] == 'a:3:{s:4:"NAME";s:8:"Анна";s:1:"N";i:5;s:1:"L";a:3:{i:0;b:1;i:1;N;i:2;d:1.5;}}'
+
+
+async def test_a_polling_is_replaced_by_crm_id_and_guarded_while_in_use(dialer: Dialer) -> None:
+    first = await dialer.data("POST", "/polling", {**POLLING, "crmId": "p-1", "name": "one"})
+    second = await dialer.data("POST", "/polling", {**POLLING, "crmId": "p-1", "name": "two"})
+    assert (second["id"], second["crmId"], second["name"]) == (first["id"], "p-1", "two")
+    task = await dialer.data("POST", "/task", task_body("79520000001", innerNum="p-1", innerNumType="polling"))
+    refusal = await dialer.call("DELETE", f"/polling/{first['id']}")
+    assert (refusal["result"], refusal["data"]) == (False, {"error": "PollingInUse"})
+    await dialer.data("PUT", f"/task/{task['id']}", {"state": 1})
+    assert (await dialer.call("DELETE", f"/polling/{first['id']}"))["result"] is True
+    assert (await dialer.data("POST", "/polling", POLLING))["id"] == "2"
+
+
+async def test_a_given_id_never_collides_with_a_crms_own(dialer: Dialer) -> None:
+    taken = await dialer.data("POST", "/polling", {**POLLING, "crmId": "2"})
+    assert (taken["id"], taken["crmId"]) == ("1", "2")
+    other = await dialer.data("POST", "/polling", POLLING)
+    assert (other["id"], other["crmId"]) == ("3", 3)
+
+
+async def test_a_second_start_finds_everything(dialer: Dialer) -> None:
+    task = await dialer.data("POST", "/task", task_body("79520000001", name="Опрос"))
+    assert await dialer.stop() == 0
+    await dialer.start()
+    assert (await dialer.data("GET", f"/task/{task['id']}"))["name"] == "Опрос"
+    await dialer.kill()
+    await dialer.start()
+    assert (await dialer.data("GET", f"/task/{task['id']}"))["name"] == "Опрос"

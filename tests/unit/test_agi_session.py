@@ -1,0 +1,125 @@
+"""The FastAGI protocol at its edges: what a real Asterisk sends rarely, and clients that close at any byte."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from agi.server import FastAgiServer
+from agi.session import AgiError, AgiSession, HungUpError
+from dialer.model.flow import Flow, Prompt
+from tests.rig.ports import PortBlock
+from tests.rig.waiting import wait_until
+
+ENVIRONMENT = (
+    b"agi_network: yes\nagi_network_script: claim\nagi_request: agi://127.0.0.1/claim\n"
+    b"agi_arg_1: 17\nagi_arg_2: rig-1.2\nagi_arg_3: C-0000001b\n\n"
+)
+
+
+class Wire:
+    """A session over a socket pair; `asterisk` is the other end."""
+
+    async def __aenter__(self) -> "Wire":
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._accepted: asyncio.Future[AgiSession] = asyncio.get_running_loop().create_future()
+        host, port = self._server.sockets[0].getsockname()
+        self.reader, self.asterisk = await asyncio.open_connection(host, port)
+        self.session = await self._accepted
+        return self
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._accepted.set_result(AgiSession(reader, writer))
+
+    async def __aexit__(self, *_: object) -> None:
+        self.asterisk.close()
+        self._writer.close()
+        self._server.close()
+
+
+async def test_environment_is_read() -> None:
+    async with Wire() as wire:
+        wire.asterisk.write(ENVIRONMENT)
+        await wire.session.read_environment()
+        assert wire.session.script == "claim"
+        assert [wire.session.argument(number) for number in (1, 2, 3, 4)] == ["17", "rig-1.2", "C-0000001b", ""]
+
+
+async def test_a_hangup_line_between_replies_is_skipped() -> None:
+    async with Wire() as wire:
+        wire.asterisk.write(b"HANGUP\n200 result=0\n200 result=49\n")
+        await wire.session.set_variable("A", "b")
+        assert await wire.session.wait_for_key(1) == "1"
+
+
+@pytest.mark.parametrize("reply", [b"200 result=-1\n", b"511 Command Not Permitted on a dead channel\n", b""])
+async def test_every_way_of_hanging_up_is_noticed(reply: bytes) -> None:
+    async with Wire() as wire:
+        wire.asterisk.write(reply)
+        if not reply:
+            wire.asterisk.close()
+        with pytest.raises(HungUpError):
+            await wire.session.play("/sounds/a")
+
+
+@pytest.mark.parametrize(
+    "reply", [b"510 Invalid or unknown command\n", b"520-Invalid\nUsage: x\n520 End\n", b"what?\n"]
+)
+async def test_nonsense_is_an_error(reply: bytes) -> None:
+    async with Wire() as wire:
+        wire.asterisk.write(reply)
+        with pytest.raises(AgiError):
+            await wire.session.play("/sounds/a")
+
+
+@pytest.mark.parametrize("value", ['a"b', "a b", "a\nb", "${X}", "$[1]", "ж", "a,b", "a\\b"])
+async def test_no_value_breaks_out_of_a_verb(value: str) -> None:
+    async with Wire() as wire:
+        with pytest.raises(ValueError, match="plain variable"):
+            await wire.session.set_variable("NAME", value)
+        with pytest.raises(ValueError):
+            await wire.session.play(f"/sounds/{value}\n")
+
+
+class Desk:
+    """Grants everything; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.claims: list[tuple[int, str, str]] = []
+
+    async def claim(self, attempt_id: int, linked_id: str, verbose_call_id: str) -> bool:
+        self.claims.append((attempt_id, linked_id, verbose_call_id))
+        return True
+
+    async def begin_dialogue(self, attempt_id: int) -> Flow | None:
+        return None
+
+    async def end_dialogue(self, attempt_id: int, *, finished: bool) -> None: ...
+
+    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> None: ...
+
+    async def fetch(self, prompt: Prompt) -> Path:
+        raise AssertionError
+
+
+async def test_a_client_that_closes_at_any_byte_costs_nothing() -> None:
+    desk, ports = Desk(), PortBlock(udp_ports=0, tcp_ports=1)
+    server = FastAgiServer("127.0.0.1", ports.port(1), desk, desk, 120)
+    await server.start()
+    for length in range(len(ENVIRONMENT)):
+        _, writer = await asyncio.open_connection("127.0.0.1", ports.port(1))
+        writer.write(ENVIRONMENT[:length])
+        writer.close()
+        await writer.wait_closed()
+    await wait_until(lambda: server.sessions == 0, "every session has ended")
+    assert desk.claims == []
+    reader, writer = await asyncio.open_connection("127.0.0.1", ports.port(1))
+    writer.write(ENVIRONMENT)
+    assert await reader.readline() == b'SET VARIABLE AUTODIALER_CLAIM "granted"\n'
+    writer.write(b"200 result=1\n")
+    assert await reader.read() == b""
+    writer.close()
+    assert desk.claims == [(17, "rig-1.2", "[C-0000001b]")]
+    await server.close()
+    ports.release()

@@ -1,0 +1,62 @@
+"""Who may import whom: the table in README.md, kept true."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+PACKAGES = ("dialer.model", "dialer.store", "dialer.dispatch", "dialer.pbx", "dialer.speech", "dialer.api", "agi")
+MAY_IMPORT = {
+    "dialer.model": set[str](),
+    "dialer.store": {"dialer.model"},
+    "dialer.dispatch": {"dialer.model", "dialer.store"},
+    "dialer.pbx": {"dialer.model", "dialer.store"},
+    "dialer.speech": {"dialer.model"},
+    "dialer.api": {"dialer.model", "dialer.store", "dialer.dispatch", "dialer.pbx", "dialer.speech"},
+    "agi": {"dialer.model"},
+}
+ONLY_IMPORTER = {
+    "panoramisk": {"dialer/pbx/ami.py"},
+    "pydub": {"dialer/speech/audio.py"},
+    "sqlalchemy": {"dialer/store"},
+    "aiohttp": {"dialer/api", "dialer/app.py"},
+}
+
+
+def imports_of(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+def sources() -> list[Path]:
+    return sorted([*REPO.glob("dialer/**/*.py"), *REPO.glob("agi/**/*.py")])
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_only_what_the_table_allows(package: str) -> None:
+    allowed = MAY_IMPORT[package] | {package}
+    for file in (REPO / package.replace(".", "/")).rglob("*.py"):
+        for name in imports_of(file):
+            room = next((one for one in PACKAGES if name == one or name.startswith(f"{one}.")), None)
+            assert room is None or room in allowed, f"{file}: {name}"
+            assert name.split(".")[0] != "dialer" or room is not None, f"{file}: {name} is for composition only"
+
+
+def test_the_model_has_no_input_output_clock_or_event_loop() -> None:
+    forbidden = {"asyncio", "time", "datetime", "os", "pathlib", "socket", "random", "logging", "sqlalchemy", "aiohttp"}
+    for file in (REPO / "dialer/model").glob("*.py"):
+        assert not imports_of(file) & forbidden, file
+
+
+@pytest.mark.parametrize("library", ONLY_IMPORTER)
+def test_libraries_have_one_room_each(library: str) -> None:
+    for file in sources():
+        place = str(file.relative_to(REPO))
+        if any(name.split(".")[0] == library for name in imports_of(file)):
+            assert any(place.startswith(room) for room in ONLY_IMPORTER[library]), f"{place} imports {library}"

@@ -1,0 +1,172 @@
+"""The attempt's state machine: the whole table, and random sequences."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialer.model.attempt import (
+    DIALLED_STATES,
+    Attempt,
+    AttemptEvent,
+    AttemptState,
+    CallFileWritten,
+    CallLost,
+    ClaimGranted,
+    DialogueFinished,
+    DialogueStarted,
+    GraceOver,
+    LegEnded,
+    NeverDialled,
+    SubscriberAnswered,
+    apply_event,
+    shown_state,
+)
+from dialer.model.outcome import Outcome
+from dialer.model.records import InRecord, OutRecord
+from dialer.model.task import InnerNumType
+
+S = AttemptState
+OPEN_STATES = (S.CREATED, S.SPOOLED, S.DIALLING, S.CONNECTING, S.POLLING, S.POLLED)
+OUT_BUSY = OutRecord("BUSY", 17, (486,), False)
+OUT_ANSWERED = OutRecord("ANSWER", 16, (200,), True)
+IN_LEFT = InRecord("", "", "", 16, "left", "HANGUP")
+
+EVENTS: dict[str, AttemptEvent] = {
+    "spooled": CallFileWritten(),
+    "granted": ClaimGranted(),
+    "undialled": NeverDialled(),
+    "answered": SubscriberAnswered(),
+    "dialogue on": DialogueStarted(),
+    "dialogue end": DialogueFinished(),
+    "out busy": LegEnded(OUT_BUSY),
+    "out answered": LegEnded(OUT_ANSWERED),
+    "in": LegEnded(IN_LEFT),
+    "grace": GraceOver(),
+    "lost": CallLost(),
+}
+# (state, event) -> state; "closed" and "noted" speak for themselves; what is not here changes nothing
+RULES: dict[tuple[AttemptState, str], AttemptState | str] = {
+    (S.CREATED, "spooled"): S.SPOOLED,
+    (S.SPOOLED, "granted"): S.DIALLING,
+    (S.SPOOLED, "undialled"): S.CREATED,
+    (S.DIALLING, "undialled"): S.CREATED,
+    (S.DIALLING, "answered"): S.CONNECTING,
+    (S.DIALLING, "dialogue on"): S.POLLING,
+    (S.DIALLING, "dialogue end"): S.POLLED,
+    (S.POLLING, "dialogue end"): S.POLLED,
+    (S.DIALLING, "out busy"): "closed",
+    (S.CONNECTING, "out busy"): "noted",
+    (S.POLLING, "out busy"): "noted",
+    (S.POLLED, "out busy"): "noted",
+    **{(state, "out answered"): "noted" for state in DIALLED_STATES},
+    **{(state, "in"): "noted" for state in DIALLED_STATES},
+    **{(state, "lost"): "closed" for state in DIALLED_STATES},
+}
+
+
+def attempt_in(state: AttemptState, kind: InnerNumType = InnerNumType.POLLING) -> Attempt:
+    return Attempt(1, 1_000_000_001, kind, state)
+
+
+@pytest.mark.parametrize("state", OPEN_STATES)
+@pytest.mark.parametrize("event", EVENTS)
+def test_every_state_and_event_follows_the_table(state: AttemptState, event: str) -> None:
+    before = attempt_in(state)
+    after = apply_event(before, EVENTS[event])
+    rule = RULES.get((state, event))
+    if rule is None:
+        assert after is before
+    elif rule == "closed":
+        assert after.closed
+    elif rule == "noted":
+        assert after.awaits_record
+        assert after.state is state
+    else:
+        assert after == replace(before, state=rule)
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_a_closed_attempt_never_changes(event: str) -> None:
+    closed = apply_event(attempt_in(S.DIALLING), LegEnded(OUT_BUSY))
+    assert closed.closed
+    assert apply_event(closed, EVENTS[event]) is closed
+
+
+@pytest.mark.parametrize("first", ["out answered", "in"])
+def test_records_of_both_legs_close_in_either_order(first: str) -> None:
+    second = {"out answered": "in", "in": "out answered"}[first]
+    noted = apply_event(attempt_in(S.POLLING), EVENTS[first])
+    closed = apply_event(noted, EVENTS[second])
+    assert closed.verdict is not None
+    assert closed.verdict.outcome is Outcome.FAIL_POLLING
+
+
+@pytest.mark.parametrize("record", ["out answered", "in"])
+def test_a_record_that_stays_alone_closes_after_the_grace_period(record: str) -> None:
+    noted = apply_event(attempt_in(S.POLLED), EVENTS[record])
+    closed = apply_event(noted, GraceOver())
+    assert closed.verdict is not None
+    assert closed.verdict.outcome is Outcome.SUCCESS_POLLING
+
+
+def test_a_call_that_nobody_can_account_for_fails_and_says_so() -> None:
+    closed = apply_event(attempt_in(S.DIALLING), CallLost())
+    assert closed.verdict is not None
+    assert closed.verdict.outcome is Outcome.FAIL
+    assert "Lost" in (closed.verdict.cause or "")
+    assert shown_state(closed) is S.NOT_REACHED
+
+
+def test_a_lost_call_whose_dialogue_had_ended_is_a_success() -> None:
+    closed = apply_event(attempt_in(S.POLLED), CallLost())
+    assert closed.verdict is not None
+    assert closed.verdict.outcome is Outcome.SUCCESS_POLLING
+
+
+out_records = st.builds(
+    OutRecord,
+    st.sampled_from(["", "ANSWER", "BUSY", "NOANSWER", "CANCEL", "CHANUNAVAIL", "CONGESTION", "odd"]),
+    st.integers(0, 200),
+    st.lists(st.integers(0, 699), max_size=4).map(tuple),
+    st.booleans(),
+)
+in_records = st.builds(
+    InRecord,
+    st.sampled_from(["", "ANSWER", "BUSY", "NOANSWER", "CANCEL", "CHANUNAVAIL", "CONGESTION"]),
+    st.sampled_from(["", "TIMEOUT", "JOINEMPTY", "LEAVEEMPTY", "FULL", "CONTINUE"]),
+    st.sampled_from(["", "TRUE", "FALSE"]),
+    st.integers(0, 200),
+    st.sampled_from(["", "finished", "left"]),
+    st.sampled_from(["", "SUCCESS", "FAILURE", "HANGUP"]),
+)
+plain_events = st.sampled_from([event for event in EVENTS.values() if not isinstance(event, LegEnded)])
+events = st.one_of(plain_events, out_records.map(LegEnded), in_records.map(LegEnded))
+
+
+@given(st.sampled_from(InnerNumType), st.lists(events, max_size=12))
+def test_any_sequence_of_events_ends_in_at_most_one_verdict_and_never_dials_twice(
+    kind: InnerNumType, sequence: list[AttemptEvent]
+) -> None:
+    attempt = attempt_in(S.CREATED, kind)
+    verdict = None
+    for event in sequence:
+        before, attempt = attempt, apply_event(attempt, event)
+        if verdict is not None:
+            assert attempt.verdict is verdict
+        verdict = attempt.verdict
+        if before.state in DIALLED_STATES and attempt.state is S.CREATED:
+            # back to the queue only on the dialplan's own word that no trunk was reached, and without a trace of one
+            assert isinstance(event, NeverDialled)
+            assert before.state is S.DIALLING
+            assert not before.awaits_record
+
+
+@given(st.sampled_from(InnerNumType), st.lists(events, max_size=12))
+def test_every_dialled_attempt_can_be_brought_to_an_end(kind: InnerNumType, sequence: list[AttemptEvent]) -> None:
+    attempt = attempt_in(S.DIALLING, kind)
+    for event in sequence:
+        attempt = apply_event(attempt, event)
+    if attempt.state in DIALLED_STATES:
+        assert apply_event(attempt, CallLost()).closed

@@ -1,0 +1,111 @@
+"""Dialogues as scripts: what is said and asked, line by line, without a telephone."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from agi.dialogue import Ending, Listen, Play, StoreAnswer, converse
+from dialer.model.compile_polling import compile_polling, fill_text
+from dialer.model.polling import Action, Polling, Press, Question
+
+SILENCE = ""
+
+
+def polling(*questions: Question) -> Polling:
+    return Polling(1, "1", "test", questions)
+
+
+def play(subject: Polling, keys: Sequence[str], params: dict[str, object] | None = None) -> list[str]:
+    """Hold the dialogue with a subscriber who presses these keys, one per question asked."""
+    conversation = converse(compile_polling(subject, params))
+    presses = iter(keys)
+    script: list[str] = []
+    reply = ""
+    while True:
+        try:
+            command = conversation.send(reply) if script and reply else next(conversation)
+        except StopIteration as stop:
+            ending: Ending = stop.value
+            script.append("end" if ending.connect_to is None else f"connect {ending.connect_to}")
+            return script
+        reply = ""
+        match command:
+            case Play(prompt):
+                script.append(f"say {prompt.file or prompt.text}")
+            case Listen(prompt):
+                script.append(f"ask {prompt.file or prompt.text}")
+                reply = next(presses, None) or SILENCE
+                if reply == SILENCE and len(script) > 20:
+                    return [*script, "never ends"]
+            case StoreAnswer(question_id, result, pressed):
+                script.append(f"store {question_id}={result} ({pressed})")
+
+
+def test_answers_lead_from_question_to_question() -> None:
+    subject = polling(
+        Question("1", "first?", press=(Press("1", Action.ANSWER, "yes", None, "2"),)),
+        Question("2", "second?", press=(Press("3", Action.PLAYBACK, "thanks", "text"),)),
+    )
+    assert play(subject, ["1", "3"]) == [
+        "ask first?", "store 1=yes (1)", "ask second?", "store 2=3 (3)", "say thanks", "end",
+    ]  # fmt: skip
+
+
+def test_no_key_and_wrong_key_ask_again() -> None:
+    subject = polling(Question("1", "yes?", press=(Press("1", Action.ANSWER, ""),)))
+    assert play(subject, ["", "9", "1"]) == ["ask yes?", "ask yes?", "ask yes?", "store 1=1 (1)", "end"]
+
+
+def test_def_press_is_assumed_for_no_key() -> None:
+    subject = polling(Question("1", "yes?", def_press="1", press=(Press("1", Action.ANSWER, "assumed"),)))
+    assert play(subject, [""]) == ["ask yes?", "store 1=assumed (1)", "end"]
+
+
+def test_a_keys_own_next_question_wins_over_the_questions() -> None:
+    subject = polling(
+        Question("1", "one?", next_question="2", press=(Press("1"), Press("2", next_question="3"))),
+        Question("2", "two?", press=(Press("1"),)),
+        Question("3", "three?", press=(Press("1"),)),
+    )
+    assert play(subject, ["1", "1"]) == ["ask one?", "ask two?", "end"]
+    assert play(subject, ["2", "1"]) == ["ask one?", "ask three?", "end"]
+
+
+@pytest.mark.parametrize("unknown", [None, "", "77"])
+def test_an_empty_or_unknown_next_question_ends_the_polling(unknown: str | None) -> None:
+    assert play(polling(Question("1", "one?", press=(Press("1", next_question=unknown),))), ["1"]) == [
+        "ask one?",
+        "end",
+    ]
+
+
+def test_dial_stores_finishes_and_connects() -> None:
+    subject = polling(Question("1", "operator?", press=(Press("0", Action.DIAL, "201"),)))
+    assert play(subject, ["0"]) == ["ask operator?", "store 1=201 (0)", "connect 201"]
+
+
+def test_restart_begins_again() -> None:
+    subject = polling(
+        Question("1", "one?", press=(Press("1", next_question="2"),)),
+        Question("2", "two?", press=(Press("*", Action.RESTART), Press("1"))),
+    )
+    assert play(subject, ["1", "*", "1", "1"]) == ["ask one?", "ask two?", "ask one?", "ask two?", "end"]
+
+
+def test_a_question_without_keys_is_an_announcement() -> None:
+    subject = polling(Question("1", "hello", next_question="2"), Question("2", "ok?", press=(Press("1"),)))
+    assert play(subject, ["1"]) == ["say hello", "ask ok?", "end"]
+
+
+def test_files_are_played_instead_of_texts() -> None:
+    subject = polling(Question("1", "unused", "/snd/q.wav", press=(Press("1", Action.PLAYBACK, "/snd/a.wav", "file"),)))
+    assert play(subject, ["1"]) == ["ask /snd/q.wav", "store 1=1 (1)", "say /snd/a.wav", "end"]
+
+
+def test_a_polling_without_questions_ends_at_once() -> None:
+    assert play(polling(), []) == ["end"]
+
+
+def test_parameters_fill_texts_and_unknown_ones_are_left_out() -> None:
+    params: dict[str, object] = {"NAME": "Анна", "CODE": "12", "N": 7}
+    assert fill_text("Hello <NAME>, code <CODE>, <N> of <OTHER>.", params) == "Hello Анна, code 1 2, 7 of ."

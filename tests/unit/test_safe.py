@@ -1,0 +1,101 @@
+"""The one door to Asterisk: what passes, and that nothing else does."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialer.dispatch.callfile import CallFileSettings, render_call_file
+from dialer.model.safe import (
+    UnsafeValueError,
+    dial_string,
+    phone_id_of,
+    safe_context,
+    safe_extension,
+    safe_keys,
+    safe_number,
+    safe_prefix,
+    safe_sound_path,
+)
+from dialer.model.task import InnerNumType
+from dialer.store.attempts import Reserved
+
+SETTINGS = CallFileSettings("127.0.0.1:4573", "outgoing", "internal", 45)
+HOSTILE = [
+    "1\n2", "1\r\n2", "79520000000\nSetvar: X=1", "1|2", "1,2", "1;2", "1&2", "${CHANNEL}", "$[1+1]", "1\\2", "1\0",
+    "٣٤٥", "１２３", "7 952", "a", "-1", "1" * 200, "../1", "1/2", "@context", '"', "'",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("door", [safe_number, safe_prefix, safe_extension, safe_keys])
+@pytest.mark.parametrize("value", HOSTILE)
+def test_hostile_values_are_refused(door: Callable[[str], str], value: str) -> None:
+    with pytest.raises(UnsafeValueError):
+        door(value)
+
+
+@pytest.mark.parametrize("value", ["a b", "a;b", "a${b}", "", "a\n"])
+def test_contexts_are_plain_names(value: str) -> None:
+    with pytest.raises(UnsafeValueError):
+        safe_context(value)
+
+
+@pytest.mark.parametrize("value", ["relative", "/a/../b", "/a b", "/a\n", '/a"b', "/a&b"])
+def test_sound_paths_are_plain_and_absolute(value: str) -> None:
+    with pytest.raises(UnsafeValueError):
+        safe_sound_path(value)
+
+
+def test_what_telephones_need_passes() -> None:
+    assert safe_number("+79522233446") == "+79522233446"
+    assert safe_number("*45#") == "*45#"
+    assert safe_prefix("") == ""
+    assert dial_string("999", "79522233446") == "99979522233446"
+    assert dial_string("999", "+79522233446") == "99979522233446"
+    assert dial_string("", "+79522233446") == "+79522233446"
+
+
+def test_phone_id_is_the_last_ten_digits_or_the_number_itself() -> None:
+    assert phone_id_of("79522233446") == "9522233446"
+    assert phone_id_of("+7 952".replace(" ", "") + "2233446") == "9522233446"
+    assert phone_id_of("89522233446") == "9522233446"
+    assert phone_id_of("112") == "112"
+    assert phone_id_of("*45#") == "*45#"
+
+
+def reserved(phone: str, prefix: str, inner_num: str) -> Reserved:
+    return Reserved(7, 1_000_000_001, phone, prefix, inner_num, InnerNumType.EXTEN, "x.call")
+
+
+def test_a_call_file_says_what_the_dialplan_reads() -> None:
+    text = render_call_file(reserved("79522233446", "999", "300"), SETTINGS)
+    assert text.splitlines() == [
+        "Channel: Local/7@autodialer-out/n",
+        "Context: autodialer-answered",
+        "Extension: exten",
+        "Priority: 1",
+        "WaitTime: 45",
+        "MaxRetries: 0",
+        "RetryTime: 86400",
+        "Archive: no",
+        "Setvar: _AUTODIALER_ATTEMPT=7",
+        "Setvar: _AUTODIALER_AGI=127.0.0.1:4573",
+        "Setvar: _AUTODIALER_NUMBER=99979522233446",
+        "Setvar: _AUTODIALER_OUTGOING=outgoing",
+        "Setvar: AUTODIALER_INTERNAL=internal",
+        "Setvar: AUTODIALER_EXTEN=300",
+    ]
+
+
+dangerous = st.one_of(st.text(max_size=60), st.sampled_from(HOSTILE), st.from_regex(r"[0-9*#+]{0,20}", fullmatch=True))
+
+
+@given(dangerous, dangerous, dangerous)
+def test_no_value_makes_a_second_line_or_an_expression_in_a_call_file(phone: str, prefix: str, inner: str) -> None:
+    try:
+        text = render_call_file(reserved(phone, prefix, inner), SETTINGS)
+    except UnsafeValueError:
+        return
+    assert len(text.splitlines()) == 14
+    assert set(text) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/@-_=.*#+ \n")
