@@ -15,6 +15,7 @@ from dialer.config import Settings, settings_without_effect
 from dialer.dispatch.callfile import CallFileSettings, Spool
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.ledger import Ledger
+from dialer.dispatch.pollings import PollingBook
 from dialer.dispatch.scheduler import Scheduler
 from dialer.pbx.ami import AmiClient, AmiState
 from dialer.pbx.link import PbxLink
@@ -33,7 +34,8 @@ class Daemon:
         self._settings = settings
         self._store = store
         dialing, asterisk = settings.dialing, settings.asterisk
-        self._ledger = Ledger(store)
+        pollings = PollingBook(store)
+        self._ledger = Ledger(store, pollings)
         spool = Spool(asterisk.spool_dir)
         self._scheduler = Scheduler(
             store,
@@ -61,6 +63,7 @@ class Daemon:
         self._http = build_http(
             store,
             TaskDesk(store, self._scheduler),
+            pollings,
             self._prompts,
             Health(self.report),
             trust_local=settings.auth.trust_local,
@@ -88,7 +91,8 @@ class Daemon:
             log.warning("%s", note)
         self._prompts.set_up()
         # Attempts in progress are known before the first claim, event or request can ask for one.
-        self._ledger.enter(one.attempt for one in await self._store.read(fetch_in_progress))
+        for one in await self._store.read(fetch_in_progress):
+            self._ledger.resume(one.order, one.state)
         await self._scheduler.load()
         async with AsyncExitStack() as stack:
             await self._agi.start()

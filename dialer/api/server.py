@@ -12,6 +12,7 @@ from dialer.api.mikopbx.pollings import Pollings
 from dialer.api.mikopbx.results import Results
 from dialer.api.mikopbx.tasks import Tasks
 from dialer.dispatch.desk import TaskDesk
+from dialer.dispatch.pollings import PollingBook
 from dialer.speech.prompts import PromptLibrary
 from dialer.store.database import Store, StoreError
 
@@ -22,12 +23,19 @@ _PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 
 
 def build_http(
-    store: Store, desk: TaskDesk, prompts: PromptLibrary, health: Health, *, trust_local: bool, max_body_mb: int
+    store: Store,
+    desk: TaskDesk,
+    pollings: PollingBook,
+    prompts: PromptLibrary,
+    health: Health,
+    *,
+    trust_local: bool,
+    max_body_mb: int,
 ) -> web.Application:
     application = web.Application(
         middlewares=[_errors_in_envelope, _only_local(trust_local)], client_max_size=max_body_mb * 1024 * 1024
     )
-    for resource in (Pollings(store, prompts), Tasks(store, desk), Results(store)):
+    for resource in (Pollings(store, pollings, prompts), Tasks(store, desk), Results(store)):
         application.add_routes(resource.routes(MIKOPBX_BASE))
     application.add_routes([web.get("/health", health.get)])
     return application

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dialer.model.call import CallOrder
 from dialer.model.safe import dial_string, safe_context, safe_extension, safe_host_port
 from dialer.model.task import InnerNumType
-from dialer.store.attempts import Reserved
 
 log = logging.getLogger(__name__)
 RETRY_TIME_S = 86_400
@@ -26,27 +26,27 @@ class CallFileSettings:
     """For tasks that give none."""
 
 
-def render_call_file(reserved: Reserved, settings: CallFileSettings) -> str:
+def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
     """The text of a call file. Raises UnsafeValueError for a value that may not reach Asterisk."""
-    number = dial_string(reserved.dial_prefix or settings.dial_prefix, reserved.phone)
+    number = dial_string(order.dial_prefix or settings.dial_prefix, order.phone)
     lines = [
-        f"Channel: Local/{reserved.attempt_id:d}@autodialer-out/n",
+        f"Channel: Local/{order.attempt_id:d}@autodialer-out/n",
         "Context: autodialer-answered",
-        f"Extension: {reserved.inner_num_type.value}",
+        f"Extension: {order.inner_num_type.value}",
         "Priority: 1",
         f"WaitTime: {settings.ring_timeout_s:d}",
         "MaxRetries: 0",
         f"RetryTime: {RETRY_TIME_S}",
         "Archive: no",
         # one underscore: the variable is also set on the other half of the Local pair, and no further
-        f"Setvar: _AUTODIALER_ATTEMPT={reserved.attempt_id:d}",
+        f"Setvar: _AUTODIALER_ATTEMPT={order.attempt_id:d}",
         f"Setvar: _AUTODIALER_AGI={safe_host_port(settings.agi_address)}",
         f"Setvar: _AUTODIALER_NUMBER={number}",
         f"Setvar: _AUTODIALER_OUTGOING={safe_context(settings.outgoing_context)}",
         f"Setvar: AUTODIALER_INTERNAL={safe_context(settings.internal_context)}",
     ]
-    if reserved.inner_num_type is InnerNumType.EXTEN:
-        lines.append(f"Setvar: AUTODIALER_EXTEN={safe_extension(reserved.inner_num)}")
+    if order.inner_num_type is InnerNumType.EXTEN:
+        lines.append(f"Setvar: AUTODIALER_EXTEN={safe_extension(order.inner_num)}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,14 +1,15 @@
 """The ledger: every attempt on its way, and the only place where an event moves one.
 
-Events come from the AMI (`note`), from FastAGI (`claim`, the dialogue) and from the scheduler (`enter`); each goes
+Events come from the AMI (`note`), from FastAGI (`claim`, the dialogue) and from the scheduler (`begin`); each goes
 through the state machine in `dialer.model.attempt`, into the store, and wakes the scheduler when a channel is free.
 """
 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
+from dialer.dispatch.pollings import PollingBook
 from dialer.model.attempt import (
     DIALLED_STATES,
     Attempt,
@@ -22,11 +23,12 @@ from dialer.model.attempt import (
     NeverDialled,
     apply_event,
 )
+from dialer.model.call import CallOrder
 from dialer.model.compile_polling import compile_polling
 from dialer.model.flow import Flow
+from dialer.model.task import InnerNumType
 from dialer.store import attempts as stored
 from dialer.store.database import Operation, Store
-from dialer.store.pollings import fetch_polling
 
 log = logging.getLogger(__name__)
 GRACE_S = 3.0
@@ -36,13 +38,16 @@ GRACE_S = 3.0
 class Ledger:
     """Attempts in progress. Each holds a channel of its task from the reservation to the end of its last leg."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, pollings: PollingBook) -> None:
         self._store = store
+        self._pollings = pollings
         self._attempts: dict[int, Attempt] = {}
+        self._orders: dict[int, CallOrder] = {}
         self._by_task: defaultdict[int, set[int]] = defaultdict(set)
         self._grace: dict[int, asyncio.TimerHandle] = {}
         self._closing: set[int] = set()
-        self._pollings: dict[int, int] = {}
+        self._held: dict[int, int] = {}
+        """Attempts in a dialogue, and the id of its polling."""
         self._pending: set[asyncio.Future[None]] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -70,13 +75,21 @@ class Ledger:
     def find(self, attempt_id: int) -> Attempt | None:
         return self._attempts.get(attempt_id)
 
-    def enter(self, attempts: Iterable[Attempt]) -> None:
-        """Take over attempts that have left the queue."""
-        for attempt in attempts:
-            if attempt.attempt_id in self._attempts or attempt.attempt_id in self._closing:
-                continue
-            self._attempts[attempt.attempt_id] = apply_event(attempt, CallFileWritten())
-            self._by_task[attempt.task_id].add(attempt.attempt_id)
+    def knows(self, attempt_id: int) -> bool:
+        """In progress, or its result is being committed."""
+        return attempt_id in self._attempts or attempt_id in self._closing
+
+    def begin(self, order: CallOrder) -> None:
+        """Take an attempt out of the queue; its call file may be written when this returns."""
+        self.resume(order, AttemptState.CREATED)
+        self.note(order.attempt_id, CallFileWritten())
+
+    def resume(self, order: CallOrder, state: AttemptState) -> None:
+        """Take over an attempt that is in progress already; one that is known stays as it is."""
+        if not self.knows(order.attempt_id):
+            self._attempts[order.attempt_id] = Attempt(order.attempt_id, order.task_id, order.inner_num_type, state)
+            self._orders[order.attempt_id] = order
+            self._by_task[order.task_id].add(order.attempt_id)
             self._empty.clear()
 
     def note(self, attempt_id: int, event: AttemptEvent) -> None:
@@ -97,6 +110,8 @@ class Ledger:
             self.on_requeued(moved.task_id)
         elif moved.awaits_record:
             self._arm_grace(attempt_id)
+        elif moved.state is AttemptState.SPOOLED:
+            self._save(attempt_id, stored.mark_spooled(self._orders[attempt_id]))
         elif moved.state is not attempt.state:
             self._save(attempt_id, stored.save_progress(moved))
 
@@ -122,23 +137,25 @@ class Ledger:
 
     async def begin_dialogue(self, attempt_id: int) -> Flow | None:
         """The call flow for an answered attempt; None when there is none to hold (deleted, not a polling, unknown)."""
-        order = await self._store.read(lambda connection: stored.fetch_dialogue_order(connection, attempt_id))
-        if order is None:
+        attempt, order = self._attempts.get(attempt_id), self._orders.get(attempt_id)
+        if attempt is None or order is None or attempt.state not in DIALLED_STATES:
             return None
-        found = await self._store.read(lambda connection: fetch_polling(connection, order.polling_id))
-        if found is None:
+        if attempt.kind is not InnerNumType.POLLING:
             return None
-        self._pollings[attempt_id] = order.polling_id
+        polling = await self._pollings.find(order.inner_num)
+        if polling is None:
+            return None
+        self._held[attempt_id] = polling.polling_id
         self.note(attempt_id, DialogueStarted())
-        return compile_polling(found[0], order.params)
+        return compile_polling(polling, order.params)
 
     async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> None:
         """Store an answer; returns when it is committed, so that the next question acknowledges it."""
-        polling_id = self._pollings.get(attempt_id, 0)
+        polling_id = self._held.get(attempt_id, 0)
         await self._store.write(stored.save_answer(attempt_id, polling_id, question_id, result, keys))
 
     async def end_dialogue(self, attempt_id: int, *, finished: bool) -> None:
-        self._pollings.pop(attempt_id, None)
+        self._held.pop(attempt_id, None)
         if finished:
             self.note(attempt_id, DialogueFinished())
 
@@ -177,6 +194,7 @@ class Ledger:
 
     def _forget(self, attempt: Attempt) -> None:
         self._attempts.pop(attempt.attempt_id, None)
+        self._orders.pop(attempt.attempt_id, None)
         if not self._attempts:
             self._empty.set()
         of_task = self._by_task.get(attempt.task_id)

@@ -1,17 +1,21 @@
 """The scheduler: keeps every open task at its number of channels. Woken by events; never walks the list of numbers."""
 
 import asyncio
+import functools
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from dialer.dispatch.callfile import CallFileSettings, Spool, render_call_file
 from dialer.dispatch.ledger import Ledger
-from dialer.model.attempt import Attempt, AttemptState, NeverDialled
+from dialer.model.attempt import NeverDialled
+from dialer.model.call import CallOrder
 from dialer.model.pacing import Pace, free_channels
 from dialer.model.safe import UnsafeValueError
 from dialer.model.task import Task, TaskState
-from dialer.store.attempts import Reserved, reserve_attempts
+from dialer.store.attempts import Queued, fetch_queued
 from dialer.store.database import Store, StoreError
 from dialer.store.tasks import close_task_if_done, fetch_open_tasks, fetch_task
 
@@ -19,6 +23,18 @@ log = logging.getLogger(__name__)
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """How long nothing is dialled after call files came back unclaimed: Asterisk does not reach our FastAGI."""
 STORE_RETRY_S = 1.0
+STOCK = 100
+"""Numbers of a task read at a time."""
+
+
+@dataclass(slots=True, eq=False)
+class _Queue:
+    """An open task and the next numbers of its queue. What is in stock is not reserved: the claim decides."""
+
+    task: Task
+    stock: deque[Queued] = field(default_factory=deque)
+    read_up_to: int = 0
+    """The last attempt id read into the stock."""
 
 
 class Scheduler:
@@ -42,7 +58,7 @@ class Scheduler:
         self._max_channels = max_channels
         self._pace = Pace(max_calls_per_s)
         self._clock = clock
-        self._tasks: dict[int, Task] = {}
+        self._queues: dict[int, _Queue] = {}
         self._hungry: dict[int, None] = {}
         self._wake = asyncio.Event()
         self._failures = 0
@@ -64,7 +80,7 @@ class Scheduler:
     async def load(self) -> None:
         """Take the open tasks from the store."""
         for task in await self._store.read(fetch_open_tasks):
-            self._tasks[task.task_id] = task
+            self._queues[task.task_id] = _Queue(task)
             self.feed(task.task_id)
 
     async def task_changed(self, task_id: int) -> None:
@@ -72,30 +88,19 @@ class Scheduler:
         if await self._reload(task_id):
             self.feed(task_id)
 
-    async def _reload(self, task_id: int) -> bool:
-        """Take the task as it is stored now; False: it is not open."""
-        task = await self._store.read(lambda connection: fetch_task(connection, task_id))
-        if task is None or task.state is not TaskState.OPEN:
-            self._tasks.pop(task_id, None)
-            self._hungry.pop(task_id, None)
-            return False
-        self._tasks[task_id] = task
-        return True
-
     def feed(self, task_id: int) -> None:
         """A channel of the task may be free."""
-        if task_id in self._tasks:
+        if task_id in self._queues:
             self._hungry[task_id] = None
         if self._max_channels:  # a channel freed by one task may be another's
-            self._hungry.update(dict.fromkeys(self._tasks))
+            self._hungry.update(dict.fromkeys(self._queues))
         self._wake.set()
 
     def pbx_is_ready(self, ready: bool) -> None:
         """Asterisk is connected and reconciled, or is not any more."""
         self._pbx_ready = ready
         if ready:
-            self._hungry.update(dict.fromkeys(self._tasks))
-            self._wake.set()
+            self._feed_all()
 
     def drain(self) -> None:
         """Begin no more calls."""
@@ -117,63 +122,98 @@ class Scheduler:
                 await self._fill()
                 self._store_error = None
             except StoreError as error:
-                log.exception("the store failed; dialling goes on in %.0f s", STORE_RETRY_S)
+                log.exception("dialling goes on in %.0f s", STORE_RETRY_S)
                 self._store_error = str(error)
                 self._resume_at_s = self._clock() + STORE_RETRY_S
-                self._hungry.update(dict.fromkeys(self._tasks))
-                self._wake.set()
-
-    def _claimed(self) -> None:
-        self._failures = 0
+                self._feed_all()
 
     async def _fill(self) -> None:
-        """One round over the hungry tasks: reserve, hand over to the ledger, write the call files."""
-        wanted = self._portions()
-        if not wanted:
-            return
-        reserved = await self._store.write(reserve_attempts(wanted))
-        self._pace.took(len(reserved), self._clock())
-        self._ledger.enter(
-            Attempt(one.attempt_id, one.task_id, one.inner_num_type, AttemptState.CREATED) for one in reserved
-        )
-        for one in reserved:
-            self._write_call_file(one)
-        for task_id, count in wanted.items():
-            if sum(one.task_id == task_id for one in reserved) < count:
-                await self._queue_is_empty(task_id)
-
-    def _portions(self) -> dict[int, int]:
-        """How many attempts each hungry task may begin now; tasks that got their fill are hungry no more."""
-        wanted: dict[int, int] = {}
-        taken = 0
-        for task_id in list(self._hungry):
+        """One round over the hungry tasks, a call each in turn, until none has both a free channel and a number."""
+        while self._hungry and self._may_begin():
+            task_id = next(iter(self._hungry))
             del self._hungry[task_id]
-            task = self._tasks[task_id]
-            in_use = self._ledger.in_use_by(task_id)
-            count = free_channels(task.max_count_channels, in_use, self._max_channels, self._ledger.in_use + taken)
-            allowed = self._pace.allowed(count, self._clock()) if not taken or not self._pace.calls_per_s else 0
-            if allowed:
-                wanted[task_id] = allowed
-                taken += allowed
-            if allowed < count:  # the pace holds it back: last in the row, looked at again when it allows
+            queue = self._queues[task_id]
+            if not self._free_channels(queue.task):
+                continue
+            if not self._pace.allowed(1, self._clock()):
                 self._hungry[task_id] = None
                 self._wake.set()
-        return wanted
+                return
+            if queue.stock or await self._restock(queue):
+                self._begin(queue)
+            else:
+                await self._queue_is_empty(queue)
 
-    def _write_call_file(self, reserved: Reserved) -> None:
+    def _may_begin(self) -> bool:
+        return self._pbx_ready and not self._draining and self._clock() >= self._resume_at_s
+
+    def _free_channels(self, task: Task) -> int:
+        return free_channels(
+            task.max_count_channels, self._ledger.in_use_by(task.task_id), self._max_channels, self._ledger.in_use
+        )
+
+    def _begin(self, queue: _Queue) -> None:
+        """Begin one call of a task that is still the one we know; it stays hungry behind the others."""
+        task = queue.task
+        if self._queues.get(task.task_id) is not queue:
+            return  # changed while its numbers were read: whoever changed it has fed it
+        self._hungry[task.task_id] = None
+        number = queue.stock.popleft()
+        order = CallOrder(
+            number.attempt_id,
+            task.task_id,
+            number.phone,
+            task.dial_prefix,
+            task.inner_num,
+            task.inner_num_type,
+            number.params,
+        )
+        if self._ledger.knows(order.attempt_id):
+            return
+        self._pace.took(1, self._clock())
+        self._ledger.begin(order)
         try:
-            self._spool.put(reserved.call_file, render_call_file(reserved, self._call_files))
+            self._spool.put(order.call_file, render_call_file(order, self._call_files))
         except (OSError, UnsafeValueError) as error:
-            log.error("call file %s not written: %s", reserved.call_file, error)  # noqa: TRY400 - no trace needed
-            self._ledger.note(reserved.attempt_id, NeverDialled())
+            log.error("call file %s not written: %s", order.call_file, error)  # noqa: TRY400 - no trace needed
+            self._ledger.note(order.attempt_id, NeverDialled())
 
-    async def _queue_is_empty(self, task_id: int) -> None:
-        self._hungry.pop(task_id, None)
+    async def _restock(self, queue: _Queue) -> bool:
+        """Read on in the task's queue; at its end begin anew, for attempts that came back. False: nothing waits."""
+        for after_id in dict.fromkeys((queue.read_up_to, 0)):
+            rows = await self._store.read(
+                functools.partial(fetch_queued, task_id=queue.task.task_id, after_id=after_id, limit=STOCK)
+            )
+            queue.stock.extend(row for row in rows if not self._ledger.knows(row.attempt_id))
+            if queue.stock:
+                queue.read_up_to = rows[-1].attempt_id
+                return True
+        return False
+
+    async def _queue_is_empty(self, queue: _Queue) -> None:
+        task_id = queue.task.task_id
         if self._ledger.in_use_by(task_id):
             return
         if await self._store.write(close_task_if_done(task_id)):
             log.info("task %d: every number is finished", task_id)
         await self._reload(task_id)
+
+    async def _reload(self, task_id: int) -> bool:
+        """Take the task as it is stored now; False: it is not open."""
+        task = await self._store.read(lambda connection: fetch_task(connection, task_id))
+        if task is None or task.state is not TaskState.OPEN:
+            self._queues.pop(task_id, None)
+            self._hungry.pop(task_id, None)
+            return False
+        self._queues[task_id] = _Queue(task)
+        return True
+
+    def _feed_all(self) -> None:
+        self._hungry.update(dict.fromkeys(self._queues))
+        self._wake.set()
+
+    def _claimed(self) -> None:
+        self._failures = 0
 
     def _back_off(self, task_id: int) -> None:
         now_s = self._clock()

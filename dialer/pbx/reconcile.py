@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from dialer.model.attempt import DIALLED_STATES, Attempt, AttemptEvent, AttemptState, CallLost, LegEnded, NeverDialled
+from dialer.model.call import CallOrder
 from dialer.model.records import BadRecordError, parse_record
 from dialer.pbx.ami import AmiClient
 from dialer.store.attempts import InProgress, fetch_in_progress
@@ -22,7 +23,7 @@ _CHANNEL_CONTEXT = "@autodialer-out-"
 class AttemptLedger(Protocol):
     """What reconciliation needs of the ledger."""
 
-    def enter(self, attempts: Iterable[Attempt]) -> None: ...
+    def resume(self, order: CallOrder, state: AttemptState) -> None: ...
     def note(self, attempt_id: int, event: AttemptEvent) -> None: ...
     def find(self, attempt_id: int) -> Attempt | None: ...
 
@@ -51,14 +52,15 @@ class Reconciler:
         in_progress = await self._store.read(fetch_in_progress)
         strays = names - {one.call_file for one in in_progress}
         if only is not None:
-            in_progress = [one for one in in_progress if one.attempt.attempt_id in only]
+            in_progress = [one for one in in_progress if one.order.attempt_id in only]
         live = await self._live_attempts()
         records = await self._records()
-        self._ledger.enter(one.attempt for one in in_progress)
+        for one in in_progress:
+            self._ledger.resume(one.order, one.state)
         for attempt_id, record in records:
             self._note_record(attempt_id, record)
         for one in in_progress:
-            if one.attempt.attempt_id not in live:
+            if one.order.attempt_id not in live:
                 self._settle(one)
         self._remove(strays)
 
@@ -70,7 +72,7 @@ class Reconciler:
 
     def _settle(self, one: InProgress) -> None:
         """The attempt has no live channel. If it was dialled it is over, else it is for the queue again."""
-        attempt = self._ledger.find(one.attempt.attempt_id)
+        attempt = self._ledger.find(one.order.attempt_id)
         if attempt is None:
             return
         if attempt.state in DIALLED_STATES:

@@ -1,104 +1,122 @@
-"""Attempts on their way: reserved, claimed, closed."""
+"""Attempts on their way: spooled, claimed, closed.
 
-from collections.abc import Mapping
+The statements of the paths that run for every call are built once, here, and executed with parameters.
+"""
+
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
 
-from dialer.model.attempt import DIALLED_STATES, Attempt, AttemptState, shown_state
+from dialer.model.attempt import Attempt, AttemptState, shown_state
+from dialer.model.call import CallOrder
 from dialer.model.task import InnerNumType, TaskState
 from dialer.store.database import Operation, Transaction
-from dialer.store.pollings import find_polling_id
 from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, task
+
+_THIS = attempt.c.id == bindparam("attempt_id")
+_OPEN = attempt.c.closed_us.is_(None)
+_TASK_IS_OPEN = select(task.c.id).where(task.c.id == attempt.c.task_id, task.c.state == TaskState.OPEN.value).exists()
+_NOW: BindParameter[int] = bindparam("now_us")
+
+_FETCH_QUEUED = (
+    select(attempt.c.id, attempt.c.phone, attempt.c.params)
+    .where(attempt.c.task_id == bindparam("of_task"), QUEUED, attempt.c.id > bindparam("after_id"))
+    .order_by(attempt.c.id)
+    .limit(bindparam("most"))
+)
+_MARK_SPOOLED = (
+    update(attempt)
+    .where(_THIS, QUEUED)
+    .values(state=AttemptState.SPOOLED.value, call_file=bindparam("file"), changed_us=_NOW)
+)
+_CLAIM = (
+    update(attempt)
+    .where(_THIS, attempt.c.state == AttemptState.SPOOLED.value, _OPEN, _TASK_IS_OPEN)
+    .values(
+        state=AttemptState.DIALLING.value,
+        linked_id=bindparam("linked"),
+        verbose_call_id=bindparam("verbose_call"),
+        changed_us=_NOW,
+    )
+)
+_REQUEUE = (
+    update(attempt)
+    .where(_THIS, _OPEN, attempt.c.state.in_([AttemptState.SPOOLED.value, AttemptState.DIALLING.value]))
+    .values(state=AttemptState.CREATED.value, call_file=None, linked_id=None, verbose_call_id=None, changed_us=_NOW)
+)
+_SAVE_PROGRESS = update(attempt).where(_THIS, _OPEN).values(state=bindparam("moved_to"), changed_us=_NOW)
+_SAVE_RESULT = (
+    update(attempt)
+    .where(_THIS, _OPEN)
+    .values(
+        state=bindparam("moved_to"),
+        result=bindparam("outcome"),
+        cause=bindparam("because"),
+        out_dial_state=bindparam("out_status"),
+        in_dial_state=bindparam("in_status"),
+        changed_us=_NOW,
+        closed_us=_NOW,
+    )
+)
+_SAVE_ANSWER = insert(answer).from_select(
+    [
+        answer.c.attempt_id, answer.c.task_id, answer.c.phone_id, answer.c.phone, answer.c.polling_id,
+        answer.c.question_id, answer.c.result, answer.c.exten, answer.c.changed_us,
+    ],
+    select(
+        attempt.c.id, attempt.c.task_id, attempt.c.phone_id, attempt.c.phone, bindparam("polling"),
+        bindparam("question"), bindparam("value"), bindparam("keys"), _NOW,
+    ).where(_THIS),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Reserved:
-    """An attempt taken from the queue, with what its call file needs."""
+class Queued:
+    """An attempt that waits for a channel."""
 
     attempt_id: int
-    task_id: int
     phone: str
-    dial_prefix: str
-    inner_num: str
-    inner_num_type: InnerNumType
-    call_file: str
+    params: dict[str, object] | None
 
 
 @dataclass(frozen=True, slots=True)
 class InProgress:
-    """An attempt that was on its way when the daemon stopped or lost Asterisk."""
+    """An attempt that has left the queue and has no result."""
 
-    attempt: Attempt
+    order: CallOrder
+    state: AttemptState
     call_file: str
 
 
-def call_file_name(task_id: int, phone: str, inner_num: str) -> str:
-    return f"dialer-{task_id}-{phone}-{inner_num}.call"
+def fetch_queued(connection: Connection, task_id: int, after_id: int, limit: int) -> list[Queued]:
+    """The next attempts of a task's queue, oldest first, behind `after_id`."""
+    rows = connection.execute(_FETCH_QUEUED, {"of_task": task_id, "after_id": after_id, "most": limit})
+    return [Queued(row.id, row.phone, row.params) for row in rows]
 
 
-def reserve_attempts(wanted: Mapping[int, int]) -> Operation[list[Reserved]]:
-    """Take up to `wanted[task_id]` queued attempts of each open task, oldest first."""
+def mark_spooled(order: CallOrder) -> Operation[None]:
+    """Store that a call file is on its way. Comes before the attempt's claim: operations keep their order."""
 
-    def operation(tx: Transaction) -> list[Reserved]:
-        reserved: list[Reserved] = []
-        for task_id, count in wanted.items():
-            reserved += _reserve(tx, task_id, count)
-        return reserved
+    def operation(tx: Transaction) -> None:
+        tx.connection.execute(
+            _MARK_SPOOLED, {"attempt_id": order.attempt_id, "file": order.call_file, "now_us": tx.now_us}
+        )
 
     return operation
-
-
-def _reserve(tx: Transaction, task_id: int, count: int) -> list[Reserved]:
-    owner = tx.connection.execute(
-        select(task).where(task.c.id == task_id, task.c.state == TaskState.OPEN.value)
-    ).first()
-    if owner is None:
-        return []
-    rows = tx.connection.execute(
-        select(attempt.c.id, attempt.c.phone)
-        .where(attempt.c.task_id == task_id, QUEUED)
-        .order_by(attempt.c.id)
-        .limit(count)
-        .with_for_update(skip_locked=True)
-    ).all()
-    reserved = [
-        Reserved(
-            row.id,
-            task_id,
-            row.phone,
-            owner.dial_prefix,
-            owner.inner_num,
-            InnerNumType(owner.inner_num_type),
-            call_file_name(task_id, row.phone, owner.inner_num),
-        )
-        for row in rows
-    ]
-    if reserved:
-        tx.connection.execute(
-            update(attempt)
-            .where(attempt.c.id == bindparam("attempt_id"))
-            .values(state=AttemptState.SPOOLED.value, call_file=bindparam("file"), changed_us=tx.now_us),
-            [{"attempt_id": one.attempt_id, "file": one.call_file} for one in reserved],
-        )
-    return reserved
 
 
 def claim_attempt(attempt_id: int, linked_id: str, verbose_call_id: str) -> Operation[bool]:
     """Give leave to dial, once: True only for an attempt with a call file out and a task that is open now."""
 
     def operation(tx: Transaction) -> bool:
-        owner_open = select(task.c.id).where(task.c.id == attempt.c.task_id, task.c.state == TaskState.OPEN.value)
         done = tx.connection.execute(
-            update(attempt)
-            .where(attempt.c.id == attempt_id, attempt.c.state == AttemptState.SPOOLED.value)
-            .where(attempt.c.closed_us.is_(None), owner_open.exists())
-            .values(
-                state=AttemptState.DIALLING.value,
-                linked_id=linked_id or None,
-                verbose_call_id=verbose_call_id or None,
-                changed_us=tx.now_us,
-            )
+            _CLAIM,
+            {
+                "attempt_id": attempt_id,
+                "linked": linked_id or None,
+                "verbose_call": verbose_call_id or None,
+                "now_us": tx.now_us,
+            },
         )
         return done.rowcount == 1
 
@@ -109,17 +127,7 @@ def requeue_attempt(attempt_id: int) -> Operation[None]:
     """Give an attempt that was not dialled back to the queue."""
 
     def operation(tx: Transaction) -> None:
-        tx.connection.execute(
-            update(attempt)
-            .where(attempt.c.id == attempt_id, attempt.c.closed_us.is_(None))
-            .values(
-                state=AttemptState.CREATED.value,
-                call_file=None,
-                linked_id=None,
-                verbose_call_id=None,
-                changed_us=tx.now_us,
-            )
-        )
+        tx.connection.execute(_REQUEUE, {"attempt_id": attempt_id, "now_us": tx.now_us})
 
     return operation
 
@@ -129,9 +137,7 @@ def save_progress(moved: Attempt) -> Operation[None]:
 
     def operation(tx: Transaction) -> None:
         tx.connection.execute(
-            update(attempt)
-            .where(attempt.c.id == moved.attempt_id, attempt.c.closed_us.is_(None))
-            .values(state=moved.state.value, changed_us=tx.now_us)
+            _SAVE_PROGRESS, {"attempt_id": moved.attempt_id, "moved_to": moved.state.value, "now_us": tx.now_us}
         )
 
     return operation
@@ -143,46 +149,29 @@ def save_result(closed: Attempt) -> Operation[None]:
     if verdict is None:
         raise ValueError(f"attempt {closed.attempt_id} is not closed")
     out, leg = closed.out_record, closed.in_record
+    values = {
+        "attempt_id": closed.attempt_id,
+        "moved_to": shown_state(closed).value,
+        "outcome": verdict.outcome.value,
+        "because": verdict.cause,
+        "out_status": (out.dial_status or None) if out and not out.answered else None,
+        "in_status": (leg.dial_status or leg.queue_status or None) if leg else None,
+    }
 
     def operation(tx: Transaction) -> None:
-        tx.connection.execute(
-            update(attempt)
-            .where(attempt.c.id == closed.attempt_id, attempt.c.closed_us.is_(None))
-            .values(
-                state=shown_state(closed).value,
-                result=verdict.outcome.value,
-                cause=verdict.cause,
-                out_dial_state=(out.dial_status or None) if out and not out.answered else None,
-                in_dial_state=(leg.dial_status or leg.queue_status or None) if leg else None,
-                changed_us=tx.now_us,
-                closed_us=tx.now_us,
-            )
-        )
+        tx.connection.execute(_SAVE_RESULT, {**values, "now_us": tx.now_us})
 
     return operation
 
 
 def save_answer(attempt_id: int, polling_id: int, question_id: str, result: str, keys: str) -> Operation[None]:
     """Store what a subscriber pressed, for an attempt that still exists."""
+    values = {
+        "attempt_id": attempt_id, "polling": polling_id, "question": question_id, "value": result, "keys": keys,
+    }  # fmt: skip
 
     def operation(tx: Transaction) -> None:
-        owner = tx.connection.execute(
-            select(attempt.c.task_id, attempt.c.phone_id, attempt.c.phone).where(attempt.c.id == attempt_id)
-        ).first()
-        if owner is not None:
-            tx.connection.execute(
-                insert(answer).values(
-                    attempt_id=attempt_id,
-                    task_id=owner.task_id,
-                    polling_id=polling_id,
-                    question_id=question_id,
-                    phone_id=owner.phone_id,
-                    phone=owner.phone,
-                    result=result,
-                    exten=keys,
-                    changed_us=tx.now_us,
-                )
-            )
+        tx.connection.execute(_SAVE_ANSWER, {**values, "now_us": tx.now_us})
 
     return operation
 
@@ -190,36 +179,23 @@ def save_answer(attempt_id: int, polling_id: int, question_id: str, result: str,
 def fetch_in_progress(connection: Connection) -> list[InProgress]:
     """Every attempt that has left the queue and has no result."""
     rows = connection.execute(
-        select(attempt.c.id, attempt.c.task_id, attempt.c.state, attempt.c.call_file, task.c.inner_num_type)
+        select(attempt, task.c.dial_prefix, task.c.inner_num, task.c.inner_num_type)
         .join(task, task.c.id == attempt.c.task_id)
         .where(IN_PROGRESS)
     )
     return [
         InProgress(
-            Attempt(row.id, row.task_id, InnerNumType(row.inner_num_type), AttemptState(row.state)), row.call_file or ""
+            CallOrder(
+                row.id,
+                row.task_id,
+                row.phone,
+                row.dial_prefix,
+                row.inner_num,
+                InnerNumType(row.inner_num_type),
+                row.params,
+            ),
+            AttemptState(row.state),
+            row.call_file or "",
         )
         for row in rows
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class DialogueOrder:
-    """Which polling to hold with whom."""
-
-    polling_id: int
-    params: dict[str, object] | None
-
-
-def fetch_dialogue_order(connection: Connection, attempt_id: int) -> DialogueOrder | None:
-    """None: the attempt was not dialled, is over, or its task is not a polling (any more)."""
-    row = connection.execute(
-        select(attempt.c.params, task.c.inner_num)
-        .join(task, task.c.id == attempt.c.task_id)
-        .where(attempt.c.id == attempt_id, attempt.c.closed_us.is_(None))
-        .where(attempt.c.state.in_([state.value for state in DIALLED_STATES]))
-        .where(task.c.inner_num_type == InnerNumType.POLLING.value)
-    ).first()
-    if row is None:
-        return None
-    polling_id = find_polling_id(connection, row.inner_num)
-    return None if polling_id is None else DialogueOrder(polling_id, row.params)

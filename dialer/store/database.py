@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from dialer.store.schema import SCHEMA_VERSION, SQLITE_EXTRAS, metadata
@@ -58,6 +58,7 @@ class Store:
         self._engine = engine
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
         self._writer: asyncio.Task[None] | None = None
+        self._write_connection: AsyncConnection | None = None
         self._last_us = 0
 
     @classmethod
@@ -87,6 +88,8 @@ class Store:
             await self._jobs.join()
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
+        if self._write_connection is not None:
+            await self._write_connection.close()
         await self._engine.dispose()
 
     async def read(self, query: Query[T]) -> T:
@@ -134,8 +137,10 @@ class Store:
                 job.done.set_result(result)
 
     async def _apply(self, group: list[_Job]) -> list[Any]:
-        async with self._engine.begin() as connection:
-            return await connection.run_sync(self._apply_sync, group)
+        if self._write_connection is None:
+            self._write_connection = await self._engine.connect()
+        async with self._write_connection.begin():
+            return await self._write_connection.run_sync(self._apply_sync, group)
 
     def _apply_sync(self, connection: Connection, group: list[_Job]) -> list[Any]:
         self._last_us = max(self._last_us, time.time_ns() // 1000 // TICK_US * TICK_US)

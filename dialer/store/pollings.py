@@ -118,6 +118,13 @@ def fetch_polling(connection: Connection, polling_id: int) -> tuple[Polling, lis
     return Polling(head.id, head.crm_id, head.name, tuple(one.question for one in stored)), stored
 
 
+def find_polling(connection: Connection, reference: str) -> Polling | None:
+    """The polling a CRM means, as `find_polling_id` finds it."""
+    polling_id = find_polling_id(connection, reference)
+    found = None if polling_id is None else fetch_polling(connection, polling_id)
+    return None if found is None else found[0]
+
+
 def delete_polling(reference: str) -> Operation[bool]:
     """False: no such polling. Raises PollingInUseError while a task that is not closed needs it."""
     return lambda tx: _delete(tx.connection, reference)

@@ -11,7 +11,7 @@ from tests.rig.daemon import Dialer
 POLLING = {"questions": [{"questionId": "1", "questionText": "Да?", "press": [{"key": "1", "action": "answer"}]}]}
 TASK: dict[str, Any] = {"innerNum": "1", "innerNumType": "polling", "numbers": ["79522233446"]}
 
-BAD_TASKS = [
+BAD_TASKS: list[tuple[dict[str, Any], str]] = [
     ({"numbers": []}, "numbers"),
     ({"numbers": None}, "numbers"),
     ({"numbers": "79522233446"}, "numbers"),
@@ -82,7 +82,7 @@ async def test_bad_tasks_are_refused_by_field_and_nothing_is_stored(dialer: Dial
         refused(reply, field)
     assert await stored(dialer) == (0, 1)
     assert await dialer.data("GET", "/results/0") == {"results": []}
-    assert os.listdir(dialer.workdir / "spool" / "outgoing") == []
+    assert list((dialer.workdir / "spool" / "outgoing").iterdir()) == []
 
 
 async def test_bad_pollings_are_refused_by_field_and_nothing_is_stored(dialer: Dialer) -> None:
@@ -116,7 +116,7 @@ async def test_a_bad_put_changes_nothing(dialer: Dialer) -> None:
     task = await dialer.data("POST", "/task", TASK)
     before = await dialer.data("GET", f"/task/{task['id']}")
     for change, field in BAD_TASKS:
-        if change != {"numbers": None} and change != {"maxCountChannels": None}:  # null in a PUT: not said
+        if change not in ({"numbers": None}, {"maxCountChannels": None}):  # null in a PUT: not said
             refused(await dialer.call("PUT", f"/task/{task['id']}", change), field)
     refused(await dialer.call("PUT", f"/task/{task['id']}", {"innerNumType": "exten", "innerNum": "x"}), "innerNum")
     assert await dialer.data("GET", f"/task/{task['id']}") == before

@@ -1,4 +1,4 @@
-"""The AMI client against a peer that does what a real Asterisk cannot be made to do; each with the bare library beside."""
+"""The AMI client against a peer that does what a real Asterisk cannot be made to do, the bare library beside it."""
 
 import asyncio
 import contextlib

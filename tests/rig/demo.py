@@ -1,4 +1,4 @@
-"""`make demo`: the main job on real parts. Exit code 0 only when every result is what the subscriber's behaviour gives."""
+"""`make demo`: the main job on real parts. Exit code 0 only when every result is what the behaviour gives."""
 
 import asyncio
 import shutil

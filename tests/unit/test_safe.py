@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.dispatch.callfile import CallFileSettings, render_call_file
+from dialer.model.call import CallOrder
 from dialer.model.safe import (
     UnsafeValueError,
     dial_string,
@@ -19,7 +20,6 @@ from dialer.model.safe import (
     safe_sound_path,
 )
 from dialer.model.task import InnerNumType
-from dialer.store.attempts import Reserved
 
 SETTINGS = CallFileSettings("127.0.0.1:4573", "outgoing", "internal", 45)
 HOSTILE = [
@@ -64,12 +64,12 @@ def test_phone_id_is_the_last_ten_digits_or_the_number_itself() -> None:
     assert phone_id_of("*45#") == "*45#"
 
 
-def reserved(phone: str, prefix: str, inner_num: str) -> Reserved:
-    return Reserved(7, 1_000_000_001, phone, prefix, inner_num, InnerNumType.EXTEN, "x.call")
+def order(phone: str, prefix: str, inner_num: str) -> CallOrder:
+    return CallOrder(7, 1_000_000_001, phone, prefix, inner_num, InnerNumType.EXTEN)
 
 
 def test_a_call_file_says_what_the_dialplan_reads() -> None:
-    text = render_call_file(reserved("79522233446", "999", "300"), SETTINGS)
+    text = render_call_file(order("79522233446", "999", "300"), SETTINGS)
     assert text.splitlines() == [
         "Channel: Local/7@autodialer-out/n",
         "Context: autodialer-answered",
@@ -94,7 +94,7 @@ dangerous = st.one_of(st.text(max_size=60), st.sampled_from(HOSTILE), st.from_re
 @given(dangerous, dangerous, dangerous)
 def test_no_value_makes_a_second_line_or_an_expression_in_a_call_file(phone: str, prefix: str, inner: str) -> None:
     try:
-        text = render_call_file(reserved(phone, prefix, inner), SETTINGS)
+        text = render_call_file(order(phone, prefix, inner), SETTINGS)
     except UnsafeValueError:
         return
     assert len(text.splitlines()) == 14

@@ -4,17 +4,16 @@ from aiohttp import web
 
 from dialer.api.mikopbx.bodies import PollingBody
 from dialer.api.mikopbx.envelope import RefusedError, read_json, reply, validated
+from dialer.dispatch.pollings import PollingBook
 from dialer.model.compile_polling import compile_polling
 from dialer.model.polling import Polling
 from dialer.speech.prompts import PromptError, PromptLibrary
 from dialer.store.database import Store
 from dialer.store.pollings import (
     PollingInUseError,
-    delete_polling,
     fetch_polling,
     fetch_polling_heads,
     find_polling_id,
-    save_polling,
 )
 
 NOT_FOUND = {"error": "PollingNotFound"}
@@ -23,8 +22,9 @@ NOT_FOUND = {"error": "PollingNotFound"}
 class Pollings:
     """The polling resource."""
 
-    def __init__(self, store: Store, prompts: PromptLibrary) -> None:
+    def __init__(self, store: Store, book: PollingBook, prompts: PromptLibrary) -> None:
         self._store = store
+        self._book = book
         self._prompts = prompts
 
     def routes(self, base: str) -> list[web.RouteDef]:
@@ -40,7 +40,7 @@ class Pollings:
         body = validated(PollingBody, content)
         questions = body.model_questions()
         await self._prepare(Polling(0, "", body.name, questions))
-        head = await self._store.write(save_polling(body.crmId, body.name, questions))
+        head = await self._book.save(body.crmId, body.name, questions)
         # an id given by us is a number here and a text everywhere else: so the document has it
         crm_id = head.polling_id if body.crmId is None else content["crmId"]
         return reply({"id": str(head.polling_id), "crmId": crm_id, "name": head.name})
@@ -81,7 +81,7 @@ class Pollings:
     async def delete(self, request: web.Request) -> web.Response:
         reference = request.match_info["id"]
         try:
-            found = await self._store.write(delete_polling(reference))
+            found = await self._book.delete(reference)
         except PollingInUseError as error:
             raise RefusedError(f"id: {error}", data={"error": "PollingInUse"}) from None
         if not found:

@@ -1,0 +1,35 @@
+"""Calls through the real Asterisk: one world for the tests that only place calls, one of their own for the others."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.rig.world import World, running_world
+
+SETTINGS = {"dialing": {"ring_timeout_s": 8, "shutdown_grace_s": 15, "polling_limit_s": 12}}
+_series = count(1)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def world() -> AsyncIterator[World]:
+    with tempfile.TemporaryDirectory(prefix="dialer-", dir="/tmp") as folder:
+        async with running_world(Path(folder), SETTINGS) as running:
+            yield running
+
+
+@pytest_asyncio.fixture
+async def own_world() -> AsyncIterator[World]:
+    """For tests that stop or kill parts of it."""
+    with tempfile.TemporaryDirectory(prefix="dialer-", dir="/tmp") as folder:
+        async with running_world(Path(folder), SETTINGS) as running:
+            yield running
+
+
+@pytest.fixture
+def series() -> int:
+    """A first series of numbers that no other test dials; a thousand belong to the test."""
+    return next(_series) * 1000
