@@ -83,7 +83,7 @@ class FastAgiServer:
                 raise AgiError(f"no such script: {unknown[:60]!r}")
 
     async def _claim(self, session: AgiSession, attempt_id: int) -> None:
-        granted = await self._desk.claim(attempt_id, session.argument(2), f"[{session.argument(3)}]")
+        granted = await self._desk.claim(attempt_id, session.argument(2), session.argument(3))
         await session.set_variable("AUTODIALER_CLAIM", "granted" if granted else "refused")
 
     async def _dialogue(self, session: AgiSession, attempt_id: int) -> None:

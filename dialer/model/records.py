@@ -38,13 +38,18 @@ class InRecord:
     """DIALSTATUS towards the employee; empty when nobody was dialled, or a queue."""
     queue_status: str
     """QUEUESTATUS; empty when an agent talked, when the caller left, or when there was no queue."""
-    queue_abandoned: str
-    """ABANDONED of app_queue: TRUE | FALSE | empty."""
+    talk_s: str
+    """ANSWEREDTIME: seconds of the talk with the employee; empty without one (Asterisk 22 app_dial, app_queue)."""
     hangup_cause: int
     dialogue: str
     """finished | left | empty."""
     agi_status: str
     """AGISTATUS: SUCCESS | FAILURE | HANGUP | NOTFOUND | empty."""
+
+    @property
+    def talked(self) -> bool:
+        """Subscriber and employee were connected."""
+        return self.dial_status == "ANSWER" or self.talk_s != ""
 
 
 def parse_record(text: str) -> OutRecord | InRecord:
@@ -55,8 +60,8 @@ def parse_record(text: str) -> OutRecord | InRecord:
             status, cause, codes, side = fields
             return OutRecord(status, int(cause or 0), tuple(map(int, codes.split())), side == "subscriber")
         if leg == "in" and len(fields) == _IN_FIELDS:
-            status, queue, abandoned, cause, dialogue, agi = fields
-            return InRecord(status, queue, abandoned, int(cause or 0), dialogue, agi)
+            status, queue, talk_s, cause, dialogue, agi = fields
+            return InRecord(status, queue, talk_s, int(cause or 0), dialogue, agi)
     except ValueError as error:
         raise BadRecordError(f"{text[:120]!r}: {error}") from None
     raise BadRecordError(f"{text[:120]!r} is neither an out nor an in record")

@@ -69,8 +69,7 @@ def decide_talk(out: OutRecord | None, leg: InRecord | None) -> Verdict:
         if subscriber_hung_up:
             return Verdict(Outcome.FAIL_CLIENT_H_BEFORE_ANSWER)
         return Verdict(Outcome.FAIL, "No trace of the answered leg")
-    talked_in_queue = not leg.dial_status and not leg.queue_status and leg.queue_abandoned == "FALSE"
-    if leg.dial_status == "ANSWER" or talked_in_queue:
+    if leg.talked:
         if out is None:
             return Verdict(Outcome.SUCCESS)
         return Verdict(Outcome.SUCCESS_CLIENT_H if subscriber_hung_up else Outcome.SUCCESS_USER_H)

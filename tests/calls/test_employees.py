@@ -13,7 +13,9 @@ CASES = [
     ("60", "202", "SUCCESS_USER_H", "endCall"),  # the employee hangs up after 2 s
     ("66", "201", "SUCCESS_CLIENT_H", "endCall"),  # the subscriber hangs up after 4 s
     ("60", "203", "FAIL_USER_BUSY", "allUserBusy"),
-    ("60", "205", "FAIL_USER_BUSY", "allUserBusy"),
+    ("60", "205", "FAIL_USER_NO_ANSWER", "endCall"),  # 480: the telephone says that its user does not answer
+    ("60", "209", "FAIL_USER_NO_ANSWER", "endCall"),  # nobody listens, 15 s
+    ("62", "300", "SUCCESS_CLIENT_H", "endCall"),
     ("60", "207", "FAIL_USER_NO_ANSWER", "endCall"),  # declined
     ("60", "204", "FAIL_USER_NO_ANSWER", "endCall"),  # 15 s
     ("91", "206", "FAIL_CLIENT_H_BEFORE_ANSWER", "endCall"),  # leaves after 1 s, the employee would answer after 2

@@ -13,7 +13,7 @@ from tests.rig.waiting import wait_until
 
 ENVIRONMENT = (
     b"agi_network: yes\nagi_network_script: claim\nagi_request: agi://127.0.0.1/claim\n"
-    b"agi_arg_1: 17\nagi_arg_2: rig-1.2\nagi_arg_3: C-0000001b\n\n"
+    b"agi_arg_1: 17\nagi_arg_2: rig-1.2\nagi_arg_3: [C-0000001b]\n\n"
 )
 
 
@@ -43,7 +43,7 @@ async def test_environment_is_read() -> None:
         wire.asterisk.write(ENVIRONMENT)
         await wire.session.read_environment()
         assert wire.session.script == "claim"
-        assert [wire.session.argument(number) for number in (1, 2, 3, 4)] == ["17", "rig-1.2", "C-0000001b", ""]
+        assert [wire.session.argument(number) for number in (1, 2, 3, 4)] == ["17", "rig-1.2", "[C-0000001b]", ""]
 
 
 async def test_a_hangup_line_between_replies_is_skipped() -> None:

@@ -137,7 +137,7 @@ in_records = st.builds(
     InRecord,
     st.sampled_from(["", "ANSWER", "BUSY", "NOANSWER", "CANCEL", "CHANUNAVAIL", "CONGESTION"]),
     st.sampled_from(["", "TIMEOUT", "JOINEMPTY", "LEAVEEMPTY", "FULL", "CONTINUE"]),
-    st.sampled_from(["", "TRUE", "FALSE"]),
+    st.sampled_from(["", "0", "12"]),
     st.integers(0, 200),
     st.sampled_from(["", "finished", "left"]),
     st.sampled_from(["", "SUCCESS", "FAILURE", "HANGUP"]),

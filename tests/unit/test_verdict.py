@@ -46,8 +46,8 @@ def out(subscriber_hung_up: bool) -> OutRecord:
     return OutRecord("ANSWER", 16, (200,), subscriber_hung_up)
 
 
-def leg(status: str = "", queue: str = "", abandoned: str = "", q850: int = 16) -> InRecord:
-    return InRecord(status, queue, abandoned, q850, "", "")
+def leg(status: str = "", queue: str = "", talk_s: str = "", q850: int = 16) -> InRecord:
+    return InRecord(status, queue, talk_s, q850, "", "")
 
 
 TALKS = [
@@ -67,9 +67,8 @@ TALKS = [
     (out(False), leg(queue="TIMEOUT"), O.FAIL_USER_NO_ANSWER),
     (out(False), leg(queue="JOINEMPTY"), O.FAIL_USER_BUSY),
     (out(False), leg(queue="FULL"), O.FAIL_USER_BUSY),
-    (out(True), leg(abandoned="TRUE"), O.FAIL_CLIENT_H_BEFORE_ANSWER),
-    (out(True), leg(abandoned="FALSE"), O.SUCCESS_CLIENT_H),
-    (out(False), leg(abandoned="FALSE"), O.SUCCESS_USER_H),
+    (out(True), leg(talk_s="3"), O.SUCCESS_CLIENT_H),
+    (out(False), leg(talk_s="0"), O.SUCCESS_USER_H),
 ]
 
 
@@ -94,9 +93,7 @@ def test_records_are_read_as_the_dialplan_writes_them() -> None:
     assert parse_record("out|CHANUNAVAIL|21| 603 503|") == OutRecord("CHANUNAVAIL", 21, (603, 503), False)
     assert parse_record("out|ANSWER|16| 200|subscriber") == OutRecord("ANSWER", 16, (200,), True)
     assert parse_record("out||0||") == OutRecord("", 0, (), False)
-    assert parse_record("in|ANSWER||FALSE|16|finished|SUCCESS") == InRecord(
-        "ANSWER", "", "FALSE", 16, "finished", "SUCCESS"
-    )
+    assert parse_record("in|ANSWER||4|16|finished|SUCCESS") == InRecord("ANSWER", "", "4", 16, "finished", "SUCCESS")
 
 
 @pytest.mark.parametrize("text", ["", "out", "out|a|b|c|d", "in|ANSWER", "up|ANSWER|16| 200|", "out|BUSY|17|486|x|y"])
