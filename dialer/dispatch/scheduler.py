@@ -12,7 +12,7 @@ from dialer.dispatch.callfile import CallFileSettings, Spool, render_call_file
 from dialer.dispatch.ledger import Ledger
 from dialer.model.attempt import NeverDialled
 from dialer.model.call import CallOrder
-from dialer.model.pacing import Pace, free_channels
+from dialer.model.pacing import Pace
 from dialer.model.safe import UnsafeValueError
 from dialer.model.task import Task, TaskState
 from dialer.store.attempts import Queued, fetch_queued
@@ -61,6 +61,7 @@ class Scheduler:
         self._queues: dict[int, _Queue] = {}
         self._hungry: dict[int, None] = {}
         self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
         self._failures = 0
         self._resume_at_s = 0.0
         self._store_error: str | None = None
@@ -112,12 +113,6 @@ class Scheduler:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if not self._pbx_ready or self._draining or not self._hungry:
-                continue
-            wait_s = max(self._resume_at_s - self._clock(), self._pace.wait_s(self._clock()))
-            if wait_s > 0:
-                asyncio.get_running_loop().call_later(wait_s, self._wake.set)
-                continue
             try:
                 await self._fill()
                 self._store_error = None
@@ -126,31 +121,40 @@ class Scheduler:
                 self._store_error = str(error)
                 self._resume_at_s = self._clock() + STORE_RETRY_S
                 self._feed_all()
+            if self._hungry and self._wait_s() > 0:
+                self._wake_in(self._wait_s())
 
     async def _fill(self) -> None:
-        """One round over the hungry tasks, a call each in turn, until none has both a free channel and a number."""
+        """A call for each hungry task in turn, until none has both a free channel and a number, or no more may begin.
+
+        Who is not served stays hungry, in the same order: next time it is first.
+        """
         while self._hungry and self._may_begin():
             task_id = next(iter(self._hungry))
             del self._hungry[task_id]
             queue = self._queues[task_id]
-            if not self._free_channels(queue.task):
+            if self._ledger.in_use_by(task_id) >= queue.task.max_count_channels:
                 continue
-            if not self._pace.allowed(1, self._clock()):
-                self._hungry[task_id] = None
-                self._wake.set()
-                return
             if queue.stock or await self._restock(queue):
                 self._begin(queue)
             else:
                 await self._queue_is_empty(queue)
 
     def _may_begin(self) -> bool:
-        return self._pbx_ready and not self._draining and self._clock() >= self._resume_at_s
+        """Whether a call of any task may begin now. Asked before each: there is waiting in between."""
+        if not self._pbx_ready or self._draining or self._wait_s() > 0:
+            return False
+        return not self._max_channels or self._ledger.in_use < self._max_channels
 
-    def _free_channels(self, task: Task) -> int:
-        return free_channels(
-            task.max_count_channels, self._ledger.in_use_by(task.task_id), self._max_channels, self._ledger.in_use
-        )
+    def _wake_in(self, delay_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._wake.set)
+
+    def _wait_s(self) -> float:
+        """Seconds until back-off and pace allow the next call."""
+        now_s = self._clock()
+        return max(self._resume_at_s - now_s, self._pace.wait_s(now_s))
 
     def _begin(self, queue: _Queue) -> None:
         """Begin one call of a task that is still the one we know; it stays hungry behind the others."""
@@ -170,7 +174,7 @@ class Scheduler:
         )
         if self._ledger.knows(order.attempt_id):
             return
-        self._pace.took(1, self._clock())
+        self._pace.took_one(self._clock())
         self._ledger.begin(order)
         try:
             self._spool.put(order.call_file, render_call_file(order, self._call_files))

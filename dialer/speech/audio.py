@@ -4,8 +4,8 @@ import warnings
 from pathlib import Path
 
 with warnings.catch_warnings():
-    # pydub looks for ffmpeg when imported; WAV needs none
-    warnings.filterwarnings("ignore", message="Couldn't find ffmpeg or avconv", category=RuntimeWarning)
+    # pydub 0.25.1 warns when imported: no ffmpeg (WAV needs none), audioop leaves in 3.13 (audioop-lts comes instead)
+    warnings.simplefilter("ignore")
     from pydub import AudioSegment
     from pydub.exceptions import CouldntDecodeError
 
@@ -23,9 +23,11 @@ class AudioError(Exception):
 def convert_for_telephone(source: Path, target: Path) -> None:
     """Write `source` (WAV) as 8 kHz mono 16-bit WAV. Raises AudioError for what is no audio, or silent."""
     try:
-        sound = AudioSegment.from_wav(str(source))
+        with source.open("rb") as file:
+            sound = AudioSegment.from_wav(file)
     except (CouldntDecodeError, OSError, EOFError, ValueError) as error:
         raise AudioError(f"{source}: not a readable WAV file ({error})") from error
     if len(sound) < MIN_LENGTH_MS or sound.dBFS < MIN_LEVEL_DBFS:
         raise AudioError(f"{source}: nothing to hear in it")
-    sound.set_channels(1).set_frame_rate(RATE_HZ).set_sample_width(SAMPLE_BYTES).export(str(target), format="wav")
+    with target.open("wb") as file:
+        sound.set_channels(1).set_frame_rate(RATE_HZ).set_sample_width(SAMPLE_BYTES).export(file, format="wav")

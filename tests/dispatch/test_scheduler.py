@@ -1,0 +1,200 @@
+"""Scheduler and ledger on a real store and a real folder; the test plays Asterisk's part, call file by call file."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest_asyncio
+
+from dialer.dispatch.callfile import CallFileSettings, Spool
+from dialer.dispatch.desk import TaskDesk
+from dialer.dispatch.ledger import Ledger
+from dialer.dispatch.pollings import PollingBook
+from dialer.dispatch.scheduler import Scheduler
+from dialer.model.attempt import LegEnded, NeverDialled
+from dialer.model.records import OutRecord
+from dialer.model.task import InnerNumType, Number, TaskState
+from dialer.store.database import Store
+from dialer.store.tasks import TaskChange, fetch_task
+from tests.rig.waiting import wait_until
+
+BUSY = LegEnded(OutRecord("BUSY", 17, (486,), False))
+
+
+@dataclass
+class Bench:
+    store: Store
+    ledger: Ledger
+    scheduler: Scheduler
+    desk: TaskDesk
+    spool: Path
+    now_s: float = 1000.0
+
+    async def post(self, count: int, channels: int, series: int = 0) -> int:
+        numbers = [Number(f"7952{series + place:07d}", f"952{series + place:07d}") for place in range(count)]
+        change = TaskChange(
+            inner_num="201", inner_num_type=InnerNumType.EXTEN, max_count_channels=channels, numbers=numbers
+        )
+        return (await self.desk.save(None, None, change)).task_id
+
+    def files(self) -> set[str]:
+        return {path.name for path in self.spool.iterdir()}
+
+    async def settled_files(self, count: int) -> set[str]:
+        await wait_until(lambda: len(self.files()) == count, f"{count} call files")
+        return self.files()
+
+    def take(self) -> list[int]:
+        """Do what Asterisk does with call files: take them away; return their attempts."""
+        attempts = []
+        for path in self.spool.iterdir():
+            line = next(line for line in path.read_text().splitlines() if line.startswith("Channel:"))
+            attempts.append(int(line.split("/")[1].split("@")[0]))
+            path.unlink()
+        return sorted(attempts)
+
+    async def state_of(self, task_id: int) -> TaskState:
+        task = await self.store.read(lambda connection: fetch_task(connection, task_id))
+        assert task is not None
+        return task.state
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, max_channels: int = 0, max_calls_per_s: float = 0.0) -> AsyncIterator[Bench]:
+    spool = tmp_path / "spool" / "outgoing"
+    spool.mkdir(parents=True)
+    store = await Store.open(f"sqlite:///{tmp_path}/dialer.db")
+    ledger = Ledger(store, PollingBook(store))
+    folder = Spool(spool)
+    assert folder.check() is None
+    settings = CallFileSettings("127.0.0.1:4573", "outgoing", "internal", 45)
+    bench: Bench
+    scheduler = Scheduler(
+        store,
+        ledger,
+        folder,
+        settings,
+        max_channels=max_channels,
+        max_calls_per_s=max_calls_per_s,
+        clock=lambda: bench.now_s,
+    )
+    bench = Bench(store, ledger, scheduler, TaskDesk(store, scheduler), spool)
+    task = asyncio.create_task(scheduler.run())
+    scheduler.pbx_is_ready(True)
+    try:
+        yield bench
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await store.close()
+
+
+@pytest_asyncio.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with running(tmp_path) as started:
+        yield started
+
+
+async def test_a_task_is_filled_to_its_channels_and_refilled_by_each_end(bench: Bench) -> None:
+    task_id = await bench.post(5, channels=2)
+    await bench.settled_files(2)
+    finished = 0
+    while finished < 5:
+        for attempt_id in bench.take():
+            assert await bench.ledger.claim(attempt_id, "", "")
+            bench.ledger.note(attempt_id, BUSY)
+            finished += 1
+        await bench.settled_files(min(2, 5 - finished))
+    await bench.ledger.settle()
+    await wait_until(lambda: not bench.ledger.in_use, "no call in progress")
+
+    async with asyncio.timeout(5):
+        while await bench.state_of(task_id) is not TaskState.CLOSED:
+            await asyncio.to_thread(lambda: None)
+
+
+async def test_an_attempt_not_claimed_comes_back_after_a_pause_that_grows(bench: Bench) -> None:
+    await bench.post(1, channels=1)
+    for pause_s in (0.5, 1.0, 2.0, 5.0):
+        await bench.settled_files(1)
+        (attempt_id,) = bench.take()
+        bench.ledger.note(attempt_id, NeverDialled())
+        assert bench.scheduler.trouble is not None
+        await bench.ledger.settle()
+        assert bench.files() == set()
+        bench.now_s += pause_s
+        bench.scheduler.pbx_is_ready(True)
+    await bench.settled_files(1)
+    (attempt_id,) = bench.take()
+    assert await bench.ledger.claim(attempt_id, "", "")
+    assert bench.scheduler.trouble is None
+
+
+async def test_a_claim_of_a_paused_task_is_refused_and_its_number_waits(bench: Bench) -> None:
+    task_id = await bench.post(2, channels=1)
+    await bench.settled_files(1)
+    (attempt_id,) = bench.take()
+    await bench.desk.change(task_id, None, TaskChange(state=TaskState.PAUSED))
+    assert not await bench.ledger.claim(attempt_id, "", "")
+    assert bench.ledger.in_use == 0
+    await bench.ledger.settle()
+    assert bench.files() == set()
+    await bench.desk.change(task_id, None, TaskChange(state=TaskState.OPEN))
+    await bench.settled_files(1)
+    assert bench.take() == [attempt_id]
+
+
+async def test_a_second_claim_for_the_same_attempt_is_refused(bench: Bench) -> None:
+    await bench.post(1, channels=1)
+    await bench.settled_files(1)
+    (attempt_id,) = bench.take()
+    claims = await asyncio.gather(*(bench.ledger.claim(attempt_id, "", "") for _ in range(5)))
+    assert sorted(claims) == [False] * 4 + [True]
+
+
+async def test_an_unknown_attempt_is_never_granted(bench: Bench) -> None:
+    assert not await bench.ledger.claim(12345, "", "")
+
+
+async def test_all_tasks_share_the_global_limit_in_turn(tmp_path: Path) -> None:
+    async with running(tmp_path, max_channels=4) as bench:
+        await bench.post(10, channels=10, series=0)
+        await bench.settled_files(4)
+        await bench.post(10, channels=10, series=100)
+        for _ in range(4):
+            for attempt_id in bench.take():
+                assert await bench.ledger.claim(attempt_id, "", "")
+                bench.ledger.note(attempt_id, BUSY)
+            names = await bench.settled_files(4)
+        assert {name.split("-")[1] for name in names} == {"1000000001", "1000000002"}
+
+
+async def test_calls_begin_no_faster_than_the_pace(tmp_path: Path) -> None:
+    async with running(tmp_path, max_calls_per_s=2.0) as bench:
+        await bench.post(3, channels=3)
+        for count in (1, 2, 3):
+            await bench.settled_files(count)
+            bench.scheduler.pbx_is_ready(True)
+            assert len(bench.files()) == count
+            bench.now_s += 0.5
+            bench.scheduler.pbx_is_ready(True)
+
+
+async def test_nothing_begins_while_draining(bench: Bench) -> None:
+    bench.scheduler.drain()
+    await bench.post(3, channels=3)
+    await bench.ledger.settle()
+    assert bench.files() == set()
+
+
+async def test_a_spool_that_cannot_be_written_is_told_and_survived(bench: Bench) -> None:
+    bench.spool.rename(bench.spool.with_name("gone"))
+    await bench.post(1, channels=1)
+    await wait_until(lambda: bench.scheduler.trouble, "the trouble is told")
+    assert bench.ledger.in_use == 0
+    bench.spool.mkdir()
+    bench.now_s += 60
+    bench.scheduler.pbx_is_ready(True)
+    await bench.settled_files(1)

@@ -1,0 +1,116 @@
+"""Settings: what is wrong is named by file, key and what is expected."""
+
+from pathlib import Path
+
+import pytest
+
+from dialer.config import ConfigError, load_settings, settings_without_effect
+
+DESIGN = """
+[http]
+host = "127.0.0.1"
+port = 8088
+trusted_proxies = []
+[store]
+url = "sqlite:////var/lib/autodialer/dialer.db"
+[ami]
+host = "127.0.0.1"
+port = 5038
+username = "autodialer"
+secret = "s3cret"
+[agi]
+host = "127.0.0.1"
+port = 4573
+[asterisk]
+spool_dir = "/var/spool/asterisk/outgoing"
+outgoing_context = "outgoing"
+internal_context = "internal"
+[audio]
+dir = "/var/lib/autodialer/audio"
+[tts]
+engine = "auto"
+[tts.yandex]
+api_key = "k"
+folder_id = "f"
+[auth]
+login = "admin"
+password_hash = "x"
+trust_local = true
+api_keys = []
+[dialing]
+dial_prefix = ""
+timezone = "Europe/Moscow"
+ring_timeout_s = 45
+max_channels = 0
+max_calls_per_s = 0.0
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "dialer.toml"
+    file.write_text(text)
+    return file
+
+
+def test_the_designs_own_example_loads_and_what_has_no_effect_yet_is_said(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, DESIGN))
+    assert settings.ami.secret.get_secret_value() == "s3cret"
+    assert [note.split(" has")[0] for note in settings_without_effect(settings)] == [
+        "[auth] password_hash",
+        "[tts.yandex]",
+    ]
+
+
+def test_only_the_secret_has_no_default(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, '[ami]\nsecret = "x"'))
+    assert settings.http.port == 8088
+    assert settings_without_effect(settings) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "ami: missing"),
+        ("[ami]", "ami.secret: missing"),
+        ('[ami]\nsecret = ""', "ami.secret: "),
+        ('[ami]\nsecret = "x"\nport = "five"', "ami.port: "),
+        ('[ami]\nsecret = "x"\nport = 70000', "ami.port: "),
+        ('[ami]\nsecret = "x"\n[http]\nprot = 1', "http.prot: no such setting"),
+        ('[ami]\nsecret = "x"\n[nonsense]\na = 1', "nonsense: no such setting"),
+        ('[ami]\nsecret = "x"\n[dialing]\ntimezone = "Mars/Olympus"', "dialing.timezone: "),
+        ('[ami]\nsecret = "x"\n[dialing]\ndial_prefix = "9,9"', "dialing.dial_prefix: "),
+        ('[ami]\nsecret = "x"\n[asterisk]\noutgoing_context = "out going"', "asterisk.outgoing_context: "),
+        ('[ami]\nsecret = "x"\n[tts]\nvoice = "-q"', "tts.voice: "),
+        ("[ami", "not TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, complaint: str) -> None:
+    file = write(tmp_path, text)
+    with pytest.raises(ConfigError) as error:
+        load_settings(file)
+    assert str(file) in str(error.value)
+    assert complaint in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        load_settings(tmp_path / "none.toml")
+
+
+def test_the_environment_wins_and_is_named_when_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path, '[ami]\nsecret = "x"\n[http]\nport = 1')
+    monkeypatch.setenv("DIALER_HTTP__PORT", "8089")
+    monkeypatch.setenv("DIALER_AMI__SECRET", "y")
+    settings = load_settings(file)
+    assert (settings.http.port, settings.ami.secret.get_secret_value()) == (8089, "y")
+    monkeypatch.setenv("DIALER_HTTP__PORT", "no")
+    with pytest.raises(ConfigError, match=r"environment DIALER_HTTP__PORT: http\.port"):
+        load_settings(file)
+
+
+def test_a_secret_is_not_shown(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, '[ami]\nsecret = "s3cret"'))
+    assert "s3cret" not in repr(settings)
+    with pytest.raises(ConfigError) as error:
+        load_settings(write(tmp_path, '[ami]\nsecret = "s3cret"\nport = "x"'))
+    assert "s3cret" not in str(error.value)
