@@ -24,6 +24,10 @@ def convert_for_telephone(source: Path, target: Path) -> None:
     """Write `source` (WAV) as 8 kHz mono 16-bit WAV. Raises AudioError for what is no audio, or silent."""
     try:
         with source.open("rb") as file:
+            head = file.read(12)
+            if head[:4] != b"RIFF" or head[8:] != b"WAVE":  # anything else pydub would hand to ffmpeg
+                raise AudioError(f"{source}: not a readable WAV file")
+            file.seek(0)
             sound = AudioSegment.from_wav(file)
     except (CouldntDecodeError, OSError, EOFError, ValueError) as error:
         raise AudioError(f"{source}: not a readable WAV file ({error})") from error

@@ -26,6 +26,7 @@ EMPLOYEES = range(201, 210)
 UNREACHABLE_EMPLOYEE = 209
 
 # Indices in the port block.
+_UNITS = 20  # 400 subscribers and 400 employees at once, RTP and RTCP each, and some to spare
 _SIP, _AMI, _DEAD_PROVIDER, _DEAD_EMPLOYEE, _RTP_START, _RTP_END = 1, 1, 2, 3, 100, 1_999
 
 # sun_path is 108 bytes with its final zero (unix(7)).
@@ -66,7 +67,7 @@ class Pbx:
         self.dialplan_globals = dict(dialplan_globals or {})
         self._provider_port = provider_port
         self._employees_port = employees_port
-        self._ports = PortBlock(udp_ports=_DEAD_EMPLOYEE, tcp_ports=1)
+        self._ports = PortBlock(udp_ports=_DEAD_EMPLOYEE, tcp_ports=1, units=_UNITS)
         self.sip_port = self._ports.port(_SIP)
         self.ami_port = self._ports.port(_AMI)
         self._process: asyncio.subprocess.Process | None = None

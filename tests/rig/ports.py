@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 FIRST_PORT = 10_000
-PORTS_IN_BLOCK = 2_000  # 400 subscribers and 400 employees at once, RTP and RTCP each, and some to spare
+PORTS_IN_UNIT = 100
 
 
 class NoFreePorts(RuntimeError):
@@ -15,39 +15,58 @@ class NoFreePorts(RuntimeError):
 class PortBlock:
     """A range of ports on 127.0.0.1 that belongs to this process until `release()`, across restarts of its user.
 
-    The owner is whoever listens on the block's first TCP port. That lock vanishes with the process.
+    The owner is whoever listens on the first TCP port of each of the block's units. That lock vanishes with the
+    process.
     """
 
-    def __init__(self, udp_ports: int, tcp_ports: int) -> None:
+    def __init__(self, udp_ports: int, tcp_ports: int, units: int = 1) -> None:
         """Take the first block whose ports `base+1 …` are free for `udp_ports` and `tcp_ports` sockets."""
-        for base in range(FIRST_PORT, _first_ephemeral_port() - PORTS_IN_BLOCK, PORTS_IN_BLOCK):
-            guard = _bound(socket.SOCK_STREAM, base)
-            if guard is None:
+        self.size = units * PORTS_IN_UNIT
+        for base in range(FIRST_PORT, _first_ephemeral_port() - self.size, PORTS_IN_UNIT):
+            guards = _take_units(base, units)
+            if not guards:
                 continue
-            guard.listen(1)
             if _all_free(socket.SOCK_DGRAM, base + 1, udp_ports) and _all_free(socket.SOCK_STREAM, base + 1, tcp_ports):
-                self._guard = guard
+                self._guards = guards
                 self.base = base
                 return
-            guard.close()
-        raise NoFreePorts(f"no free block of {PORTS_IN_BLOCK} ports on 127.0.0.1 from {FIRST_PORT} up")
+            _close(guards)
+        raise NoFreePorts(f"no free block of {self.size} ports on 127.0.0.1 from {FIRST_PORT} up")
 
     def port(self, index: int) -> int:
         """Return the block's port number `index`, counted from 1."""
-        if not 0 < index < PORTS_IN_BLOCK:
-            raise ValueError(f"port index {index} is not within 1..{PORTS_IN_BLOCK - 1}")
+        if not 0 < index < self.size:
+            raise ValueError(f"port index {index} is not within 1..{self.size - 1}")
         return self.base + index
 
     def release(self) -> None:
         """Give the block back. Harmless when repeated."""
-        self._guard.close()
+        _close(self._guards)
+
+
+def _take_units(base: int, units: int) -> list[socket.socket]:
+    """Listen on the first port of each unit; empty when one of them is taken."""
+    guards: list[socket.socket] = []
+    for unit in range(units):
+        guard = _bound(socket.SOCK_STREAM, base + unit * PORTS_IN_UNIT)
+        if guard is None:
+            _close(guards)
+            return []
+        guard.listen(1)
+        guards.append(guard)
+    return guards
+
+
+def _close(guards: list[socket.socket]) -> None:
+    for guard in guards:
+        guard.close()
 
 
 def _first_ephemeral_port() -> int:
     """Outgoing connections take ports from here up: no server port of ours may lie there."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-        if first >= FIRST_PORT + 4 * PORTS_IN_BLOCK:
+        if first >= FIRST_PORT + 10_000:
             return first
     return 32_768
 
