@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from agi.session import AgiSession
+from agi.session import AgiError, AgiSession
 from dialer.model.flow import Ask, Connect, Finish, Flow, Keep, Prompt, Say
 from dialer.model.safe import KEYS, safe_extension
 
@@ -53,17 +53,23 @@ Conversation = Generator[Command, str, Ending]
 
 
 def converse(flow: Flow) -> Conversation:
-    """Walk the flow: yields commands, is sent what the subscriber pressed, returns the ending."""
+    """Walk the flow: yields commands, is sent what the subscriber pressed, returns the ending. EndlessFlowError."""
     step_name = flow.start
     pressed = ""
+    without_a_word = 0
     while True:
+        without_a_word += 1
+        if without_a_word > len(flow.steps):
+            raise EndlessFlowError(f"the flow goes round by {step_name!r} without a word")
         match flow.steps[step_name]:
             case Say(prompt, then):
                 if not prompt.silent:
                     yield Play(prompt)
+                    without_a_word = 0
                 step_name = then
             case Ask(prompt, answers, timeout_s, default_key):
                 keys = yield Listen(prompt, frozenset(answers), timeout_s)
+                without_a_word = 0
                 key = keys if keys in answers else default_key
                 if key in answers:
                     pressed, step_name = str(key), answers[str(key)]
@@ -74,6 +80,10 @@ def converse(flow: Flow) -> Conversation:
                 return Ending(extension)
             case Finish():
                 return Ending()
+
+
+class EndlessFlowError(AgiError):
+    """The flow's fault: a circle of steps that neither speak nor ask."""
 
 
 class Voice(Protocol):

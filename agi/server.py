@@ -5,7 +5,7 @@ import logging
 from typing import Protocol
 
 from agi.dialogue import AnswerBook, Speaker, Voice
-from agi.session import MAX_LINE_BYTES, AgiError, AgiSession, HungUpError
+from agi.session import MAX_LINE_BYTES, AgiError, AgiSession, HungUpError, UnplayableError
 from dialer.model.flow import Flow
 from dialer.model.safe import UnsafeValueError
 
@@ -32,6 +32,8 @@ class FastAgiServer:
         self._speaker = Speaker(voice, desk, dialogue_limit_s)
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
+        self.trouble: str | None = None
+        """Why the last dialogue could not be held, in words; None when it could."""
 
     @property
     def sessions(self) -> int:
@@ -94,6 +96,11 @@ class FastAgiServer:
         try:
             await self._speaker.hold(session, attempt_id, flow)
             finished = True
+            self.trouble = None
             await session.set_variable("AUTODIALER_DIALOGUE", "finished")
+        except UnplayableError as error:
+            self.trouble = f"[audio] dir: {error}"
+            log.error("attempt %d: %s", attempt_id, error)  # noqa: TRY400 - no trace needed
+            await session.set_variable("AUTODIALER_DIALOGUE", "unplayable")
         finally:
             await self._desk.end_dialogue(attempt_id, finished=finished)

@@ -26,6 +26,10 @@ class AgiError(Exception):
     """Asterisk did not understand us, or we it."""
 
 
+class UnplayableError(AgiError):
+    """The administrator's fault: Asterisk does not see a sound file, or cannot read it."""
+
+
 class AgiSession:
     """Verbs raise HungUpError when the channel is gone, AgiError for an answer that makes no sense."""
 
@@ -58,7 +62,12 @@ class AgiSession:
         """Play a sound (path without its ending) and return the key that interrupted it, or nothing."""
         if not set(escape_keys) <= KEYS:
             raise UnsafeValueError(f"keys expected, got {escape_keys!r}")
-        result = await self._command(f'STREAM FILE {safe_sound_path(path)} "{escape_keys}"', timeout_s=None)
+        command = f'STREAM FILE {safe_sound_path(path)} "{escape_keys}"'
+        result = await self._result_of(command, timeout_s=None)
+        if result == -1:
+            # a hang-up and a missing file look the same; after a hang-up this raises HungUpError
+            await self._command("CHANNEL STATUS")
+            raise UnplayableError(f"Asterisk cannot play {path}: does it see the file?")
         return self._key(result)
 
     async def wait_for_key(self, timeout_s: float) -> str:
@@ -80,6 +89,12 @@ class AgiSession:
         return chr(result) if result > 0 and chr(result) in KEYS else ""
 
     async def _command(self, command: str, timeout_s: float | None = REPLY_TIMEOUT_S) -> int:
+        result = await self._result_of(command, timeout_s)
+        if result == -1:
+            raise HungUpError("result=-1")
+        return result
+
+    async def _result_of(self, command: str, timeout_s: float | None) -> int:
         self._writer.write(f"{command}\n".encode())
         async with asyncio.timeout(timeout_s):
             await self._writer.drain()
@@ -89,10 +104,7 @@ class AgiSession:
             if reply.startswith("511"):
                 raise HungUpError(reply)
             raise AgiError(f"{command.split(maxsplit=1)[0]}: {reply[:200]}")
-        result = int(match.group(1))
-        if result == -1:
-            raise HungUpError("result=-1")
-        return result
+        return int(match.group(1))
 
     async def _read_reply(self) -> str:
         while True:

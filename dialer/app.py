@@ -17,7 +17,7 @@ from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.ledger import Ledger
 from dialer.dispatch.pollings import PollingBook
 from dialer.dispatch.scheduler import Scheduler
-from dialer.pbx.ami import AmiClient, AmiState
+from dialer.pbx.ami import AmiClient
 from dialer.pbx.link import PbxLink
 from dialer.speech.engines import EspeakNg
 from dialer.speech.prompts import PromptLibrary
@@ -54,7 +54,7 @@ class Daemon:
         ami = AmiClient(
             settings.ami.host, settings.ami.port, settings.ami.username, settings.ami.secret.get_secret_value()
         )
-        self._link = PbxLink(ami, store, self._ledger, spool, self._scheduler.pbx_is_ready)
+        self._link = PbxLink(ami, self._ledger, spool, self._scheduler.pbx_is_ready)
         self._prompts = PromptLibrary(settings.audio.dir, EspeakNg(settings.tts.voice), settings.audio.allowed_dirs)
         self._agi = FastAgiServer(
             settings.agi.host, settings.agi.port, self._ledger, self._prompts, dialing.polling_limit_s
@@ -72,10 +72,8 @@ class Daemon:
 
     def report(self) -> HealthReport:
         """What GET /health says."""
-        trouble = self._scheduler.trouble
-        if self._link.state is not AmiState.READY:
-            trouble = f"Asterisk: {self._link.state.value}"
-        dialling = self._link.ready and trouble is None and not self._draining
+        trouble = self._link.trouble or self._scheduler.trouble
+        dialling = trouble is None and not self._draining
         return HealthReport(
             "draining" if self._draining else "ok" if dialling else "degraded",
             self._link.state.value,
@@ -92,7 +90,7 @@ class Daemon:
         self._prompts.set_up()
         # Attempts in progress are known before the first claim, event or request can ask for one.
         for one in await self._store.read(fetch_in_progress):
-            self._ledger.resume(one.order, one.state)
+            self._ledger.resume(one)
         await self._scheduler.load()
         async with AsyncExitStack() as stack:
             await self._agi.start()

@@ -1,8 +1,7 @@
 """Call files and the spool they go to (Asterisk 22 pbx_spool.c)."""
 
-import logging
 import os
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,8 @@ from dialer.model.call import CallOrder
 from dialer.model.safe import dial_string, safe_context, safe_extension, safe_host_port
 from dialer.model.task import InnerNumType
 
-log = logging.getLogger(__name__)
+_WRITE_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+_FILE_NAME = re.compile(r"dialer-([0-9]{1,18})\.call", re.ASCII)
 RETRY_TIME_S = 86_400
 """Asterisk sets a file's time this far ahead while it dials, so a file that survives its crash is not dialled again."""
 
@@ -56,36 +56,56 @@ class Spool:
     def __init__(self, outgoing: Path) -> None:
         self._outgoing = outgoing
         self._aside = outgoing.parent / "tmp"
-        self._group: int | None = None
 
     def check(self) -> str | None:
-        """What keeps us from writing call files, or None. Creates the folder aside where it is missing."""
-        try:
-            self._group = self._outgoing.stat().st_gid
-            self._aside.mkdir(exist_ok=True)
-        except OSError as error:
-            return f"{error.filename}: {error.strerror}"
-        for folder in (self._outgoing, self._aside):
+        """What keeps us from writing call files, or None."""
+        for folder in (self._outgoing, self._aside if self._aside.exists() else self._outgoing.parent):
+            if not folder.is_dir():
+                return f"[asterisk] spool_dir: {folder}: no such folder"
             if not os.access(folder, os.W_OK | os.X_OK):
-                return f"{folder}: not writable"
+                return f"[asterisk] spool_dir: {folder}: not writable for us"
         return None
 
-    def put(self, name: str, text: str) -> None:
+    def put(self, attempt_id: int, text: str) -> None:
         """Hand one call file to Asterisk. Raises OSError."""
+        name = _file_name(attempt_id)
         aside = self._aside / name
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o660)
         try:
+            descriptor = os.open(aside, _WRITE_ANEW, 0o660)
+        except FileNotFoundError:
+            self._aside.mkdir()
+            descriptor = os.open(aside, _WRITE_ANEW, 0o660)
+        try:
+            self._let_asterisk_have(descriptor)
             os.write(descriptor, text.encode())
-            if self._group is not None and os.geteuid() == 0:
-                os.fchown(descriptor, -1, self._group)
         finally:
             os.close(descriptor)
         aside.rename(self._outgoing / name)
 
-    def remove(self, name: str) -> None:
+    def remove(self, attempt_id: int) -> None:
         """Take a call file back if it is still there."""
-        (self._outgoing / name).unlink(missing_ok=True)
+        (self._outgoing / _file_name(attempt_id)).unlink(missing_ok=True)
 
-    def names(self) -> Iterable[str]:
-        """Our call files in the spool."""
-        return [path.name for path in self._outgoing.glob("dialer-*.call")]
+    def attempts(self) -> list[int]:
+        """The attempts whose call files lie in the spool."""
+        names = (path.name for path in self._outgoing.glob("dialer-*.call"))
+        return [int(match.group(1)) for name in names if (match := _FILE_NAME.fullmatch(name))]
+
+    def _let_asterisk_have(self, descriptor: int) -> None:
+        """Owner and group of the spool: Asterisk must read the file, and may set its time only as its owner.
+
+        Without root's rights the group is all we can give; then the time stays and only the claim keeps a file that
+        survived a crash of Asterisk from being dialled again.
+        """
+        os.fchmod(descriptor, 0o660)
+        owner = self._outgoing.stat()
+        for user in (owner.st_uid, -1):
+            try:
+                os.fchown(descriptor, user, owner.st_gid)
+            except PermissionError:
+                continue
+            return
+
+
+def _file_name(attempt_id: int) -> str:
+    return f"dialer-{attempt_id:d}.call"

@@ -7,7 +7,10 @@ from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
 
 
 class TaskDesk:
-    """Every change of a task goes through here, whichever facade it came by."""
+    """Every change of a task goes through here, whichever facade it came by.
+
+    The scheduler is told by what each write returned: writes return in the order of their commits.
+    """
 
     def __init__(self, store: Store, scheduler: Scheduler) -> None:
         self._store = store
@@ -16,18 +19,18 @@ class TaskDesk:
     async def save(self, crm_id: str | None, task_id: int | None, change: TaskChange) -> Task:
         """Create or update. Raises TaskRefusedError; then nothing is stored."""
         task = await self._store.write(save_task(crm_id, task_id, change))
-        await self._scheduler.task_changed(task.task_id)
+        self._scheduler.task_is(task)
         return task
 
     async def change(self, task_id: int, crm_id: str | None, change: TaskChange) -> Task | None:
         """Change what is said; None: no such task. Raises TaskRefusedError."""
         task = await self._store.write(change_task(task_id, crm_id, change))
         if task is not None:
-            await self._scheduler.task_changed(task_id)
+            self._scheduler.task_is(task)
         return task
 
     async def delete(self, task_id: int) -> bool:
         """Delete the task and its rows; calls in progress finish. False: no such task."""
         found = await self._store.write(delete_task(task_id))
-        await self._scheduler.task_changed(task_id)
+        self._scheduler.task_is_gone(task_id)
         return found

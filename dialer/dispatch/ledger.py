@@ -19,7 +19,6 @@ from dialer.model.attempt import (
     ClaimGranted,
     DialogueFinished,
     DialogueStarted,
-    GraceOver,
     NeverDialled,
     apply_event,
 )
@@ -31,12 +30,14 @@ from dialer.store import attempts as stored
 from dialer.store.database import Operation, Store
 
 log = logging.getLogger(__name__)
-GRACE_S = 3.0
-"""How long one leg's record waits for the other's. They come within milliseconds of each other, or not at all."""
+GRACE_S = 2.0
+"""How long one leg's record waits for the other's before Asterisk is asked. They come within milliseconds, or not."""
+SAVE_RETRY_S = 1.0
+SETTLE_S = 10.0
 
 
 class Ledger:
-    """Attempts in progress. Each holds a channel of its task from the reservation to the end of its last leg."""
+    """Attempts in progress. Each holds a channel of its task from its call file to the end of its last leg."""
 
     def __init__(self, store: Store, pollings: PollingBook) -> None:
         self._store = store
@@ -45,19 +46,25 @@ class Ledger:
         self._orders: dict[int, CallOrder] = {}
         self._by_task: defaultdict[int, set[int]] = defaultdict(set)
         self._grace: dict[int, asyncio.TimerHandle] = {}
-        self._closing: set[int] = set()
+        self._saving: defaultdict[int, int] = defaultdict(int)
+        """Attempts with changes that are not committed yet, and how many."""
         self._held: dict[int, int] = {}
         """Attempts in a dialogue, and the id of its polling."""
-        self._pending: set[asyncio.Future[None]] = set()
         self._empty = asyncio.Event()
         self._empty.set()
+        self._saved = asyncio.Event()
+        self._saved.set()
+        self.store_error: str | None = None
+        """Why the last change could not be committed; it is tried again until it can."""
         self.claims_open = True
         """False while the daemon drains: no claim is granted any more."""
         self.on_channel_free: Callable[[int], None] = lambda task_id: None
         self.on_claimed: Callable[[], None] = lambda: None
         """Called when a claim was granted: Asterisk reaches us."""
-        self.on_requeued: Callable[[int], None] = lambda task_id: None
+        self.on_came_back: Callable[[int], None] = lambda task_id: None
         """Called with the task's id when an attempt came back although nobody refused it: Asterisk could not ask."""
+        self.on_silence: Callable[[int], None] = lambda attempt_id: None
+        """Called when one leg has reported and the other has not for a while: has the call a channel still?"""
         self.on_committed: Callable[[int], None] = lambda attempt_id: None
         """Called when an attempt's result is durable and Asterisk need not keep it any more."""
 
@@ -69,34 +76,28 @@ class Ledger:
     def in_use_by(self, task_id: int) -> int:
         return len(self._by_task[task_id]) if task_id in self._by_task else 0
 
-    def ids(self) -> set[int]:
-        return set(self._attempts)
-
-    def find(self, attempt_id: int) -> Attempt | None:
-        return self._attempts.get(attempt_id)
+    def in_progress(self) -> dict[int, Attempt]:
+        """All attempts in progress, as they are now."""
+        return dict(self._attempts)
 
     def knows(self, attempt_id: int) -> bool:
-        """In progress, or its result is being committed."""
-        return attempt_id in self._attempts or attempt_id in self._closing
+        """In progress, or its last change is not committed yet."""
+        return attempt_id in self._attempts or attempt_id in self._saving
 
     def begin(self, order: CallOrder) -> None:
         """Take an attempt out of the queue; its call file may be written when this returns."""
-        self.resume(order, AttemptState.CREATED)
+        self._enter(order, AttemptState.CREATED, "")
         self.note(order.attempt_id, CallFileWritten())
 
-    def resume(self, order: CallOrder, state: AttemptState) -> None:
-        """Take over an attempt that is in progress already; one that is known stays as it is."""
-        if not self.knows(order.attempt_id):
-            self._attempts[order.attempt_id] = Attempt(order.attempt_id, order.task_id, order.inner_num_type, state)
-            self._orders[order.attempt_id] = order
-            self._by_task[order.task_id].add(order.attempt_id)
-            self._empty.clear()
+    def resume(self, in_progress: stored.InProgress) -> None:
+        """Take over an attempt that was in progress when the daemon stopped."""
+        self._enter(in_progress.order, in_progress.state, in_progress.linked_id)
 
     def note(self, attempt_id: int, event: AttemptEvent) -> None:
         """Apply an event. Unknown attempts (finished, deleted) are acknowledged, so that Asterisk forgets them."""
         attempt = self._attempts.get(attempt_id)
         if attempt is None:
-            if attempt_id not in self._closing:
+            if attempt_id not in self._saving:
                 self.on_committed(attempt_id)
             return
         moved = apply_event(attempt, event)
@@ -107,13 +108,19 @@ class Ledger:
             self._close(moved)
         elif moved.state is AttemptState.CREATED:
             self._give_back(moved)
-            self.on_requeued(moved.task_id)
+            self.on_came_back(moved.task_id)
         elif moved.awaits_record:
             self._arm_grace(attempt_id)
         elif moved.state is AttemptState.SPOOLED:
             self._save(attempt_id, stored.mark_spooled(self._orders[attempt_id]))
         elif moved.state is not attempt.state:
             self._save(attempt_id, stored.save_progress(moved))
+
+    def take_back(self, attempt_id: int) -> None:
+        """Give an attempt whose call file nobody has looked at to the queue, with no blame on anybody."""
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None and attempt.state is AttemptState.SPOOLED:
+            self._give_back(apply_event(attempt, NeverDialled()))
 
     async def claim(self, attempt_id: int, linked_id: str, verbose_call_id: str) -> bool:
         """May this attempt be dialled now? A yes is committed before it is given, and given once."""
@@ -124,16 +131,16 @@ class Ledger:
         granted = self.claims_open and await self._store.write(
             stored.claim_attempt(attempt_id, linked_id, verbose_call_id)
         )
+        if not granted:
+            self.take_back(attempt_id)  # not if another call of the same attempt was granted it meanwhile
+            return False
         attempt = self._attempts.get(attempt_id)
         if attempt is None:
             return False
-        if granted:
-            self._attempts[attempt_id] = apply_event(attempt, ClaimGranted())
-            self.on_claimed()
-            log.info("attempt %d of task %d: dialling", attempt_id, attempt.task_id)
-        else:
-            self._give_back(apply_event(attempt, NeverDialled()))
-        return granted
+        self._attempts[attempt_id] = apply_event(attempt, ClaimGranted(linked_id))
+        self.on_claimed()
+        log.info("attempt %d of task %d: dialling", attempt_id, attempt.task_id)
+        return True
 
     async def begin_dialogue(self, attempt_id: int) -> Flow | None:
         """The call flow for an answered attempt; None when there is none to hold (deleted, not a polling, unknown)."""
@@ -164,28 +171,25 @@ class Ledger:
         await self._empty.wait()
 
     async def settle(self) -> None:
-        """Return when everything noted so far is committed."""
-        while self._pending:
-            await asyncio.gather(*self._pending, return_exceptions=True)
+        """Return when everything noted so far is committed, or after 10 s: Asterisk keeps what is not."""
+        try:
+            async with asyncio.timeout(SETTLE_S):
+                await self._saved.wait()
+        except TimeoutError:
+            log.warning("not committed at the end: attempts %s", sorted(self._saving))
 
-    def dialled(self) -> list[Attempt]:
-        """Attempts that got leave to dial and have no result yet."""
-        return [attempt for attempt in self._attempts.values() if attempt.state in DIALLED_STATES]
+    def _enter(self, order: CallOrder, state: AttemptState, linked_id: str) -> None:
+        attempt = Attempt(order.attempt_id, order.task_id, order.inner_num_type, state, linked_id)
+        self._attempts[order.attempt_id] = attempt
+        self._orders[order.attempt_id] = order
+        self._by_task[order.task_id].add(order.attempt_id)
+        self._empty.clear()
 
     def _close(self, attempt: Attempt) -> None:
         self._forget(attempt)
-        self._closing.add(attempt.attempt_id)
-        verdict = attempt.verdict
-        log.info("attempt %d of task %d: %s", attempt.attempt_id, attempt.task_id, verdict)
-        future = self._save(attempt.attempt_id, stored.save_result(attempt))
-        future.add_done_callback(lambda done: self._committed(attempt, done))
+        log.info("attempt %d of task %d: %s", attempt.attempt_id, attempt.task_id, attempt.verdict or "")
+        self._save(attempt.attempt_id, stored.save_result(attempt), acknowledge=True)
         self.on_channel_free(attempt.task_id)
-
-    def _committed(self, attempt: Attempt, done: "asyncio.Future[None]") -> None:
-        self._closing.discard(attempt.attempt_id)
-        if done.cancelled() or done.exception() is not None:
-            return  # its records stay in AstDB and the row stays open: the next reconciliation closes it
-        self.on_committed(attempt.attempt_id)
 
     def _give_back(self, attempt: Attempt) -> None:
         self._forget(attempt)
@@ -197,11 +201,10 @@ class Ledger:
         self._orders.pop(attempt.attempt_id, None)
         if not self._attempts:
             self._empty.set()
-        of_task = self._by_task.get(attempt.task_id)
-        if of_task is not None:
-            of_task.discard(attempt.attempt_id)
-            if not of_task:
-                del self._by_task[attempt.task_id]
+        of_task = self._by_task[attempt.task_id]
+        of_task.discard(attempt.attempt_id)
+        if not of_task:
+            del self._by_task[attempt.task_id]
         timer = self._grace.pop(attempt.attempt_id, None)
         if timer is not None:
             timer.cancel()
@@ -209,15 +212,40 @@ class Ledger:
     def _arm_grace(self, attempt_id: int) -> None:
         if attempt_id not in self._grace:
             loop = asyncio.get_running_loop()
-            self._grace[attempt_id] = loop.call_later(GRACE_S, self.note, attempt_id, GraceOver())
+            self._grace[attempt_id] = loop.call_later(GRACE_S, self._grace_over, attempt_id)
 
-    def _save(self, attempt_id: int, operation: Operation[None]) -> "asyncio.Future[None]":
+    def _grace_over(self, attempt_id: int) -> None:
+        """Ask whether the call lives still, again and again until it is closed: an `h` extension may run for long."""
+        del self._grace[attempt_id]
+        self._arm_grace(attempt_id)
+        self.on_silence(attempt_id)
+
+    def _save(self, attempt_id: int, operation: Operation[None], *, acknowledge: bool = False) -> None:
+        """Commit a change, trying again until it is done: an attempt that has ended must not stay open in the store."""
+        self._saving[attempt_id] += 1
+        self._saved.clear()
+        self._submit(attempt_id, operation, acknowledge)
+
+    def _submit(self, attempt_id: int, operation: Operation[None], acknowledge: bool) -> None:
         future = self._store.submit(operation)
-        self._pending.add(future)
-        future.add_done_callback(lambda done: self._saved(attempt_id, done))
-        return future
+        future.add_done_callback(lambda done: self._submitted(attempt_id, operation, acknowledge, done))
 
-    def _saved(self, attempt_id: int, done: "asyncio.Future[None]") -> None:
-        self._pending.discard(done)
-        if not done.cancelled() and done.exception() is not None:
-            log.error("attempt %d: not stored: %s", attempt_id, done.exception())
+    def _submitted(
+        self, attempt_id: int, operation: Operation[None], acknowledge: bool, done: "asyncio.Future[None]"
+    ) -> None:
+        if done.cancelled():
+            return
+        error = done.exception()
+        if error is not None:
+            log.error("attempt %d: not stored, tried again in %.0f s: %s", attempt_id, SAVE_RETRY_S, error)
+            self.store_error = str(error)
+            asyncio.get_running_loop().call_later(SAVE_RETRY_S, self._submit, attempt_id, operation, acknowledge)
+            return
+        self.store_error = None
+        self._saving[attempt_id] -= 1
+        if not self._saving[attempt_id]:
+            del self._saving[attempt_id]
+        if not self._saving:
+            self._saved.set()
+        if acknowledge:
+            self.on_committed(attempt_id)

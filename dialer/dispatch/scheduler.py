@@ -17,12 +17,13 @@ from dialer.model.safe import UnsafeValueError
 from dialer.model.task import Task, TaskState
 from dialer.store.attempts import Queued, fetch_queued
 from dialer.store.database import Store, StoreError
-from dialer.store.tasks import close_task_if_done, fetch_open_tasks, fetch_task
+from dialer.store.tasks import close_task_if_done, fetch_open_tasks
 
 log = logging.getLogger(__name__)
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """How long nothing is dialled after call files came back unclaimed: Asterisk does not reach our FastAGI."""
 STORE_RETRY_S = 1.0
+LOOK_AGAIN_S = 0.1
 STOCK = 100
 """Numbers of a task read at a time."""
 
@@ -68,26 +69,33 @@ class Scheduler:
         self._pbx_ready = False
         self._draining = False
         ledger.on_channel_free = self.feed
-        ledger.on_requeued = self._back_off
+        ledger.on_came_back = self._back_off
         ledger.on_claimed = self._claimed
 
     @property
     def trouble(self) -> str | None:
         """Why nothing is dialled although Asterisk is there, in words; None when all is well."""
-        if self._failures:
+        if self._failures and self._hungry:
             return "call files come back without a claim: does Asterisk reach our FastAGI, is the dialplan included?"
-        return self._store_error or self._spool.check()
+        return self._store_error or self._ledger.store_error or self._spool.check()
 
     async def load(self) -> None:
         """Take the open tasks from the store."""
         for task in await self._store.read(fetch_open_tasks):
+            self.task_is(task)
+
+    def task_is(self, task: Task) -> None:
+        """Take a task as it has just been stored: created, changed, paused, closed."""
+        if task.state is TaskState.OPEN:
             self._queues[task.task_id] = _Queue(task)
             self.feed(task.task_id)
+        else:
+            self.task_is_gone(task.task_id)
 
-    async def task_changed(self, task_id: int) -> None:
-        """Look at a task anew after the API created, changed or deleted it."""
-        if await self._reload(task_id):
-            self.feed(task_id)
+    def task_is_gone(self, task_id: int) -> None:
+        """Dial no more numbers of a task."""
+        self._queues.pop(task_id, None)
+        self._hungry.pop(task_id, None)
 
     def feed(self, task_id: int) -> None:
         """A channel of the task may be free."""
@@ -177,9 +185,9 @@ class Scheduler:
         self._pace.took_one(self._clock())
         self._ledger.begin(order)
         try:
-            self._spool.put(order.call_file, render_call_file(order, self._call_files))
+            self._spool.put(order.attempt_id, render_call_file(order, self._call_files))
         except (OSError, UnsafeValueError) as error:
-            log.error("call file %s not written: %s", order.call_file, error)  # noqa: TRY400 - no trace needed
+            log.error("call file of attempt %d not written: %s", order.attempt_id, error)  # noqa: TRY400
             self._ledger.note(order.attempt_id, NeverDialled())
 
     async def _restock(self, queue: _Queue) -> bool:
@@ -200,17 +208,9 @@ class Scheduler:
             return
         if await self._store.write(close_task_if_done(task_id)):
             log.info("task %d: every number is finished", task_id)
-        await self._reload(task_id)
-
-    async def _reload(self, task_id: int) -> bool:
-        """Take the task as it is stored now; False: it is not open."""
-        task = await self._store.read(lambda connection: fetch_task(connection, task_id))
-        if task is None or task.state is not TaskState.OPEN:
-            self._queues.pop(task_id, None)
-            self._hungry.pop(task_id, None)
-            return False
-        self._queues[task_id] = _Queue(task)
-        return True
+            self.task_is_gone(task_id)
+        else:  # a number came back while we looked: look again
+            asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self.feed, task_id)
 
     def _feed_all(self) -> None:
         self._hungry.update(dict.fromkeys(self._queues))

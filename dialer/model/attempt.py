@@ -12,14 +12,15 @@ After CreateTask and CreateCallFile nothing was dialled. From afterDialOut on an
   state \\ event     | spooled | granted | undialled | answered | dialogue on | dialogue end | a leg's record | lost
   CreateTask        | +       | -       | -         | -        | -           | -            | -              | -
   CreateCallFile    | -       | +       | CreateTask| -        | -           | -            | -              | -
-  afterDialOut      | -       | -       | CreateTask| +        | +           | +            | noted          | closes
+  afterDialOut      | -       | -       | (1)       | +        | +           | +            | noted          | closes
   startDial         | -       | -       | -         | -        | -           | -            | noted          | closes
   EVENT_POLLING     | -       | -       | -         | -        | -           | +            | noted          | closes
   EVENT_POLLING_END | -       | -       | -         | -        | -           | -            | noted          | closes
   closed            | -       | -       | -         | -        | -           | -            | -              | -
   +: the next state · -: ignored, nothing changes (events come late, twice and out of order)
   noted: kept as evidence; closes the attempt when the evidence is complete: the outbound leg's record without an
-  answer, or the records of both legs. `GraceOver` closes it when the second record is not coming.
+  answer, or the records of both legs. `CallLost` closes it when the second record is not coming.
+  (1) CreateTask, but only on the word of the very call that got the leave: it says that it did not dial.
 """
 
 from collections.abc import Mapping
@@ -60,10 +61,16 @@ class CallFileWritten:
 class ClaimGranted:
     """The daemon gave leave to dial, and that is committed."""
 
+    linked_id: str = ""
+    """Asterisk's id of the call that got it."""
+
 
 @dataclass(frozen=True, slots=True)
 class NeverDialled:
-    """Nothing reached a trunk: the claim was refused or never came."""
+    """Nothing reached a trunk: the claim was refused, its answer did not arrive, or it never came."""
+
+    linked_id: str = ""
+    """The call that says so; empty when there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +96,8 @@ class LegEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class GraceOver:
-    """The other leg's record did not come in time."""
-
-
-@dataclass(frozen=True, slots=True)
 class CallLost:
-    """Reconciliation: no channel, no record, no call file; nobody can say what became of the call."""
+    """Reconciliation: the call has no channel any more and what it left behind is all there will be."""
 
 
 AttemptEvent = (
@@ -106,7 +108,6 @@ AttemptEvent = (
     | DialogueStarted
     | DialogueFinished
     | LegEnded
-    | GraceOver
     | CallLost
 )
 
@@ -119,6 +120,8 @@ class Attempt:
     task_id: int
     kind: InnerNumType
     state: AttemptState = S.CREATED
+    linked_id: str = ""
+    """Asterisk's id of the call that was given leave to dial."""
     out_record: OutRecord | None = None
     in_record: InRecord | None = None
     verdict: Verdict | None = None
@@ -142,10 +145,7 @@ class Attempt:
 
 _MOVES: Mapping[tuple[AttemptState, type], AttemptState] = {
     (S.CREATED, CallFileWritten): S.SPOOLED,
-    (S.SPOOLED, ClaimGranted): S.DIALLING,
     (S.SPOOLED, NeverDialled): S.CREATED,
-    # Asterisk did not get the granted answer (the connection broke): its dialplan says that it did not dial.
-    (S.DIALLING, NeverDialled): S.CREATED,
     (S.DIALLING, SubscriberAnswered): S.CONNECTING,
     (S.DIALLING, DialogueStarted): S.POLLING,
     (S.DIALLING, DialogueFinished): S.POLLED,
@@ -159,14 +159,21 @@ def apply_event(attempt: Attempt, event: AttemptEvent) -> Attempt:
         return attempt
     if isinstance(event, LegEnded):
         return _note_record(attempt, event.record)
-    if isinstance(event, GraceOver):
-        return _close(attempt) if attempt.awaits_record else attempt
     if isinstance(event, CallLost):
         return _close_lost(attempt) if attempt.state in DIALLED_STATES else attempt
-    if isinstance(event, NeverDialled) and attempt.awaits_record:
-        return attempt
+    if isinstance(event, ClaimGranted):
+        granted = replace(attempt, state=S.DIALLING, linked_id=event.linked_id)
+        return granted if attempt.state is S.SPOOLED else attempt
+    if isinstance(event, NeverDialled) and _got_no_answer(attempt, event):
+        return replace(attempt, state=S.CREATED, linked_id="")
     moved = _MOVES.get((attempt.state, type(event)))
     return attempt if moved is None else replace(attempt, state=moved)
+
+
+def _got_no_answer(attempt: Attempt, event: NeverDialled) -> bool:
+    """The connection broke under the granted answer: the call that asked for leave says that it did not dial."""
+    same_call = event.linked_id != "" and event.linked_id == attempt.linked_id
+    return attempt.state is S.DIALLING and same_call and not attempt.awaits_record
 
 
 def _note_record(attempt: Attempt, record: OutRecord | InRecord) -> Attempt:
@@ -196,6 +203,7 @@ def _close(attempt: Attempt) -> Attempt:
         attempt.out_record,
         attempt.in_record,
         answered=attempt.answered,
+        dialogue_begun=attempt.state is S.POLLING,
         dialogue_finished=attempt.state is S.POLLED,
     )
     return replace(attempt, verdict=verdict)

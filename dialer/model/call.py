@@ -18,6 +18,6 @@ class CallOrder:
     params: dict[str, object] | None = None
 
     @property
-    def call_file(self) -> str:
-        """Name of the call file, as the API shows it."""
+    def shown_call_file(self) -> str:
+        """`callFile` of the API. (The file itself is named after the attempt: an inner_num may hold any character.)"""
         return f"dialer-{self.task_id}-{self.phone}-{self.inner_num}.call"

@@ -42,7 +42,7 @@ class InRecord:
     """ANSWEREDTIME: seconds of the talk with the employee; empty without one (Asterisk 22 app_dial, app_queue)."""
     hangup_cause: int
     dialogue: str
-    """finished | left | empty."""
+    """finished | unplayable (Asterisk does not see a prompt's file) | empty."""
     agi_status: str
     """AGISTATUS: SUCCESS | FAILURE | HANGUP | NOTFOUND | empty."""
 
@@ -58,10 +58,15 @@ def parse_record(text: str) -> OutRecord | InRecord:
     try:
         if leg == "out" and len(fields) == _OUT_FIELDS:
             status, cause, codes, side = fields
-            return OutRecord(status, int(cause or 0), tuple(map(int, codes.split())), side == "subscriber")
+            return OutRecord(status, int(cause or 0), _sip_codes(codes), side == "subscriber")
         if leg == "in" and len(fields) == _IN_FIELDS:
             status, queue, talk_s, cause, dialogue, agi = fields
             return InRecord(status, queue, talk_s, int(cause or 0), dialogue, agi)
     except ValueError as error:
         raise BadRecordError(f"{text[:120]!r}: {error}") from None
     raise BadRecordError(f"{text[:120]!r} is neither an out nor an in record")
+
+
+def _sip_codes(text: str) -> tuple[int, ...]:
+    """Other channel drivers than SIP leave words where SIP leaves codes; those are passed over."""
+    return tuple(int(code) for code in text.split() if len(code) == 3 and code.isascii() and code.isdecimal())

@@ -32,6 +32,9 @@ class Verdict:
     cause: str | None = None
     """Why, in words; None where the outcome says all."""
 
+    def __str__(self) -> str:
+        return f"{self.outcome.value} ({self.cause})" if self.cause else self.outcome.value
+
 
 def decide_unanswered(out: OutRecord) -> Verdict:
     """The subscriber did not answer. Any trunk's word about the subscriber outweighs a trunk's word about itself."""
@@ -52,13 +55,19 @@ def decide_unanswered(out: OutRecord) -> Verdict:
     return Verdict(Outcome.FAIL_PROVIDER, _q850(out.hangup_cause))
 
 
-def decide_polling(finished: bool, leg: InRecord | None) -> Verdict:
-    """The subscriber answered a polling."""
+def decide_polling(out: OutRecord | None, leg: InRecord | None, *, begun: bool, finished: bool) -> Verdict:
+    """The subscriber answered a polling. A cause stands where it was not the subscriber who ended it."""
     if finished or (leg and leg.dialogue == "finished"):
         return Verdict(Outcome.SUCCESS_POLLING)
-    if leg and leg.agi_status == "FAILURE":
-        return Verdict(Outcome.FAIL_POLLING, "Dialogue service not reachable")
-    return Verdict(Outcome.FAIL_POLLING)
+    if leg and leg.dialogue == "unplayable":
+        return Verdict(Outcome.FAIL_POLLING, "A prompt could not be played")
+    if out and out.subscriber_hung_up:
+        return Verdict(Outcome.FAIL_POLLING)
+    if leg and leg.agi_status == "HANGUP":
+        return Verdict(Outcome.FAIL_POLLING, "No accepted answer within the time limit")
+    if begun:
+        return Verdict(Outcome.FAIL_POLLING, "Dialogue broken off: the dialer or Asterisk stopped")
+    return Verdict(Outcome.FAIL_POLLING, "Dialogue service not reachable")
 
 
 def decide_talk(out: OutRecord | None, leg: InRecord | None) -> Verdict:
@@ -89,13 +98,19 @@ def decide_talk(out: OutRecord | None, leg: InRecord | None) -> Verdict:
 
 
 def decide(
-    kind: InnerNumType, out: OutRecord | None, leg: InRecord | None, *, answered: bool, dialogue_finished: bool
+    kind: InnerNumType,
+    out: OutRecord | None,
+    leg: InRecord | None,
+    *,
+    answered: bool,
+    dialogue_begun: bool,
+    dialogue_finished: bool,
 ) -> Verdict:
     """The result of an attempt whose evidence is complete, or as complete as it will ever be."""
     if not answered:
         return decide_unanswered(out) if out else Verdict(Outcome.FAIL, "Nobody can say what became of the call")
     if kind is InnerNumType.POLLING:
-        return decide_polling(dialogue_finished, leg)
+        return decide_polling(out, leg, begun=dialogue_begun, finished=dialogue_finished)
     return decide_talk(out, leg)
 
 

@@ -22,7 +22,7 @@ def read_user_event(message: Mapping[str, str]) -> tuple[int, AttemptEvent] | No
         case "AutodialerAnswered":
             return int(attempt), SubscriberAnswered()
         case "AutodialerUnclaimed":
-            return int(attempt), NeverDialled()
+            return int(attempt), NeverDialled(message.get("Call", ""))
         case "AutodialerGone":
             try:
                 return int(attempt), LegEnded(parse_record(message.get("Record", "")))

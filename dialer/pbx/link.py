@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
+from dialer.model.attempt import Attempt
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError, AmiState, Forgetter
 from dialer.pbx.events import read_user_event
 from dialer.pbx.reconcile import AttemptLedger, CallFiles, Reconciler
-from dialer.store.database import Store
 
 log = logging.getLogger(__name__)
 RETRY_S = 1.0
@@ -20,35 +20,42 @@ class WatchedLedger(AttemptLedger, Protocol):
     """The ledger as the link sees it."""
 
     on_committed: Callable[[int], None]
-
-    def ids(self) -> set[int]: ...
+    on_silence: Callable[[int], None]
 
 
 class PbxLink:
     """Composes connection, events and reconciliation; `on_ready(True)` means: connected, nothing missed, dial."""
 
     def __init__(
-        self,
-        client: AmiClient,
-        store: Store,
-        ledger: WatchedLedger,
-        call_files: CallFiles,
-        on_ready: Callable[[bool], None],
+        self, client: AmiClient, ledger: WatchedLedger, call_files: CallFiles, on_ready: Callable[[bool], None]
     ) -> None:
         self._client = client
         self._ledger = ledger
-        self._reconciler = Reconciler(client, store, ledger, call_files)
+        self._reconciler = Reconciler(client, ledger, call_files)
         self._forgetter = Forgetter(client)
         self._on_ready = on_ready
         self._changed = asyncio.Event()
+        self._silent: set[int] = set()
+        self._asked = asyncio.Event()
+        self._refusal: str | None = None
         self.ready = False
         client.on_event = self._hear
         client.on_state = self._state_changed
         ledger.on_committed = self._forgetter.forget
+        ledger.on_silence = self._ask_for
 
     @property
     def state(self) -> AmiState:
         return self._client.state
+
+    @property
+    def trouble(self) -> str | None:
+        """Why Asterisk cannot be used now, in words; None when it can."""
+        if self.ready:
+            return None
+        if self._client.state is not AmiState.READY:
+            return f"Asterisk: {self._client.state.value}"
+        return self._refusal or "Asterisk: looking for calls in progress"
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -58,7 +65,8 @@ class PbxLink:
                 group.create_task(self._client.watch(), name="ami watch")
                 group.create_task(self._forgetter.run(), name="astdb forgetter")
                 group.create_task(self._reconcile_on_connect(), name="reconcile on connect")
-                group.create_task(self._sweep(), name="reconcile silent attempts")
+                group.create_task(self._sweep(), name="sweep")
+                group.create_task(self._look_for_silent(), name="look for silent attempts")
         finally:
             self._client.close()
 
@@ -73,32 +81,48 @@ class PbxLink:
             self._on_ready(False)
         self._changed.set()
 
+    def _ask_for(self, attempt_id: int) -> None:
+        self._silent.add(attempt_id)
+        self._asked.set()
+
     async def _reconcile_on_connect(self) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            if self._client.state is AmiState.READY and not self.ready and await self._reconciled():
+            if self._client.state is not AmiState.READY or self.ready:
+                continue
+            try:
+                await self._reconciler.run()
+            except (AmiDownError, AmiRefusedError, TimeoutError) as error:
+                self._refusal = f"Asterisk refuses what reconciliation asks (AMI rights?): {error!r}"
+                log.warning("%s; tried again", self._refusal)
+                asyncio.get_running_loop().call_later(RETRY_S, self._changed.set)
+                continue
+            if self._client.state is AmiState.READY:
                 self.ready = True
+                self._refusal = None
                 self._on_ready(True)
 
-    async def _reconciled(self) -> bool:
-        try:
-            await self._reconciler.run()
-        except (AmiDownError, AmiRefusedError, TimeoutError) as error:
-            log.warning("reconciliation failed, tried again: %r", error)
-            asyncio.get_running_loop().call_later(RETRY_S, self._changed.set)
-            return False
-        return self._client.state is AmiState.READY
-
     async def _sweep(self) -> None:
-        seen: dict[int, object] = {}
+        seen: dict[int, Attempt] = {}
         while True:
             await asyncio.sleep(SWEEP_S)
-            now = {attempt_id: self._ledger.find(attempt_id) for attempt_id in self._ledger.ids()}
-            silent = {attempt_id for attempt_id, attempt in now.items() if seen.get(attempt_id) is attempt}
-            seen = dict(now)
-            if silent and self.ready:
-                try:
-                    await self._reconciler.run(only=silent)
-                except (AmiDownError, AmiRefusedError, TimeoutError) as error:
-                    log.warning("looking for silent attempts failed: %r", error)
+            now = self._ledger.in_progress()
+            for attempt_id, attempt in now.items():
+                if seen.get(attempt_id) is attempt:
+                    self._ask_for(attempt_id)
+            seen = now
+
+    async def _look_for_silent(self) -> None:
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            silent, self._silent = self._silent, set()
+            if self.ready:
+                await self._look_for(silent)
+
+    async def _look_for(self, attempt_ids: Collection[int]) -> None:
+        try:
+            await self._reconciler.look_for(attempt_ids)
+        except (AmiDownError, AmiRefusedError, TimeoutError) as error:
+            log.warning("looking for silent attempts failed: %r", error)  # whoever asked asks again

@@ -1,7 +1,7 @@
 """Reconciliation: what became of the attempts in progress while we did not listen.
 
-Runs at the start, after every AMI reconnect, and now and then for attempts that have been silent for long. Four places
-know something of an attempt: AstDB (records of legs that ended), the live channels, the spool, and our ledger.
+Runs at the start, after every AMI reconnect, and for attempts that have been silent for long. Four places know
+something of an attempt: our ledger, the live channels, AstDB (records of legs that ended), and the spool.
 """
 
 import logging
@@ -9,11 +9,8 @@ from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from dialer.model.attempt import DIALLED_STATES, Attempt, AttemptEvent, AttemptState, CallLost, LegEnded, NeverDialled
-from dialer.model.call import CallOrder
 from dialer.model.records import BadRecordError, parse_record
 from dialer.pbx.ami import AmiClient
-from dialer.store.attempts import InProgress, fetch_in_progress
-from dialer.store.database import Store
 
 log = logging.getLogger(__name__)
 _CHANNEL_PREFIX = "Local/"
@@ -23,69 +20,70 @@ _CHANNEL_CONTEXT = "@autodialer-out-"
 class AttemptLedger(Protocol):
     """What reconciliation needs of the ledger."""
 
-    def resume(self, order: CallOrder, state: AttemptState) -> None: ...
+    def in_progress(self) -> dict[int, Attempt]: ...
+    def knows(self, attempt_id: int) -> bool: ...
     def note(self, attempt_id: int, event: AttemptEvent) -> None: ...
-    def find(self, attempt_id: int) -> Attempt | None: ...
+    def take_back(self, attempt_id: int) -> None: ...
 
 
 class CallFiles(Protocol):
     """What reconciliation needs of the spool."""
 
-    def names(self) -> Iterable[str]: ...
-    def remove(self, name: str) -> None: ...
+    def attempts(self) -> Iterable[int]: ...
+    def remove(self, attempt_id: int) -> None: ...
 
 
 class Reconciler:
     """Compares the four places and tells the ledger what it missed."""
 
-    def __init__(self, client: AmiClient, store: Store, ledger: AttemptLedger, call_files: CallFiles) -> None:
+    def __init__(self, client: AmiClient, ledger: AttemptLedger, call_files: CallFiles) -> None:
         self._client = client
-        self._store = store
         self._ledger = ledger
         self._call_files = call_files
 
-    async def run(self, only: Collection[int] | None = None) -> None:
-        """Reconcile the attempts in progress; `only`: these ids. Raises what AmiClient.action raises."""
-        # The order matters. Call files are listed before attempts are read: each file was written after its attempt
-        # was stored. Attempts before channels before records: a call that ends in between has its record by then.
-        names = set(self._call_files.names())
-        in_progress = await self._store.read(fetch_in_progress)
-        strays = names - {one.call_file for one in in_progress}
+    async def run(self) -> None:
+        """Reconcile everything, after an absence. Raises what AmiClient.action raises."""
+        before, live = await self._compare()
+        for attempt in before.values():
+            if attempt.attempt_id not in live and attempt.state is AttemptState.SPOOLED:
+                self._call_files.remove(attempt.attempt_id)
+                self._ledger.take_back(attempt.attempt_id)
+        for attempt_id in self._call_files.attempts():
+            if not self._ledger.knows(attempt_id):
+                log.info("call file of attempt %d: not in progress, removed", attempt_id)
+                self._call_files.remove(attempt_id)
+
+    async def look_for(self, attempt_ids: Collection[int]) -> None:
+        """Reconcile these attempts, which should have been heard of. Raises what AmiClient.action raises."""
+        before, live = await self._compare(attempt_ids)
+        for attempt in before.values():
+            if attempt.attempt_id not in live and attempt.state is AttemptState.SPOOLED:
+                self._call_files.remove(attempt.attempt_id)
+                self._ledger.note(attempt.attempt_id, NeverDialled())
+
+    async def _compare(self, only: Collection[int] | None = None) -> tuple[dict[int, Attempt], set[int]]:
+        """End the dialled attempts that have no channel any more; return what was in progress before, and what lives.
+
+        The order matters: attempts before channels before records. What got its leave to dial after the first look is
+        left alone, and a call that ended after the second has its record at the third.
+        """
+        before = self._ledger.in_progress()
         if only is not None:
-            in_progress = [one for one in in_progress if one.order.attempt_id in only]
+            before = {attempt_id: attempt for attempt_id, attempt in before.items() if attempt_id in only}
         live = await self._live_attempts()
-        records = await self._records()
-        for one in in_progress:
-            self._ledger.resume(one.order, one.state)
-        for attempt_id, record in records:
-            self._note_record(attempt_id, record)
-        for one in in_progress:
-            if one.order.attempt_id not in live:
-                self._settle(one)
-        self._remove(strays)
+        for attempt_id, record in await self._records():
+            if only is None or attempt_id in only:
+                self._note_record(attempt_id, record)
+        for attempt in before.values():
+            if attempt.attempt_id not in live and attempt.state in DIALLED_STATES:
+                self._ledger.note(attempt.attempt_id, CallLost())
+        return before, live
 
     def _note_record(self, attempt_id: int, record: str) -> None:
         try:
             self._ledger.note(attempt_id, LegEnded(parse_record(record)))
         except BadRecordError as error:
             log.warning("AstDB, attempt %d: %s", attempt_id, error)
-
-    def _settle(self, one: InProgress) -> None:
-        """The attempt has no live channel. If it was dialled it is over, else it is for the queue again."""
-        attempt = self._ledger.find(one.order.attempt_id)
-        if attempt is None:
-            return
-        if attempt.state in DIALLED_STATES:
-            self._ledger.note(attempt.attempt_id, CallLost())
-        elif attempt.state is AttemptState.SPOOLED:
-            self._call_files.remove(one.call_file)
-            self._ledger.note(attempt.attempt_id, NeverDialled())
-
-    def _remove(self, strays: Iterable[str]) -> None:
-        """Call files whose attempt is not in progress would only be refused."""
-        for name in strays:
-            log.info("call file %s belongs to no attempt in progress: removed", name)
-            self._call_files.remove(name)
 
     async def _live_attempts(self) -> set[int]:
         messages = await self._client.action({"Action": "CoreShowChannels"})

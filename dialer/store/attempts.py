@@ -85,7 +85,7 @@ class InProgress:
 
     order: CallOrder
     state: AttemptState
-    call_file: str
+    linked_id: str
 
 
 def fetch_queued(connection: Connection, task_id: int, after_id: int, limit: int) -> list[Queued]:
@@ -99,7 +99,7 @@ def mark_spooled(order: CallOrder) -> Operation[None]:
 
     def operation(tx: Transaction) -> None:
         tx.connection.execute(
-            _MARK_SPOOLED, {"attempt_id": order.attempt_id, "file": order.call_file, "now_us": tx.now_us}
+            _MARK_SPOOLED, {"attempt_id": order.attempt_id, "file": order.shown_call_file, "now_us": tx.now_us}
         )
 
     return operation
@@ -195,7 +195,7 @@ def fetch_in_progress(connection: Connection) -> list[InProgress]:
                 row.params,
             ),
             AttemptState(row.state),
-            row.call_file or "",
+            row.linked_id or "",
         )
         for row in rows
     ]

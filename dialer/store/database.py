@@ -93,8 +93,12 @@ class Store:
         await self._engine.dispose()
 
     async def read(self, query: Query[T]) -> T:
-        async with self._engine.connect() as connection:
-            return await connection.run_sync(query)
+        """Return the query's result. Raises StoreError when the database fails."""
+        try:
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(query)
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database failed: {error}") from error
 
     async def write(self, operation: Operation[T]) -> T:
         """Return the operation's result once it is committed (durable against the death of this process and, with

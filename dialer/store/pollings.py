@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from dialer.model.polling import Polling, Press, Question
 from dialer.model.task import InnerNumType, TaskState
 from dialer.store.database import Operation
+from dialer.store.naming import insert_named
 from dialer.store.schema import polling, question, task
 
 
@@ -43,7 +44,7 @@ def _save(connection: Connection, crm_id: str | None, name: str, questions: Sequ
     if crm_id is not None:
         polling_id = connection.execute(select(polling.c.id).where(polling.c.crm_id == crm_id)).scalar()
     if polling_id is None:
-        polling_id = _insert_head(connection, crm_id, name)
+        polling_id = insert_named(connection, polling, crm_id, {"name": name})
         crm_id = str(polling_id) if crm_id is None else crm_id
     else:
         connection.execute(update(polling).where(polling.c.id == polling_id).values(name=name))
@@ -51,20 +52,6 @@ def _save(connection: Connection, crm_id: str | None, name: str, questions: Sequ
     if questions:
         connection.execute(insert(question), [_question_row(polling_id, one) for one in questions])
     return PollingHead(polling_id, str(crm_id), name)
-
-
-def _insert_head(connection: Connection, crm_id: str | None, name: str) -> int:
-    """Insert the polling and return its id. Without a `crm_id` the id serves as one, unless a CRM has taken it."""
-    while True:
-        placeholder = crm_id if crm_id is not None else "\0 not known yet"
-        statement = insert(polling).values(crm_id=placeholder, name=name).returning(polling.c.id)
-        polling_id = int(connection.execute(statement).scalar_one())
-        if crm_id is not None:
-            return polling_id
-        if not connection.execute(select(polling.c.id).where(polling.c.crm_id == str(polling_id))).first():
-            connection.execute(update(polling).where(polling.c.id == polling_id).values(crm_id=str(polling_id)))
-            return polling_id
-        connection.execute(delete(polling).where(polling.c.id == polling_id))
 
 
 def _question_row(polling_id: int, one: Question) -> dict[str, object]:
@@ -89,7 +76,7 @@ def fetch_polling_heads(connection: Connection) -> list[PollingHead]:
 def find_polling_id(connection: Connection, reference: str) -> int | None:
     """The polling a CRM means: by the CRM's own id first, then by ours. (Where the CRM gave none they are the same.)"""
     found = connection.execute(select(polling.c.id).where(polling.c.crm_id == reference)).scalar()
-    if found is None and reference.isdecimal() and len(reference) < 19:
+    if found is None and reference.isascii() and reference.isdecimal() and len(reference) < 19:
         found = connection.execute(select(polling.c.id).where(polling.c.id == int(reference))).scalar()
     return found
 

@@ -112,6 +112,7 @@ answer = Table(
     sqlite_autoincrement=True,
 )
 Index("answer_changed", answer.c.changed_us, answer.c.id)
+Index("answer_attempt", answer.c.attempt_id)
 
 # A result once given stays: no code path, however wrong, can give a second one. Task ids count up from 1000000001.
 SQLITE_EXTRAS = (

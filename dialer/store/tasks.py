@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from dialer.model.attempt import AttemptState
 from dialer.model.safe import UnsafeValueError, safe_extension
 from dialer.model.task import InnerNumType, Number, Task, TaskState
 from dialer.store.database import Operation, Transaction
+from dialer.store.naming import insert_named
 from dialer.store.pollings import find_polling_id
 from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, task
 
@@ -62,7 +64,7 @@ def save_task(crm_id: str | None, task_id: int | None, change: TaskChange) -> Op
     def operation(tx: Transaction) -> Task:
         found = _find(tx.connection, crm_id, task_id)
         if found is None:
-            found = _create(tx, crm_id)
+            found = insert_named(tx.connection, task, crm_id, {**_DEFAULTS, "changed_us": tx.now_us})
         elif crm_id is not None:
             _rename(tx, found, crm_id)
         return _change(tx, found, change)
@@ -150,29 +152,20 @@ def _find(connection: Connection, crm_id: str | None, task_id: int | None) -> in
     return None
 
 
-def _create(tx: Transaction, crm_id: str | None) -> int:
-    """Insert an empty task. Without a `crm_id` its id serves as one, unless a CRM has taken that for itself."""
-    while True:
-        row = {**_DEFAULTS, "crm_id": crm_id if crm_id is not None else "\0 not known yet", "changed_us": tx.now_us}
-        task_id = int(tx.connection.execute(insert(task).values(row).returning(task.c.id)).scalar_one())
-        if crm_id is not None:
-            return task_id
-        if not tx.connection.execute(select(task.c.id).where(task.c.crm_id == str(task_id))).first():
-            tx.connection.execute(update(task).where(task.c.id == task_id).values(crm_id=str(task_id)))
-            return task_id
-        tx.connection.execute(delete(task).where(task.c.id == task_id))
-
-
 def _change(tx: Transaction, task_id: int, change: TaskChange) -> Task:
     columns = {**change.columns(), "changed_us": tx.now_us}
     tx.connection.execute(update(task).where(task.c.id == task_id).values(columns))
     changed = fetch_task(tx.connection, task_id)
     assert changed is not None  # noqa: S101 - we have just written it
-    if change.inner_num is not None or change.inner_num_type is not None:
+    if changed.state is not TaskState.CLOSED:  # also a task that is opened again: its polling may be gone
         _check_inner_num(tx.connection, changed)
     if change.numbers is not None:
         _replace_numbers(tx, task_id, change.numbers)
     return changed
+
+
+def _is_queued(row: Any) -> bool:
+    return bool(row.closed_us is None and row.state == AttemptState.CREATED.value)
 
 
 def _rename(tx: Transaction, task_id: int, crm_id: str) -> None:
@@ -198,19 +191,26 @@ def _replace_numbers(tx: Transaction, task_id: int, numbers: Iterable[Number]) -
     listed = {number.phone_id: number for number in reversed(list(numbers))}  # of duplicates the first one counts
     listed = dict(reversed(listed.items()))
     stored = tx.connection.execute(
-        select(attempt.c.id, attempt.c.phone_id, attempt.c.state, attempt.c.closed_us).where(
+        select(attempt.c.id, attempt.c.phone_id, attempt.c.state, attempt.c.closed_us, attempt.c.params).where(
             attempt.c.task_id == task_id
         )
     ).all()
     dropped = [
-        row.id
-        for row in stored
-        if row.phone_id not in listed and (row.closed_us is not None or row.state == AttemptState.CREATED.value)
+        row.id for row in stored if row.phone_id not in listed and (row.closed_us is not None or _is_queued(row))
     ]
     for start in range(0, len(dropped), _ROWS_A_STATEMENT):
         some = dropped[start : start + _ROWS_A_STATEMENT]
         tx.connection.execute(delete(answer).where(answer.c.attempt_id.in_(some)))
         tx.connection.execute(delete(attempt).where(attempt.c.id.in_(some)))
+    new_params = [
+        {"attempt_id": row.id, "given": listed[row.phone_id].params}
+        for row in stored
+        if _is_queued(row) and row.phone_id in listed and row.params != listed[row.phone_id].params
+    ]
+    if new_params:
+        tx.connection.execute(
+            update(attempt).where(attempt.c.id == bindparam("attempt_id")).values(params=bindparam("given")), new_params
+        )
     kept = {row.phone_id for row in stored}
     rows = [
         {

@@ -1,8 +1,9 @@
 """Scheduler and ledger on a real store and a real folder; the test plays Asterisk's part, call file by call file."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.ledger import Ledger
 from dialer.dispatch.pollings import PollingBook
 from dialer.dispatch.scheduler import Scheduler
-from dialer.model.attempt import LegEnded, NeverDialled
+from dialer.model.attempt import AttemptState, LegEnded, NeverDialled
 from dialer.model.records import OutRecord
 from dialer.model.task import InnerNumType, Number, TaskState
+from dialer.store.attempts import fetch_in_progress
 from dialer.store.database import Store
+from dialer.store.results import fetch_task_results
 from dialer.store.tasks import TaskChange, fetch_task
 from tests.rig.waiting import wait_until
 
@@ -30,6 +33,7 @@ class Bench:
     scheduler: Scheduler
     desk: TaskDesk
     spool: Path
+    database: Path
     now_s: float = 1000.0
 
     async def post(self, count: int, channels: int, series: int = 0) -> int:
@@ -80,7 +84,7 @@ async def running(tmp_path: Path, max_channels: int = 0, max_calls_per_s: float 
         max_calls_per_s=max_calls_per_s,
         clock=lambda: bench.now_s,
     )
-    bench = Bench(store, ledger, scheduler, TaskDesk(store, scheduler), spool)
+    bench = Bench(store, ledger, scheduler, TaskDesk(store, scheduler), spool, tmp_path / "dialer.db")
     task = asyncio.create_task(scheduler.run())
     scheduler.pbx_is_ready(True)
     try:
@@ -150,8 +154,14 @@ async def test_a_second_claim_for_the_same_attempt_is_refused(bench: Bench) -> N
     await bench.post(1, channels=1)
     await bench.settled_files(1)
     (attempt_id,) = bench.take()
-    claims = await asyncio.gather(*(bench.ledger.claim(attempt_id, "", "") for _ in range(5)))
+    claims = await asyncio.gather(*(bench.ledger.claim(attempt_id, f"call-{place}", "") for place in range(5)))
     assert sorted(claims) == [False] * 4 + [True]
+    await bench.ledger.settle()
+    assert bench.ledger.in_use == 1
+    (row,) = await bench.store.read(fetch_in_progress)
+    assert (row.order.attempt_id, row.state) == (attempt_id, AttemptState.DIALLING)
+    bench.ledger.note(attempt_id, NeverDialled("call-4" if claims[0] else "call-0"))
+    assert bench.ledger.in_use == 1, "another call's word changes nothing"
 
 
 async def test_an_unknown_attempt_is_never_granted(bench: Bench) -> None:
@@ -198,3 +208,39 @@ async def test_a_spool_that_cannot_be_written_is_told_and_survived(bench: Bench)
     bench.now_s += 60
     bench.scheduler.pbx_is_ready(True)
     await bench.settled_files(1)
+
+
+async def test_a_result_that_cannot_be_committed_is_committed_later(bench: Bench) -> None:
+    """The database is locked for longer than its time-out; the number still gets its result, and health says so."""
+    task_id = await bench.post(1, channels=1)
+    await bench.settled_files(1)
+    (attempt_id,) = bench.take()
+    assert await bench.ledger.claim(attempt_id, "", "")
+    await bench.store.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA busy_timeout = 50"))
+    with closing(sqlite3.connect(bench.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        bench.ledger.note(attempt_id, BUSY)
+        await wait_until(lambda: bench.scheduler.trouble, "the trouble is told")
+        assert bench.ledger.knows(attempt_id)
+        assert bench.ledger.in_use == 0
+        other.execute("ROLLBACK")
+    await bench.ledger.settle()
+    assert not bench.ledger.knows(attempt_id)
+    (row,) = await bench.store.read(lambda connection: fetch_task_results(connection, task_id))
+    assert (row.result, row.cause) == ("FAIL", "SIP 486 Busy Here")
+
+
+async def test_a_number_that_came_back_as_the_queue_was_read_is_not_forgotten(bench: Bench) -> None:
+    for place in range(20):
+        task_id = await bench.post(1, channels=1, series=place)
+        await wait_until(lambda: len(bench.files()) == 1, "a call file")
+        (attempt_id,) = bench.take()
+        await bench.desk.change(task_id, None, TaskChange(state=TaskState.PAUSED))
+        refused = asyncio.create_task(bench.ledger.claim(attempt_id, "", ""))
+        await bench.desk.change(task_id, None, TaskChange(state=TaskState.OPEN))
+        await refused
+        if not refused.result():
+            await bench.settled_files(1)
+            assert bench.take() == [attempt_id]
+            assert await bench.ledger.claim(attempt_id, "", "")
+        bench.ledger.note(attempt_id, BUSY)

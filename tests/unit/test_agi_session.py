@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agi.server import FastAgiServer
-from agi.session import AgiError, AgiSession, HungUpError
+from agi.session import AgiError, AgiSession, HungUpError, UnplayableError
 from dialer.model.flow import Flow, Prompt
 from tests.rig.ports import PortBlock
 from tests.rig.waiting import wait_until
@@ -56,10 +56,17 @@ async def test_a_hangup_line_between_replies_is_skipped() -> None:
 @pytest.mark.parametrize("reply", [b"200 result=-1\n", b"511 Command Not Permitted on a dead channel\n", b""])
 async def test_every_way_of_hanging_up_is_noticed(reply: bytes) -> None:
     async with Wire() as wire:
-        wire.asterisk.write(reply)
+        wire.asterisk.write(reply * 2)
         if not reply:
             wire.asterisk.close()
         with pytest.raises(HungUpError):
+            await wire.session.play("/sounds/a")
+
+
+async def test_a_file_that_asterisk_does_not_see_is_told_from_a_hangup() -> None:
+    async with Wire() as wire:
+        wire.asterisk.write(b"200 result=-1 endpos=0\n200 result=6\n")
+        with pytest.raises(UnplayableError, match="/sounds/a"):
             await wire.session.play("/sounds/a")
 
 

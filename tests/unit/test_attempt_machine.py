@@ -16,7 +16,6 @@ from dialer.model.attempt import (
     ClaimGranted,
     DialogueFinished,
     DialogueStarted,
-    GraceOver,
     LegEnded,
     NeverDialled,
     SubscriberAnswered,
@@ -31,19 +30,20 @@ S = AttemptState
 OPEN_STATES = (S.CREATED, S.SPOOLED, S.DIALLING, S.CONNECTING, S.POLLING, S.POLLED)
 OUT_BUSY = OutRecord("BUSY", 17, (486,), False)
 OUT_ANSWERED = OutRecord("ANSWER", 16, (200,), True)
-IN_LEFT = InRecord("", "", "", 16, "left", "HANGUP")
+IN_LEFT = InRecord("", "", "", 16, "", "HANGUP")
 
 EVENTS: dict[str, AttemptEvent] = {
     "spooled": CallFileWritten(),
-    "granted": ClaimGranted(),
+    "granted": ClaimGranted("call-1"),
     "undialled": NeverDialled(),
+    "this call did not dial": NeverDialled("call-1"),
+    "another call did not dial": NeverDialled("call-2"),
     "answered": SubscriberAnswered(),
     "dialogue on": DialogueStarted(),
     "dialogue end": DialogueFinished(),
     "out busy": LegEnded(OUT_BUSY),
     "out answered": LegEnded(OUT_ANSWERED),
     "in": LegEnded(IN_LEFT),
-    "grace": GraceOver(),
     "lost": CallLost(),
 }
 # (state, event) -> state; "closed" and "noted" speak for themselves; what is not here changes nothing
@@ -51,7 +51,9 @@ RULES: dict[tuple[AttemptState, str], AttemptState | str] = {
     (S.CREATED, "spooled"): S.SPOOLED,
     (S.SPOOLED, "granted"): S.DIALLING,
     (S.SPOOLED, "undialled"): S.CREATED,
-    (S.DIALLING, "undialled"): S.CREATED,
+    (S.SPOOLED, "this call did not dial"): S.CREATED,
+    (S.SPOOLED, "another call did not dial"): S.CREATED,
+    (S.DIALLING, "this call did not dial"): S.CREATED,
     (S.DIALLING, "answered"): S.CONNECTING,
     (S.DIALLING, "dialogue on"): S.POLLING,
     (S.DIALLING, "dialogue end"): S.POLLED,
@@ -67,7 +69,7 @@ RULES: dict[tuple[AttemptState, str], AttemptState | str] = {
 
 
 def attempt_in(state: AttemptState, kind: InnerNumType = InnerNumType.POLLING) -> Attempt:
-    return Attempt(1, 1_000_000_001, kind, state)
+    return Attempt(1, 1_000_000_001, kind, state, "call-1" if state in DIALLED_STATES else "")
 
 
 @pytest.mark.parametrize("state", OPEN_STATES)
@@ -79,7 +81,7 @@ def test_every_state_and_event_follows_the_table(state: AttemptState, event: str
     if rule is None:
         assert after is before
     elif isinstance(rule, AttemptState):
-        assert after == replace(before, state=rule)
+        assert after == replace(before, state=rule, linked_id="call-1" if rule in DIALLED_STATES else "")
     elif rule == "closed":
         assert after.closed
     else:
@@ -105,9 +107,9 @@ def test_records_of_both_legs_close_in_either_order(first: str) -> None:
 
 
 @pytest.mark.parametrize("record", ["out answered", "in"])
-def test_a_record_that_stays_alone_closes_after_the_grace_period(record: str) -> None:
+def test_a_record_that_stays_alone_closes_when_the_call_has_no_channel_any_more(record: str) -> None:
     noted = apply_event(attempt_in(S.POLLED), EVENTS[record])
-    closed = apply_event(noted, GraceOver())
+    closed = apply_event(noted, CallLost())
     assert closed.verdict is not None
     assert closed.verdict.outcome is Outcome.SUCCESS_POLLING
 
@@ -139,7 +141,7 @@ in_records = st.builds(
     st.sampled_from(["", "TIMEOUT", "JOINEMPTY", "LEAVEEMPTY", "FULL", "CONTINUE"]),
     st.sampled_from(["", "0", "12"]),
     st.integers(0, 200),
-    st.sampled_from(["", "finished", "left"]),
+    st.sampled_from(["", "finished", "unplayable"]),
     st.sampled_from(["", "SUCCESS", "FAILURE", "HANGUP"]),
 )
 plain_events = st.sampled_from([event for event in EVENTS.values() if not isinstance(event, LegEnded)])
@@ -160,6 +162,7 @@ def test_any_sequence_of_events_ends_in_at_most_one_verdict_and_never_dials_twic
         if before.state in DIALLED_STATES and attempt.state is S.CREATED:
             # back to the queue only on the dialplan's own word that no trunk was reached, and without a trace of one
             assert isinstance(event, NeverDialled)
+            assert event.linked_id == before.linked_id != ""
             assert before.state is S.DIALLING
             assert not before.awaits_record
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from agi.dialogue import Ending, Listen, Play, StoreAnswer, converse
+from agi.dialogue import Ending, EndlessFlowError, Listen, Play, StoreAnswer, converse
 from dialer.model.compile_polling import compile_polling, fill_text
 from dialer.model.polling import Action, Polling, Press, Question
 
@@ -32,6 +32,8 @@ def play(subject: Polling, keys: Sequence[str], params: dict[str, object] | None
         match command:
             case Play(prompt):
                 script.append(f"say {prompt.file or prompt.text}")
+                if len(script) > 20:
+                    return script
             case Listen(prompt):
                 script.append(f"ask {prompt.file or prompt.text}")
                 reply = next(presses, None) or SILENCE
@@ -109,3 +111,10 @@ def test_a_polling_without_questions_ends_at_once() -> None:
 def test_parameters_fill_texts_and_unknown_ones_are_left_out() -> None:
     params: dict[str, object] = {"NAME": "Анна", "CODE": "12", "N": 7}
     assert fill_text("Hello <NAME>, code <CODE>, <N> of <OTHER>.", params) == "Hello Анна, code 1 2, 7 of ."
+
+
+def test_a_circle_without_a_word_is_an_error_and_no_endless_loop() -> None:
+    subject = polling(Question("1", "<NAME>", next_question="2"), Question("2", "<OTHER>", next_question="1"))
+    with pytest.raises(EndlessFlowError):
+        play(subject, [])
+    assert play(subject, [], {"NAME": "x"})[0] == "say x"

@@ -77,21 +77,40 @@ def test_talk(outbound: OutRecord | None, inbound: InRecord | None, outcome: Out
     assert decide_talk(outbound, inbound).outcome is outcome
 
 
+def polled(
+    dialogue: str, agi_status: str, *, subscriber_hung_up: bool = False, begun: bool = False
+) -> tuple[Outcome, str | None]:
+    record = InRecord("", "", "", 16, dialogue, agi_status)
+    verdict = decide(
+        InnerNumType.POLLING,
+        out(subscriber_hung_up),
+        record,
+        answered=True,
+        dialogue_begun=begun,
+        dialogue_finished=False,
+    )
+    return verdict.outcome, verdict.cause
+
+
 def test_dialogue_service_down_is_a_failed_polling_that_says_so() -> None:
-    record = InRecord("", "", "", 16, "", "FAILURE")
-    verdict = decide(InnerNumType.POLLING, out(False), record, answered=True, dialogue_finished=False)
-    assert (verdict.outcome, verdict.cause) == (O.FAIL_POLLING, "Dialogue service not reachable")
+    assert polled("", "FAILURE") == (O.FAIL_POLLING, "Dialogue service not reachable")
+
+
+def test_who_ended_a_polling_early_is_told_by_the_cause() -> None:
+    assert polled("", "HANGUP", subscriber_hung_up=True) == (O.FAIL_POLLING, None)
+    assert polled("", "HANGUP") == (O.FAIL_POLLING, "No accepted answer within the time limit")
+    assert polled("", "SUCCESS", begun=True)[1] == "Dialogue broken off: the dialer or Asterisk stopped"
+    assert polled("unplayable", "SUCCESS", begun=True) == (O.FAIL_POLLING, "A prompt could not be played")
 
 
 def test_the_records_own_word_is_enough_for_a_finished_polling() -> None:
-    record = InRecord("", "", "", 16, "finished", "SUCCESS")
-    verdict = decide(InnerNumType.POLLING, out(False), record, answered=True, dialogue_finished=False)
-    assert verdict.outcome is O.SUCCESS_POLLING
+    assert polled("finished", "SUCCESS") == (O.SUCCESS_POLLING, None)
 
 
 def test_records_are_read_as_the_dialplan_writes_them() -> None:
     assert parse_record("out|CHANUNAVAIL|21| 603 503|") == OutRecord("CHANUNAVAIL", 21, (603, 503), False)
     assert parse_record("out|ANSWER|16| 200|subscriber") == OutRecord("ANSWER", 16, (200,), True)
+    assert parse_record("out|BUSY|17| HA 486|") == OutRecord("BUSY", 17, (486,), False)  # a trunk that is not SIP
     assert parse_record("out||0||") == OutRecord("", 0, (), False)
     assert parse_record("in|ANSWER||4|16|finished|SUCCESS") == InRecord("ANSWER", "", "4", 16, "finished", "SUCCESS")
 
