@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import signal
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from importlib.metadata import version
 
 from aiohttp import web
@@ -25,6 +26,19 @@ from dialer.store.attempts import fetch_in_progress
 from dialer.store.database import Store
 
 log = logging.getLogger(__name__)
+TELL_S = 1.0
+
+
+class StartError(Exception):
+    """The administrator's to mend: the text names the setting and what the operating system said."""
+
+
+@contextmanager
+def _naming(setting: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StartError(f"{setting}: {error}") from error
 
 
 class Daemon:
@@ -72,7 +86,7 @@ class Daemon:
 
     def report(self) -> HealthReport:
         """What GET /health says."""
-        trouble = self._link.trouble or self._scheduler.trouble
+        trouble = self._link.trouble or self._scheduler.trouble or self._agi.trouble
         dialling = trouble is None and not self._draining
         return HealthReport(
             "draining" if self._draining else "ok" if dialling else "degraded",
@@ -87,18 +101,29 @@ class Daemon:
         """Serve until `stop`, then drain: no new calls, running ones are watched to the end of the grace period."""
         for note in settings_without_effect(self._settings):
             log.warning("%s", note)
-        self._prompts.set_up()
+        log.info(
+            "dialer %s: store %s, AMI %s:%d, call files to %s",
+            version("autodialer"),
+            self._store.url,
+            self._settings.ami.host,
+            self._settings.ami.port,
+            self._settings.asterisk.spool_dir,
+        )
+        with _naming("[audio] dir"):
+            self._prompts.set_up()
         # Attempts in progress are known before the first claim, event or request can ask for one.
         for one in await self._store.read(fetch_in_progress):
             self._ledger.resume(one)
         await self._scheduler.load()
         async with AsyncExitStack() as stack:
-            await self._agi.start()
+            with _naming("[agi] host, port"):
+                await self._agi.start()
             stack.push_async_callback(self._agi.close)
             runner = web.AppRunner(self._http, access_log=None)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
-            await web.TCPSite(runner, self._settings.http.host, self._settings.http.port).start()
+            with _naming("[http] host, port"):
+                await web.TCPSite(runner, self._settings.http.host, self._settings.http.port).start()
             log.info("REST on http://%s:%d", self._settings.http.host, self._settings.http.port)
             await self._serve(stop)
         await self._ledger.settle()
@@ -108,11 +133,23 @@ class Daemon:
             side_tasks = [
                 group.create_task(self._scheduler.run(), name="scheduler"),
                 group.create_task(self._link.run(), name="pbx link"),
+                group.create_task(self._tell_trouble(), name="trouble teller"),
             ]
             await stop.wait()
             await self._drain()
             for task in side_tasks:
                 task.cancel()
+
+    async def _tell_trouble(self) -> None:
+        """Log every change of what /health says, for those who read logs."""
+        told: str | None = "not told yet"
+        while True:
+            report = self.report()
+            if report.trouble != told and (report.trouble or report.dialling):
+                told = report.trouble
+                log.log(logging.WARNING if told else logging.INFO, "nothing is dialled: %s" if told else "dialling%s",
+                        told or "")  # fmt: skip
+            await asyncio.sleep(TELL_S)
 
     async def _drain(self) -> None:
         self._draining = True
@@ -128,7 +165,7 @@ class Daemon:
 
 
 async def serve(settings: Settings) -> None:
-    """Run the daemon until SIGTERM or SIGINT. Raises StoreError or OSError when it cannot start."""
+    """Run the daemon until SIGTERM or SIGINT. Raises StoreError or StartError when it cannot start."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

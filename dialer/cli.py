@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from dialer.app import StartError
 from dialer.app import serve as serve_daemon
 from dialer.config import ConfigError, load_settings
 from dialer.store.database import StoreError
@@ -21,7 +22,13 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--config", "config_file", required=True, type=click.Path(path_type=Path), help="TOML settings file.")
+@click.option(
+    "--config",
+    "config_file",
+    required=True,
+    type=click.Path(path_type=Path, readable=False),
+    help="TOML settings file.",
+)
 @click.option("--log-level", default="INFO", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]))
 def serve(config_file: Path, log_level: str) -> None:
     """Run the daemon in the foreground until SIGTERM, which drains it.
@@ -36,5 +43,5 @@ def serve(config_file: Path, log_level: str) -> None:
     except (ConfigError, StoreError) as error:
         click.echo(str(error), err=True)
         raise SystemExit(EXIT_CONFIG) from None
-    except OSError as error:
-        raise click.ClickException(f"cannot start: {error}") from None
+    except StartError as error:
+        raise click.ClickException(str(error)) from None

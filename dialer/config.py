@@ -36,6 +36,12 @@ def _time_zone(name: str) -> str:
     return name
 
 
+def _not_empty(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value():
+        raise ValueError("a secret expected, got an empty text")
+    return secret
+
+
 class Http(_Section):
     host: Host = "127.0.0.1"
     port: Port = 8088
@@ -51,7 +57,7 @@ class Ami(_Section):
     host: Host = "127.0.0.1"
     port: Port = 5038
     username: str = "autodialer"
-    secret: Annotated[SecretStr, Field(min_length=1)]
+    secret: Annotated[SecretStr, AfterValidator(_not_empty)]
 
 
 class Agi(_Section):
@@ -130,11 +136,12 @@ class Settings(BaseSettings):
 def load_settings(file: Path) -> Settings:
     """Read the settings. Raises ConfigError, which names every wrong key at once."""
     try:
-        content: dict[str, Any] = tomllib.loads(file.read_text())
+        content: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: not TOML: {error}") from error
+    _check_environment()
     try:
         return Settings(**content)
     except ValidationError as error:
@@ -154,6 +161,17 @@ def settings_without_effect(settings: Settings) -> list[str]:
     return [f"{key} has no effect in this version: {note}" for key, note in notes.items() if note]
 
 
+def _check_environment() -> None:
+    """A variable that names no setting is a slip of somebody's keyboard."""
+    sections = {name: field.annotation for name, field in Settings.model_fields.items()}
+    for variable in os.environ:
+        if variable.startswith(ENVIRONMENT_PREFIX):
+            section, _, key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+            known = getattr(sections.get(section), "model_fields", {})
+            if key.partition("__")[0] not in known:
+                raise ConfigError(f"environment {variable}: no such setting (DIALER_SECTION__KEY, DIALER_HTTP__PORT)")
+
+
 def _explain(file: Path, error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
     variable = ENVIRONMENT_PREFIX + "__".join(str(part).upper() for part in error["loc"])
@@ -161,5 +179,8 @@ def _explain(file: Path, error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return f"{source}: {key}: no such setting"
     if error["type"] == "missing":
+        key = "ami.secret" if key == "ami" else key
         return f"{source}: {key}: missing, and there is no default"
-    return f"{source}: {key}: {error['msg']}"
+    if error["type"] == "model_type":
+        return f"{source}: {key}: a section [{key}] expected"
+    return f"{source}: {key}: {str(error['msg']).removeprefix('Value error, ')}"

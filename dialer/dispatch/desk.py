@@ -1,9 +1,13 @@
 """The task desk: what an API facade asks of the engine. Stores first, then tells the scheduler."""
 
+import logging
+
 from dialer.dispatch.scheduler import Scheduler
 from dialer.model.task import Task
 from dialer.store.database import Store
 from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
+
+log = logging.getLogger(__name__)
 
 
 class TaskDesk:
@@ -19,6 +23,9 @@ class TaskDesk:
     async def save(self, crm_id: str | None, task_id: int | None, change: TaskChange) -> Task:
         """Create or update. Raises TaskRefusedError; then nothing is stored."""
         task = await self._store.write(save_task(crm_id, task_id, change))
+        log.info(
+            "task %d: stored, state %s, %d numbers posted", task.task_id, task.state.name, len(change.numbers or ())
+        )
         self._scheduler.task_is(task)
         return task
 
@@ -26,11 +33,13 @@ class TaskDesk:
         """Change what is said; None: no such task. Raises TaskRefusedError."""
         task = await self._store.write(change_task(task_id, crm_id, change))
         if task is not None:
+            log.info("task %d: changed, state %s", task_id, task.state.name)
             self._scheduler.task_is(task)
         return task
 
     async def delete(self, task_id: int) -> bool:
         """Delete the task and its rows; calls in progress finish. False: no such task."""
         found = await self._store.write(delete_task(task_id))
+        log.info("task %d: deleted", task_id)
         self._scheduler.task_is_gone(task_id)
         return found

@@ -139,7 +139,7 @@ class Ledger:
             return False
         self._attempts[attempt_id] = apply_event(attempt, ClaimGranted(linked_id))
         self.on_claimed()
-        log.info("attempt %d of task %d: dialling", attempt_id, attempt.task_id)
+        log.info("%s: dialling", self._call_of(attempt))
         return True
 
     async def begin_dialogue(self, attempt_id: int) -> Flow | None:
@@ -178,6 +178,10 @@ class Ledger:
         except TimeoutError:
             log.warning("not committed at the end: attempts %s", sorted(self._saving))
 
+    def _call_of(self, attempt: Attempt) -> str:
+        """The call as a log line names it, the number masked."""
+        return f"task {attempt.task_id} attempt {attempt.attempt_id} (…{self._orders[attempt.attempt_id].phone[-4:]})"
+
     def _enter(self, order: CallOrder, state: AttemptState, linked_id: str) -> None:
         attempt = Attempt(order.attempt_id, order.task_id, order.inner_num_type, state, linked_id)
         self._attempts[order.attempt_id] = attempt
@@ -186,8 +190,8 @@ class Ledger:
         self._empty.clear()
 
     def _close(self, attempt: Attempt) -> None:
+        log.info("%s: %s", self._call_of(attempt), attempt.verdict)
         self._forget(attempt)
-        log.info("attempt %d of task %d: %s", attempt.attempt_id, attempt.task_id, attempt.verdict or "")
         self._save(attempt.attempt_id, stored.save_result(attempt), acknowledge=True)
         self.on_channel_free(attempt.task_id)
 

@@ -75,9 +75,13 @@ class Scheduler:
     @property
     def trouble(self) -> str | None:
         """Why nothing is dialled although Asterisk is there, in words; None when all is well."""
-        if self._failures and self._hungry:
-            return "call files come back without a claim: does Asterisk reach our FastAGI, is the dialplan included?"
-        return self._store_error or self._ledger.store_error or self._spool.check()
+        trouble = self._store_error or self._ledger.store_error or self._spool.check()
+        if trouble is None and self._failures and self._hungry:
+            trouble = (
+                "call files come back without a claim: does Asterisk take them from [asterisk] spool_dir, "
+                f"does it include our dialplan, does it reach FastAGI at {self._call_files.agi_address}?"
+            )
+        return trouble
 
     async def load(self) -> None:
         """Take the open tasks from the store."""

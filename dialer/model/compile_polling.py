@@ -20,6 +20,11 @@ def fill_text(text: str, params: Mapping[str, object] | None) -> str:
     return _PARAMETER.sub(value_of, text)
 
 
+def has_parameters(text: str) -> bool:
+    """Whether the text is different for every number."""
+    return _PARAMETER.search(text) is not None
+
+
 def compile_polling(polling: Polling, params: Mapping[str, object] | None = None) -> Flow:
     """Compile the polling for one number. A polling without questions finishes at once."""
     return _Compiler(polling, params or {}).flow()

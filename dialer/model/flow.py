@@ -1,6 +1,6 @@
 """The call flow: the small set of steps that every facade's dialogue compiles to and `agi/dialogue.py` runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 StepName = str
@@ -66,9 +66,3 @@ Step = Say | Ask | Keep | Connect | Finish
 class Flow:
     start: StepName
     steps: Mapping[StepName, Step]
-
-    def prompts(self) -> Iterator[Prompt]:
-        """Everything the flow may say, to be synthesized beforehand."""
-        for step in self.steps.values():
-            if isinstance(step, Say | Ask) and not step.prompt.silent:
-                yield step.prompt

@@ -59,6 +59,12 @@ class _Manager(Manager):  # type: ignore[misc]
         self._owner = owner
         self.closing = False
 
+    def connection_made(self, f: "asyncio.Future[Any]") -> None:
+        error = None if f.cancelled() else f.exception()
+        if error is not None:
+            self._owner.failed(error)
+        super().connection_made(f)
+
     def connect(self, *args: Any, **kwargs: Any) -> Any:
         return None if self.closing else super().connect(*args, **kwargs)
 
@@ -92,6 +98,9 @@ class AmiClient:
         self._manager: _Manager | None = None
         self._waiting: set[asyncio.Future[Any]] = set()
         self.state = AmiState.AWAY
+        self.address = f"{host}:{port}"
+        self.problem = "not connected yet"
+        """Why the last attempt to connect failed."""
         self.on_state: Callable[[AmiState], None] = lambda state: None
         self.on_event: Callable[[Message], None] = lambda message: None
 
@@ -154,10 +163,17 @@ class AmiClient:
 
     def logged_in(self, accepted: bool) -> None:
         if not accepted:
-            log.error("AMI login refused for user %r: see [ami] username, secret", self._settings["username"])
+            if self.state is not AmiState.REFUSED:
+                log.error("AMI login refused for user %r: see [ami] username, secret", self._settings["username"])
             self._set_state(AmiState.REFUSED)
         elif self.state is not AmiState.READY:  # FullyBooted can come in the same packet, and is heard first
             self._set_state(AmiState.BOOTING)
+
+    def failed(self, error: BaseException) -> None:
+        """Nobody listens, or not for us. Told once for every different reason."""
+        if str(error) != self.problem:
+            log.warning("AMI %s: %s; tried again every %d s", self.address, error, RECONNECT_S)
+            self.problem = str(error)
 
     def lost(self) -> None:
         if self.state is not AmiState.REFUSED:  # after a refusal Asterisk closes too; the reason is worth keeping

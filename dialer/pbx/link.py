@@ -3,17 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
+from itertools import count
 from typing import Protocol
 
-from dialer.model.attempt import Attempt
+from dialer.model.attempt import Attempt, AttemptState
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError, AmiState, Forgetter
 from dialer.pbx.events import read_user_event
 from dialer.pbx.reconcile import AttemptLedger, CallFiles, Reconciler
 
 log = logging.getLogger(__name__)
 RETRY_S = 1.0
-SWEEP_S = 30.0
-"""An attempt that has not moved for one to two sweeps is looked for in Asterisk."""
+SWEEP_S = 5.0
+"""A call file that nobody has asked leave for since the last sweep is looked for in Asterisk …"""
+LONG_SWEEPS = 6
+"""… and every so many sweeps any attempt that has not moved."""
 
 
 class WatchedLedger(AttemptLedger, Protocol):
@@ -53,8 +56,12 @@ class PbxLink:
         """Why Asterisk cannot be used now, in words; None when it can."""
         if self.ready:
             return None
-        if self._client.state is not AmiState.READY:
-            return f"Asterisk: {self._client.state.value}"
+        if self._client.state is AmiState.REFUSED:
+            return "Asterisk: login refused, see [ami] username, secret"
+        if self._client.state is AmiState.AWAY:
+            return f"Asterisk: away (AMI {self._client.address}: {self._client.problem})"
+        if self._client.state is AmiState.BOOTING:
+            return "Asterisk: booting"
         return self._refusal or "Asterisk: looking for calls in progress"
 
     async def run(self) -> None:
@@ -104,14 +111,20 @@ class PbxLink:
                 self._on_ready(True)
 
     async def _sweep(self) -> None:
-        seen: dict[int, Attempt] = {}
-        while True:
+        last: dict[int, Attempt] = {}
+        long_ago: dict[int, Attempt] = {}
+        for sweep in count(1):
             await asyncio.sleep(SWEEP_S)
             now = self._ledger.in_progress()
             for attempt_id, attempt in now.items():
-                if seen.get(attempt_id) is attempt:
+                if attempt.state is AttemptState.SPOOLED and last.get(attempt_id) is attempt:
                     self._ask_for(attempt_id)
-            seen = now
+            last = now
+            if sweep % LONG_SWEEPS == 0:
+                for attempt_id, attempt in now.items():
+                    if long_ago.get(attempt_id) is attempt:
+                        self._ask_for(attempt_id)
+                long_ago = now
 
     async def _look_for_silent(self) -> None:
         while True:

@@ -45,13 +45,6 @@ class PromptLibrary:
         await asyncio.shield(making)
         return wanted
 
-    async def prepare(self, prompts: Iterable[Prompt]) -> None:
-        """Make all of them before the first call needs one. Raises PromptError for the first that fails."""
-        done = await asyncio.gather(*(self.fetch(prompt) for prompt in prompts), return_exceptions=True)
-        for result in done:
-            if isinstance(result, BaseException):
-                raise result
-
     def check_file(self, text: str) -> Path:
         """The path of a sound file that a polling may name. Raises PromptError."""
         path = Path(text)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, func, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from dialer.store.schema import SCHEMA_VERSION, SQLITE_EXTRAS, metadata
+from dialer.store.schema import SCHEMA_VERSION, SQLITE_EXTRAS, TRIED, answer, attempt, metadata, task
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -64,7 +64,10 @@ class Store:
     @classmethod
     async def open(cls, url: str) -> "Store":
         """Open or create the database. Raises StoreError for a file that is not ours or of a newer version."""
-        engine = create_async_engine(_async_url(url))
+        try:
+            engine = create_async_engine(_async_url(url))
+        except (ArgumentError, ImportError) as error:
+            raise StoreError(f"[store] url: {error}") from error
         if engine.dialect.name == "sqlite":
             event.listen(engine.sync_engine, "connect", _set_up_sqlite)
             event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
@@ -75,12 +78,17 @@ class Store:
                 store._last_us = await connection.run_sync(_latest_stamp)
         except DatabaseError as error:
             await engine.dispose()
-            raise StoreError(f"{url}: {error.orig}") from error
+            raise StoreError(f"[store] url {engine.url.render_as_string()}: {error.orig}") from error
         except StoreError:
             await engine.dispose()
             raise
         store._writer = asyncio.create_task(store._write_groups(), name="store writer")
         return store
+
+    @property
+    def url(self) -> str:
+        """Where the data is, without a password."""
+        return self._engine.url.render_as_string()
 
     async def close(self) -> None:
         """Commit what was asked for, then close."""
@@ -197,6 +205,10 @@ def _create_or_check(connection: Connection) -> None:
 
 
 def _latest_stamp(connection: Connection) -> int:
-    statement = "SELECT max((SELECT max(changed_us) FROM {}))"
-    stamps = (connection.execute(text(statement.format(table))).scalar_one() for table in ("attempt", "answer"))
-    return max(int(stamp or 0) for stamp in stamps)
+    """The last time stamp given; of attempts only those that have left the queue (by their index), and their tasks."""
+    queries = (
+        select(func.max(attempt.c.changed_us)).where(TRIED),
+        select(func.max(answer.c.changed_us)),
+        select(func.max(task.c.changed_us)),
+    )
+    return max(int(connection.execute(query).scalar_one() or 0) for query in queries)

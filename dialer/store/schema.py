@@ -88,11 +88,12 @@ attempt = Table(
     CheckConstraint("(result IS NULL) = (closed_us IS NULL)", name="closed_with_result"),
     sqlite_autoincrement=True,
 )
-Index("attempt_changed", attempt.c.changed_us, attempt.c.id)
 # The queue and the calls in progress are found without looking at finished rows. The literals are literals in the
 # queries too: SQLite does not use a partial index for a bound parameter.
 QUEUED = and_(attempt.c.state == literal_column("'CreateTask'"), attempt.c.closed_us.is_(None))
+TRIED = attempt.c.state != literal_column("'CreateTask'")
 IN_PROGRESS = and_(attempt.c.state != literal_column("'CreateTask'"), attempt.c.closed_us.is_(None))
+Index("attempt_changed", attempt.c.changed_us, attempt.c.id, sqlite_where=TRIED, postgresql_where=TRIED)
 Index("attempt_queued", attempt.c.task_id, attempt.c.id, sqlite_where=QUEUED, postgresql_where=QUEUED)
 Index("attempt_in_progress", attempt.c.task_id, sqlite_where=IN_PROGRESS, postgresql_where=IN_PROGRESS)
 

@@ -1,7 +1,7 @@
 """Tasks and their lists of numbers."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
@@ -59,15 +59,25 @@ _DEFAULTS = {
 
 
 def save_task(crm_id: str | None, task_id: int | None, change: TaskChange) -> Operation[Task]:
-    """Update the task with this `crm_id` or id, or create one. Numbers still listed keep their rows and results."""
+    """Update the task with this `crm_id` or id, or create one. Numbers still listed keep their rows and results.
+
+    What is not said stays as it is, but a closed task is opened.
+    """
 
     def operation(tx: Transaction) -> Task:
         found = _find(tx.connection, crm_id, task_id)
+        wanted = change
         if found is None:
+            if change.inner_num is None:
+                raise TaskRefusedError("innerNum", "missing")
             found = insert_named(tx.connection, task, crm_id, {**_DEFAULTS, "changed_us": tx.now_us})
-        elif crm_id is not None:
-            _rename(tx, found, crm_id)
-        return _change(tx, found, change)
+        else:
+            if crm_id is not None:
+                _rename(tx, found, crm_id)
+            stored = fetch_task(tx.connection, found)
+            if change.state is None and stored is not None and stored.state is TaskState.CLOSED:
+                wanted = replace(change, state=TaskState.OPEN)  # a list posted anew is to be dialled
+        return _change(tx, found, wanted)
 
     return operation
 

@@ -11,6 +11,9 @@ from tests.rig.daemon import Dialer
 POLLING = {"questions": [{"questionId": "1", "questionText": "Да?", "press": [{"key": "1", "action": "answer"}]}]}
 TASK: dict[str, Any] = {"innerNum": "1", "innerNumType": "polling", "numbers": ["79522233446"]}
 
+deep: list[Any] = []
+for _ in range(300):
+    deep = [deep]
 BAD_TASKS: list[tuple[dict[str, Any], str]] = [
     ({"numbers": []}, "numbers"),
     ({"numbers": None}, "numbers"),
@@ -23,7 +26,21 @@ BAD_TASKS: list[tuple[dict[str, Any], str]] = [
     ({"maxCountChannels": 0}, "maxCountChannels"),
     ({"maxCountChannels": -5}, "maxCountChannels"),
     ({"maxCountChannels": "ten"}, "maxCountChannels"),
-    ({"maxCountChannels": None}, "maxCountChannels"),
+    ({"maxCountChannels": True}, "maxCountChannels"),
+    ({"maxCountChannels": 1.5}, "maxCountChannels"),
+    ({"state": True}, "state"),
+    ({"state": "open"}, "state"),
+    ({"name": "x" * 501}, "name"),
+    ({"name": {"a": 1}}, "name"),
+    ({"name": "a\0b"}, "name"),
+    ({"maxAttempt": 3}, "maxAttempt"),
+    ({"timeStart": 600, "timeEnd": "1080"}, "timeEnd"),
+    ({"isCallback": 1}, "isCallback"),
+    ({"numbers": [{"number": "79522233446", "clientId": "c1"}]}, "numbers[0].clientId"),
+    ({"numbers": [{"number": "79522233446", "timeCallAllow": "31.12.2030 10:00:00"}]}, "numbers[0].timeCallAllow"),
+    ({"numbers": [True]}, "numbers[0].number"),
+    ({"numbers": [["79522233446"]]}, "numbers[0].number"),
+    ({"numbers": [{"number": "79522233446", "params": deep}]}, "numbers[0].params"),
     ({"state": 7}, "state"),
     ({"dialPrefix": "9\n9"}, "dialPrefix"),
     ({"dialPrefix": "abc"}, "dialPrefix"),
@@ -32,7 +49,7 @@ BAD_TASKS: list[tuple[dict[str, Any], str]] = [
     ({"numbers": ["79522233446", "7952\nSetvar: A=1"]}, "numbers[1].number"),
     ({"numbers": [{"number": "79522233446&Local/1@x"}]}, "numbers[0].number"),
     ({"numbers": [{"phone": "79522233446"}]}, "numbers[0].number"),
-    ({"numbers": [None]}, "numbers[0]"),
+    ({"numbers": [None]}, "numbers[0].number"),
     ({"numbers": ["٧٩٥٢"]}, "numbers[0].number"),
     ({"numbers": [{"number": "79522233446", "params": "text"}]}, "numbers[0].params"),
 ]
@@ -60,7 +77,7 @@ BAD_POLLINGS = [
     ({"questions": [{"questionText": "a", "questionId": "1"}, {"questionText": "b", "questionId": "1"}]}, "questions"),
     ({"questions": [{"questionText": "a", "defPress": "2", "press": [{"key": "1"}]}]}, "questions[0].defPress"),
 ]
-NOT_JSON = ["{", "", "\0", '{"a":', "[1", "name=x&y=z", '{"a": NaN', "{'a': 1}", "[" * 5000]
+NOT_JSON = ["{", "", "\0", '{"a":', "[1", "name=x&y=z", '{"a": NaN', "{'a': 1}", "[" * 5000, r'{"name": "\ud800"}']
 
 
 async def stored(dialer: Dialer) -> tuple[int, int]:
@@ -97,7 +114,7 @@ async def test_what_is_not_json_is_refused(dialer: Dialer, path: str) -> None:
         reply = await dialer.call("POST", path, raw=body)
         assert (reply["result"], reply["messages"]) == (False, ["Invalid JSON request body"])
     reply = await dialer.call("POST", path, raw="[1, 2]")
-    assert reply["messages"] == ["Invalid JSON request body: an object expected, got list"]
+    assert reply["messages"] == ["Invalid JSON request body: an object expected, got a list"]
     assert await stored(dialer) == (0, 0)
 
 
@@ -111,19 +128,57 @@ async def test_ten_megabytes_of_junk_are_refused(dialer: Dialer) -> None:
     assert (await dialer.health())["status"] == "degraded"
 
 
+async def test_millions_of_wrong_numbers_are_refused_at_once(dialer: Dialer) -> None:
+    """Valid JSON, ten megabytes of it, nothing in it usable: the daemon gives up early and goes on serving."""
+    reply = await dialer.call("POST", "/task", raw='{"innerNum": "201", "numbers": [' + '"a",' * 2_400_000 + '"a"]}')
+    refused(reply, "numbers[0].number")
+    assert len(reply["messages"]) == 21
+    reply = await dialer.call("POST", "/polling", raw='{"questions": [' + "{}," * 2_400_000 + "{}]}")
+    refused(reply, "questions")
+    assert await stored(dialer) == (0, 0)
+
+
+async def test_messages_speak_of_json_and_of_nothing_else(dialer: Dialer) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"numbers": "x"}, "numbers: a list expected, got a text"),
+        ({"numbers": [None]}, "numbers[0].number: a telephone number expected, got null"),
+        ({"name": []}, "name: a text expected, got a list"),
+        ({"maxCountChannels": "ten"}, "maxCountChannels: a whole number expected, got 'ten'"),
+        ({"state": 7}, "state: 0, 1 or 2 expected, got 7"),
+        ({"innerNumType": "robot"}, "innerNumType: 'polling' or 'exten' expected, got 'robot'"),
+        ({"name": "x" * 501}, "name: 500 characters at most expected, got a text"),
+        ({"crmId": {}}, "crmId: a text expected, got an object"),
+    ]
+    for body, message in cases:
+        assert message in (await dialer.call("POST", "/task", {**TASK, **body}))["messages"]
+    wrong_key = {"questions": [{"questionText": "a", "press": [{"key": "x"}]}]}
+    (only,) = (await dialer.call("POST", "/polling", wrong_key))["messages"]
+    assert only.startswith("questions[0].press[0].key: ")
+    mute = {"questions": [{"questionText": "да"}, {"questionText": "..."}, {"questionText": "да", "lang": "xx"}]}
+    first, second = (await dialer.call("POST", "/polling", mute))["messages"]
+    assert first == "questions[1].questionText: nothing to hear in it"
+    assert second.startswith("questions[2].questionText: espeak-ng: ")
+
+
 async def test_a_bad_put_changes_nothing(dialer: Dialer) -> None:
     await dialer.data("POST", "/polling", POLLING)
     task = await dialer.data("POST", "/task", TASK)
     before = await dialer.data("GET", f"/task/{task['id']}")
     for change, field in BAD_TASKS:
-        if change not in ({"numbers": None}, {"maxCountChannels": None}):  # null in a PUT: not said
+        if change not in ({"numbers": None}, {"innerNum": ""}):  # in a PUT: not said
             refused(await dialer.call("PUT", f"/task/{task['id']}", change), field)
     refused(await dialer.call("PUT", f"/task/{task['id']}", {"innerNumType": "exten", "innerNum": "x"}), "innerNum")
     assert await dialer.data("GET", f"/task/{task['id']}") == before
 
 
 async def test_unknown_ids_and_paths_are_refused_in_the_envelope(dialer: Dialer) -> None:
-    for method, path in [("GET", "/task/5"), ("GET", "/task/x"), ("DELETE", "/task/5"), ("GET", "/task/9" + "9" * 40)]:
+    for method, path in [
+        ("GET", "/task/5"),
+        ("GET", "/task/x"),
+        ("DELETE", "/task/5"),
+        ("GET", "/task/9" + "9" * 40),
+        ("GET", "/task/" + "9" * 5000),
+    ]:
         reply = await dialer.call(method, path)
         assert (reply["result"], reply["data"]) == (False, {"error": "TaskNotFound"})
     for method, path in [("GET", "/polling/5"), ("DELETE", "/polling/x")]:

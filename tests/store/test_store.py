@@ -157,7 +157,7 @@ async def test_paging_by_the_greatest_time_seen_reaches_every_row(store: Store, 
             for place in range(size):
                 row += 1
                 common = {"phone": str(row), "phone_id": str(row), "changed_us": step * shown_us + place % shown_us}
-                tx.connection.execute(insert(attempt).values(task_id=row, state="CreateTask", **common))
+                tx.connection.execute(insert(attempt).values(task_id=row, state="endCall", **common))
                 tx.connection.execute(
                     insert(answer).values(
                         attempt_id=row, task_id=row, polling_id=1, question_id="1", result="1", exten="1", **common

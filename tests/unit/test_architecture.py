@@ -21,6 +21,7 @@ ONLY_IMPORTER = {
     "pydub": {"dialer/speech/audio.py"},
     "sqlalchemy": {"dialer/store"},
     "aiohttp": {"dialer/api", "dialer/app.py"},
+    "pydantic": {"dialer/api", "dialer/config.py"},
 }
 
 

@@ -70,7 +70,7 @@ def test_only_the_secret_has_no_default(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "ami: missing"),
+        ("", "ami.secret: missing"),
         ("[ami]", "ami.secret: missing"),
         ('[ami]\nsecret = ""', "ami.secret: "),
         ('[ami]\nsecret = "x"\nport = "five"', "ami.port: "),
@@ -81,6 +81,7 @@ def test_only_the_secret_has_no_default(tmp_path: Path) -> None:
         ('[ami]\nsecret = "x"\n[dialing]\ndial_prefix = "9,9"', "dialing.dial_prefix: "),
         ('[ami]\nsecret = "x"\n[asterisk]\noutgoing_context = "out going"', "asterisk.outgoing_context: "),
         ('[ami]\nsecret = "x"\n[tts]\nvoice = "-q"', "tts.voice: "),
+        ("ami = 5", "ami: a section [ami] expected"),
         ("[ami", "not TOML"),
     ],
 )
@@ -106,6 +107,17 @@ def test_the_environment_wins_and_is_named_when_wrong(tmp_path: Path, monkeypatc
     monkeypatch.setenv("DIALER_HTTP__PORT", "no")
     with pytest.raises(ConfigError, match=r"environment DIALER_HTTP__PORT: http\.port"):
         load_settings(file)
+
+
+@pytest.mark.parametrize("variable", ["DIALER_HTTP_PORT", "DIALER_HTTPPORT", "DIALER_HTTP__PROT", "DIALER_X__Y"])
+def test_a_slip_in_a_variables_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(ConfigError, match=f"environment {variable}: no such setting"):
+        load_settings(write(tmp_path, '[ami]\nsecret = "x"'))
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    assert load_settings(write(tmp_path, '\ufeff[ami]\nsecret = "x"')).http.port == 8088
 
 
 def test_a_secret_is_not_shown(tmp_path: Path) -> None:

@@ -75,5 +75,10 @@ async def test_files_outside_the_allowed_folders_and_what_is_no_wav_are_refused(
             prompts.check_file(str(path))
     with pytest.raises(PromptError, match="no such file"):
         prompts.check_file(str(tmp_path / "audio" / "none.wav"))
-    with pytest.raises(PromptError, match="not a readable WAV"):
+    for strange in (b"RIFF\0\0\0\0WAVEfmt ", b"RIFF" + b"\0" * 100, b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0" + b"\0" * 40):
+        junk.write_bytes(strange)
+        with pytest.raises(PromptError):
+            await prompts.fetch(Prompt(file=str(junk)))
+    junk.write_bytes(b"not a wav" * 100)
+    with pytest.raises(PromptError, match="not a WAV"):
         await prompts.fetch(Prompt(file=str(junk)))

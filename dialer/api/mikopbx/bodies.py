@@ -1,4 +1,8 @@
-"""What the MikoPBX facade takes: one declared model a body. Unknown fields are ignored, as the original does."""
+"""What the MikoPBX facade takes: one declared model a body. Unknown fields are ignored, as the original does.
+
+1C and PHP send numbers where texts are meant and the other way round, null or "" for what they do not say, and [] for
+an empty object: all of that is understood. A number's own fields are in `numbers.py`.
+"""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -6,29 +10,14 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from dialer.api.mikopbx.plain import as_list, as_text, no_bool, none_if_blank
 from dialer.model.polling import ANSWER_TIMEOUT_S, LANG, Action, Press, Question
-from dialer.model.safe import phone_id_of, safe_extension, safe_keys, safe_number, safe_prefix
+from dialer.model.safe import safe_extension, safe_keys, safe_prefix
 from dialer.model.task import InnerNumType, Number, TaskState
 from dialer.store.tasks import TaskChange
 
 MAX_ID = 2**63 - 1
 MAX_CHANNELS = 10_000
-MAX_NUMBERS = 5_000_000
-
-
-def _scalar_as_text(value: Any) -> Any:
-    """1C and PHP send numbers where texts are meant, and the other way round."""
-    if isinstance(value, bool):
-        return value
-    return str(value) if isinstance(value, int) else value
-
-
-def _null_is(default: Any) -> Callable[[Any], Any]:
-    return lambda value: default if value is None else value
-
-
-def _empty_is_none(value: Any) -> Any:
-    return None if value in ("", None) else _scalar_as_text(value)
 
 
 def _no_nul(value: str) -> str:
@@ -37,20 +26,42 @@ def _no_nul(value: str) -> str:
     return value
 
 
-Text = Annotated[str, BeforeValidator(_scalar_as_text), Field(max_length=20_000), AfterValidator(_no_nul)]
-Name = Annotated[str, BeforeValidator(lambda value: _scalar_as_text(_null_is("")(value))), Field(max_length=500)]
-Id = Annotated[str, BeforeValidator(_scalar_as_text), Field(max_length=100), AfterValidator(_no_nul)]
-OptionalId = Annotated[Id | None, BeforeValidator(_empty_is_none)]
-Keys = Annotated[str, BeforeValidator(_scalar_as_text), AfterValidator(safe_keys)]
-OptionalKeys = Annotated[Keys | None, BeforeValidator(_empty_is_none)]
-OptionalText = Annotated[Text | None, BeforeValidator(_empty_is_none)]
-Phone = Annotated[str, BeforeValidator(_scalar_as_text), AfterValidator(safe_number)]
-Channels = Annotated[int, Field(ge=1, le=MAX_CHANNELS)]
-Prefix = Annotated[
-    str, BeforeValidator(lambda value: _scalar_as_text(_null_is("")(value))), AfterValidator(safe_prefix)
-]
+def _not_empty(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not items:
+        raise ValueError("a list with at least one item expected")
+    return items
 
-Lang = Annotated[str, BeforeValidator(_null_is(LANG)), Field(pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$")]
+
+def _at_most(limit: int) -> BeforeValidator:
+    """A bound looked at before the items are: millions of wrong ones must not cost millions of messages."""
+
+    def check(items: Any) -> Any:
+        if isinstance(items, list) and len(items) > limit:
+            raise ValueError(f"{limit} items at most expected, got {len(items)}")
+        return items
+
+    return BeforeValidator(check)
+
+
+_AsText = BeforeValidator(as_text)
+_NoneIfBlank = BeforeValidator(none_if_blank)
+_NoBool = BeforeValidator(no_bool)
+_AsList = BeforeValidator(as_list)
+
+Text = Annotated[str, Field(max_length=20_000), AfterValidator(_no_nul), _AsText]
+Name = Annotated[str, Field(max_length=500), AfterValidator(_no_nul), _AsText]
+Id = Annotated[str, Field(max_length=100), AfterValidator(_no_nul), _AsText]
+Keys = Annotated[str, AfterValidator(safe_keys), _AsText]
+Channels = Annotated[int, Field(ge=1, le=MAX_CHANNELS), _NoBool]
+Prefix = Annotated[str, AfterValidator(safe_prefix), _AsText]
+State = Annotated[
+    TaskState, BeforeValidator(lambda value: int(value) if str(value) in ("0", "1", "2") else value), _NoBool
+]
+Lang = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+
+MaybeId = Annotated[Id | None, _NoneIfBlank]
+MaybeText = Annotated[Text | None, _NoneIfBlank]
+MaybeKeys = Annotated[Keys | None, _NoneIfBlank]
 
 
 def _wrong(field: str, reason: str) -> PydanticCustomError:
@@ -71,10 +82,10 @@ class _Body(BaseModel):
 
 class PressBody(_Body):
     key: Keys
-    action: Annotated[Action, BeforeValidator(_null_is(""))] = Action.NOTHING
-    value: OptionalText = None
-    valueOptions: OptionalText = None
-    nextQuestion: OptionalId = None
+    action: Annotated[Action, BeforeValidator(lambda value: "" if value is None else value)] = Action.NOTHING
+    value: MaybeText = None
+    valueOptions: MaybeText = None
+    nextQuestion: MaybeId = None
 
     @model_validator(mode="after")
     def _value_fits_action(self) -> "PressBody":
@@ -92,18 +103,18 @@ class PressBody(_Body):
 
 
 class QuestionBody(_Body):
-    questionId: OptionalId = None
-    questionText: Annotated[Text, BeforeValidator(_null_is(""))] = ""
-    questionFile: OptionalText = None
-    lang: Lang = LANG
-    nextQuestion: OptionalId = None
-    defPress: OptionalKeys = None
-    timeout: Annotated[float, Field(ge=0, le=60)] = ANSWER_TIMEOUT_S
-    press: tuple[PressBody, ...] = ()
+    questionId: MaybeId = None
+    questionText: MaybeText = None
+    questionFile: MaybeText = None
+    lang: Annotated[Lang | None, _NoneIfBlank] = None
+    nextQuestion: MaybeId = None
+    defPress: MaybeKeys = None
+    timeout: Annotated[Annotated[float, Field(ge=0, le=60), _NoBool] | None, _NoneIfBlank] = None
+    press: Annotated[tuple[PressBody, ...], _at_most(100), _AsList] = ()
 
     @model_validator(mode="after")
     def _is_sound(self) -> "QuestionBody":
-        if not self.questionText.strip() and not self.questionFile:
+        if not (self.questionText or "").strip() and not self.questionFile:
             raise _wrong("questionText", "missing, and there is no questionFile")
         keys = [press.key for press in self.press]
         if len(keys) != len(set(keys)):
@@ -115,20 +126,20 @@ class QuestionBody(_Body):
     def question(self, position: int) -> Question:
         return Question(
             self.questionId if self.questionId is not None else str(position),
-            self.questionText,
+            self.questionText or "",
             self.questionFile,
             self.lang or LANG,
             self.nextQuestion,
             self.defPress,
-            self.timeout,
+            ANSWER_TIMEOUT_S if self.timeout is None else self.timeout,
             tuple(press.press() for press in self.press),
         )
 
 
 class PollingBody(_Body):
-    crmId: OptionalId = None
-    name: Name = ""
-    questions: Annotated[tuple[QuestionBody, ...], Field(min_length=1, max_length=1000)]
+    crmId: MaybeId = None
+    name: Annotated[Name | None, _NoneIfBlank] = None
+    questions: Annotated[tuple[QuestionBody, ...], AfterValidator(_not_empty), _at_most(1000), _AsList]
 
     @model_validator(mode="after")
     def _ids_differ(self) -> "PollingBody":
@@ -141,46 +152,19 @@ class PollingBody(_Body):
         return tuple(question.question(position) for position, question in enumerate(self.questions))
 
 
-class NumberBody(_Body):
-    number: Phone
-    params: dict[str, Any] | None = None
+class TaskBody(_Body):
+    """A task's fields; None: not said. `name` and `dialPrefix` can be said to be empty."""
 
-
-def _listed_number(value: Any) -> Any:
-    """A number stands alone or in an object."""
-    return {"number": value} if isinstance(value, str | int) and not isinstance(value, bool) else value
-
-
-def _some_numbers(listed: tuple[NumberBody, ...]) -> tuple[NumberBody, ...]:
-    if not 1 <= len(listed) <= MAX_NUMBERS:
-        raise ValueError(f"a list of 1 to {MAX_NUMBERS} numbers expected, got {len(listed)}")
-    return listed
-
-
-Numbers = Annotated[tuple[Annotated[NumberBody, BeforeValidator(_listed_number)], ...], AfterValidator(_some_numbers)]
-
-
-def _type_or_exten(value: Any) -> Any:
-    return InnerNumType.EXTEN if value in ("", None) else value
-
-
-Type = Annotated[InnerNumType, BeforeValidator(_type_or_exten)]
-State = Annotated[TaskState, BeforeValidator(lambda value: int(value) if str(value) in ("0", "1", "2") else value)]
-
-
-class TaskPutBody(_Body):
-    """Any subset of a task's fields."""
-
-    crmId: OptionalId = None
+    id: Annotated[Annotated[int, Field(ge=1, le=MAX_ID), _NoBool] | None, _NoneIfBlank] = None
+    crmId: MaybeId = None
     name: Name | None = None
-    state: State | None = None
-    innerNum: Annotated[Id, Field(min_length=1)] | None = None
-    innerNumType: Type | None = None
-    maxCountChannels: Channels | None = None
+    state: Annotated[State | None, _NoneIfBlank] = None
+    innerNum: MaybeId = None
+    innerNumType: Annotated[InnerNumType | None, _NoneIfBlank] = None
+    maxCountChannels: Annotated[Channels | None, _NoneIfBlank] = None
     dialPrefix: Prefix | None = None
-    numbers: Numbers | None = None
 
-    def change(self) -> TaskChange:
+    def change(self, numbers: list[Number] | None) -> TaskChange:
         return TaskChange(
             name=self.name,
             state=self.state,
@@ -188,28 +172,5 @@ class TaskPutBody(_Body):
             inner_num_type=self.innerNumType,
             max_count_channels=self.maxCountChannels,
             dial_prefix=self.dialPrefix,
-            numbers=None
-            if self.numbers is None
-            else [Number(one.number, phone_id_of(one.number), one.params) for one in self.numbers],
+            numbers=numbers,
         )
-
-
-class TaskPostBody(TaskPutBody):
-    """A whole task: what is not said has its default."""
-
-    id: Annotated[
-        Annotated[int, Field(ge=1, le=MAX_ID)] | None, BeforeValidator(lambda value: None if value == "" else value)
-    ] = None
-    name: Name = ""
-    state: State = TaskState.OPEN
-    innerNum: Annotated[Id, Field(min_length=1)]
-    innerNumType: Type = InnerNumType.EXTEN
-    maxCountChannels: Channels = 1
-    dialPrefix: Prefix = ""
-    numbers: Numbers
-
-    @model_validator(mode="after")
-    def _extension_is_one(self) -> "TaskPostBody":
-        if self.innerNumType is InnerNumType.EXTEN:
-            _check(safe_extension, self.innerNum, "innerNum")
-        return self

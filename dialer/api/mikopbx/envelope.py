@@ -2,16 +2,20 @@
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from dialer.api.mikopbx.plain import kind_of
+
 M = TypeVar("M", bound=BaseModel)
 _BOM = b"\xef\xbb\xbf"
 INVALID_JSON = "Invalid JSON request body"
 MAX_MESSAGES = 20
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class RefusedError(Exception):
@@ -44,25 +48,35 @@ def refusal(messages: Any, data: Any = (), status: int = 200) -> web.Response:
 
 async def read_json(request: web.Request) -> dict[str, Any]:
     """The body as a JSON object, whatever its Content-Type; a UTF-8 BOM in front (1C sends one) is skipped."""
-    body = (await request.read()).removeprefix(_BOM)
     try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
+        body = (await request.read()).removeprefix(_BOM)
+        content = json.loads(body, parse_constant=_refuse_constant)
+        if _SURROGATE.search(body):  # half a pair cannot be stored: then this raises a ValueError
+            json.dumps(content, ensure_ascii=False).encode()
+    except (ValueError, RecursionError, web.RequestPayloadError):
         raise RefusedError(INVALID_JSON) from None
     if not isinstance(content, dict):
-        raise RefusedError(f"{INVALID_JSON}: an object expected, got {type(content).__name__}")
+        raise RefusedError(f"{INVALID_JSON}: an object expected, got {kind_of(content)}")
     return content
 
 
-def validated(model: type[M], content: Any) -> M:
-    """The content as the model; RefusedError names every wrong field (the first 20) and why."""
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def validated(model: type[M], content: Any, *others: str) -> M:
+    """The content as the model; RefusedError names every wrong field (the first 20) and why, and other problems."""
     try:
-        return model.model_validate(content)
+        checked = model.model_validate(content)
     except ValidationError as error:
-        raise RefusedError(*explain(error)) from None
+        raise RefusedError(*explain(error), *others) from None
+    if others:
+        raise RefusedError(*others)
+    return checked
 
 
 def explain(error: ValidationError) -> list[str]:
+    """Each problem as `path: what was expected, what came`."""
     problems = error.errors(include_url=False)
     messages = [f"{_path(_location(one))}: {_reason(one)}" for one in problems[:MAX_MESSAGES]]
     if len(problems) > MAX_MESSAGES:
@@ -82,7 +96,31 @@ def _path(location: Sequence[int | str]) -> str:
     return path or "body"
 
 
+_EXPECTED = {
+    "tuple_type": "a list expected",
+    "model_type": "an object expected",
+    "dict_type": "an object expected",
+    "string_type": "a text expected",
+    "int_type": "a whole number expected",
+    "int_parsing": "a whole number expected",
+    "int_from_float": "a whole number expected",
+    "float_type": "a number expected",
+    "float_parsing": "a number expected",
+    "enum": "{expected} expected",
+    "greater_than_equal": "{ge} or more expected",
+    "less_than_equal": "{le} or less expected",
+    "string_too_long": "{max_length} characters at most expected",
+    "string_pattern_mismatch": "a language such as ru-RU expected",
+}
+"""pydantic's error types in the words of somebody who writes JSON."""
+
+
 def _reason(problem: Any) -> str:
     if problem["type"] == "missing":
         return "missing"
-    return str(problem["msg"]).removeprefix("Value error, ")
+    expected = _EXPECTED.get(problem["type"])
+    if expected is None:
+        return str(problem["msg"]).removeprefix("Value error, ")
+    value = problem["input"]
+    got = repr(value)[:60] if isinstance(value, str | int | float) and len(repr(value)) < 60 else kind_of(value)
+    return f"{expected.format(**problem.get('ctx', {}))}, got {got}"

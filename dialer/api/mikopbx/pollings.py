@@ -1,12 +1,16 @@
 """/polling"""
 
+import asyncio
+from collections.abc import Iterator, Sequence
+
 from aiohttp import web
 
 from dialer.api.mikopbx.bodies import PollingBody
-from dialer.api.mikopbx.envelope import RefusedError, read_json, reply, validated
+from dialer.api.mikopbx.envelope import MAX_MESSAGES, RefusedError, read_json, reply, validated
 from dialer.dispatch.pollings import PollingBook
-from dialer.model.compile_polling import compile_polling
-from dialer.model.polling import Polling
+from dialer.model.compile_polling import has_parameters
+from dialer.model.flow import Prompt
+from dialer.model.polling import Action, Question
 from dialer.speech.prompts import PromptError, PromptLibrary
 from dialer.store.database import Store
 from dialer.store.pollings import (
@@ -39,8 +43,8 @@ class Pollings:
         content = await read_json(request)
         body = validated(PollingBody, content)
         questions = body.model_questions()
-        await self._prepare(Polling(0, "", body.name, questions))
-        head = await self._book.save(body.crmId, body.name, questions)
+        await self._prepare(questions)
+        head = await self._book.save(body.crmId, body.name or "", questions)
         # an id given by us is a number here and a text everywhere else: so the document has it
         crm_id = head.polling_id if body.crmId is None else content["crmId"]
         return reply({"id": str(head.polling_id), "crmId": crm_id, "name": head.name})
@@ -88,21 +92,34 @@ class Pollings:
             raise RefusedError(f"id: there is no polling {reference!r}", data=NOT_FOUND)
         return reply()
 
-    async def _prepare(self, polling: Polling) -> None:
-        """Refuse files that cannot be played, and make every prompt before the first call needs it."""
-        for position, question in enumerate(polling.questions):
-            self._check_file(question.file, f"questions[{position}].questionFile")
-            for place, press in enumerate(question.press):
-                if press.value_options == "file":
-                    self._check_file(press.value, f"questions[{position}].press[{place}].value")
-        try:
-            await self._prompts.prepare(compile_polling(polling).prompts())
-        except PromptError as error:
-            raise RefusedError(f"questions: a prompt cannot be made: {error}") from None
+    async def _prepare(self, questions: Sequence[Question]) -> None:
+        """Make every prompt before the first call needs it; refuse what cannot be played or spoken."""
+        wanted = dict(_prompts(questions))
+        done = await asyncio.gather(
+            *(self._prompts.fetch(prompt) for prompt in wanted.values()), return_exceptions=True
+        )
+        problems = []
+        for field, result in zip(wanted, done, strict=True):
+            if isinstance(result, PromptError):
+                problems.append(f"{field}: {result}")
+            elif isinstance(result, BaseException):
+                raise result
+        if problems:
+            raise RefusedError(*problems[:MAX_MESSAGES])
 
-    def _check_file(self, path: str | None, field: str) -> None:
-        if path is not None:
-            try:
-                self._prompts.check_file(path)
-            except PromptError as error:
-                raise RefusedError(f"{field}: {error}") from None
+
+def _prompts(questions: Sequence[Question]) -> Iterator[tuple[str, Prompt]]:
+    """What a polling says to everybody, by the field that says it. Texts with parameters are spoken during the call."""
+    for position, question in enumerate(questions):
+        path = f"questions[{position}]"
+        if question.file:
+            yield f"{path}.questionFile", Prompt(file=question.file)
+        elif not has_parameters(question.text):
+            yield f"{path}.questionText", Prompt(question.text, lang=question.lang)
+        for place, press in enumerate(question.press):
+            if press.action is Action.PLAYBACK and press.value:
+                field = f"{path}.press[{place}].value"
+                if press.value_options == "file":
+                    yield field, Prompt(file=press.value)
+                elif not has_parameters(press.value):
+                    yield field, Prompt(press.value, lang=question.lang)

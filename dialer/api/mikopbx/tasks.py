@@ -4,8 +4,10 @@ from typing import Any
 
 from aiohttp import web
 
-from dialer.api.mikopbx.bodies import MAX_ID, TaskPostBody, TaskPutBody
+from dialer.api.mikopbx.bodies import TaskBody
 from dialer.api.mikopbx.envelope import RefusedError, read_json, reply, validated
+from dialer.api.mikopbx.numbers import read_numbers, unsupported_in_task
+from dialer.api.mikopbx.plain import is_id
 from dialer.api.mikopbx.results import answer_json, result_json
 from dialer.dispatch.desk import TaskDesk
 from dialer.model.task import Task, TaskState
@@ -35,9 +37,10 @@ class Tasks:
 
     async def post(self, request: web.Request) -> web.Response:
         content = await read_json(request)
-        body = validated(TaskPostBody, content)
+        numbers, problems = read_numbers(content["numbers"]) if "numbers" in content else ([], ["numbers: missing"])
+        body = validated(TaskBody, content, *unsupported_in_task(content), *problems)
         try:
-            task = await self._desk.save(body.crmId, body.id, body.change())
+            task = await self._desk.save(body.crmId, body.id, body.change(numbers))
         except TaskRefusedError as error:
             raise RefusedError(str(error)) from None
         return reply(_echo(task, content))
@@ -72,9 +75,11 @@ class Tasks:
     async def put(self, request: web.Request) -> web.Response:
         task_id = _task_id(request)
         content = await read_json(request)
-        body = validated(TaskPutBody, content)
+        said = content.get("numbers") is not None
+        numbers, problems = read_numbers(content["numbers"]) if said else ([], [])
+        body = validated(TaskBody, content, *unsupported_in_task(content), *problems)
         try:
-            task = await self._desk.change(task_id, body.crmId, body.change())
+            task = await self._desk.change(task_id, body.crmId, body.change(numbers if said else None))
         except TaskRefusedError as error:
             raise RefusedError(str(error)) from None
         if task is None:
@@ -118,7 +123,7 @@ def _echo(task: Task, content: dict[str, Any]) -> dict[str, Any]:
 
 def _task_id(request: web.Request) -> int:
     text = request.match_info["id"]
-    if not (text.isascii() and text.isdecimal()) or int(text) > MAX_ID:
+    if not is_id(text):
         raise _not_found(request)
     return int(text)
 
@@ -131,6 +136,6 @@ def _query_number(request: web.Request, name: str) -> int | None:
     text = request.query.get(name, "")
     if text == "":
         return None
-    if not (text.isascii() and text.isdecimal()) or int(text) > MAX_ID:
+    if not is_id(text):
         raise RefusedError(f"{name}: a whole number expected, got {text[:60]!r}")
     return int(text)

@@ -1,0 +1,97 @@
+"""A task's list of numbers. Plain code and no model: a list of a million is read in one pass, and given up early."""
+
+from typing import Any
+
+from dialer.api.mikopbx.plain import as_list, as_text, kind_of
+from dialer.model.safe import UnsafeValueError, phone_id_of, safe_number
+from dialer.model.task import Number
+
+MAX_NUMBERS = 5_000_000
+MAX_PROBLEMS = 20
+MAX_PARAMS_DEPTH = 8
+_PUNCTUATION = str.maketrans("", "", " \u00a0()-")
+"""How people write numbers; none of it is dialled."""
+
+_LATER_TASK_FIELDS: dict[str, set[str]] = {
+    "maxAttempt": {"1"},
+    "attemptUntilSignal": {"0"},
+    "timeStart": {"0"},
+    "timeEnd": {"1440"},
+    "isCallback": {"0"},
+}
+_LATER_NUMBER_FIELDS: dict[str, set[str]] = {"clientId": set(), "timeCallAllow": {"0"}, "TimeOffset": {"0"}}
+"""Fields of the module's later versions, and what they may say: who asks for more must not be dialled all the same."""
+
+
+def unsupported(content: dict[str, Any], fields: dict[str, set[str]], path: str = "") -> list[str]:
+    """A refusal for each field that asks for what this version does not do."""
+    return [
+        f"{path}{field}: {content[field]!r} is not supported in this version"
+        for field, harmless in fields.items()
+        if content.get(field) not in (None, "", False) and str(content[field]) not in harmless
+    ]
+
+
+def unsupported_in_task(content: dict[str, Any]) -> list[str]:
+    return unsupported(content, _LATER_TASK_FIELDS)
+
+
+def read_numbers(value: Any) -> tuple[list[Number], list[str]]:
+    """The numbers, and what is wrong with them (the first 20)."""
+    listed = as_list(value)
+    if not isinstance(listed, list | tuple):
+        return [], [f"numbers: a list expected, got {kind_of(value)}"]
+    if not 1 <= len(listed) <= MAX_NUMBERS:
+        return [], [f"numbers: a list of 1 to {MAX_NUMBERS} numbers expected, got {len(listed)}"]
+    numbers: list[Number] = []
+    problems: list[str] = []
+    for position, item in enumerate(listed):
+        try:
+            numbers.append(_read_number(item, position))
+        except _WrongNumberError as error:
+            problems += error.problems
+            if len(problems) >= MAX_PROBLEMS:
+                return [], [*problems[:MAX_PROBLEMS], "numbers: not looked at further"]
+    return numbers, problems
+
+
+class _WrongNumberError(ValueError):
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+
+def _read_number(item: Any, position: int) -> Number:
+    if not isinstance(item, dict):
+        return _number(item, None, position)
+    later = unsupported(item, _LATER_NUMBER_FIELDS, f"numbers[{position}].")
+    if later:
+        raise _WrongNumberError(*later)
+    params = item.get("params") or None  # PHP's [] is an empty object
+    if params is not None and not (isinstance(params, dict) and _depth_is_sane(params)):
+        raise _WrongNumberError(
+            f"numbers[{position}].params: an object nested {MAX_PARAMS_DEPTH} deep at most expected, "
+            f"got {kind_of(params)}"
+        )
+    return _number(item.get("number"), params, position)
+
+
+def _number(value: Any, params: dict[str, object] | None, position: int) -> Number:
+    text = as_text(value)
+    if not isinstance(text, str):
+        raise _WrongNumberError(f"numbers[{position}].number: a telephone number expected, got {kind_of(value)}")
+    try:
+        phone = safe_number(text.translate(_PUNCTUATION))
+    except UnsafeValueError as error:
+        raise _WrongNumberError(f"numbers[{position}].number: {error}") from None
+    return Number(phone, phone_id_of(phone), params)
+
+
+def _depth_is_sane(value: Any, depth: int = 0) -> bool:
+    if depth > MAX_PARAMS_DEPTH:
+        return False
+    if isinstance(value, dict):
+        return all(_depth_is_sane(item, depth + 1) for item in value.values())
+    if isinstance(value, list):
+        return all(_depth_is_sane(item, depth + 1) for item in value)
+    return True
