@@ -13,7 +13,7 @@ ENVIRONMENT_TIMEOUT_S = 10.0
 REPLY_TIMEOUT_S = 10.0
 MAX_LINE_BYTES = 8192
 MAX_ENVIRONMENT_LINES = 200
-_REPLY = re.compile(r"200 result=(-?\d+)")
+_REPLY = re.compile(r"200 result=(-?\d+)(.*)")
 _VALUE = re.compile(r"[A-Za-z0-9*#._+-]{0,128}", re.ASCII)
 _NAME = re.compile(r"[A-Z_]{1,40}", re.ASCII)
 
@@ -63,12 +63,13 @@ class AgiSession:
         if not set(escape_keys) <= KEYS:
             raise UnsafeValueError(f"keys expected, got {escape_keys!r}")
         command = f'STREAM FILE {safe_sound_path(path)} "{escape_keys}"'
-        result = await self._result_of(command, timeout_s=None)
-        if result == -1:
-            # a hang-up and a missing file look the same; after a hang-up this raises HungUpError
+        result, rest = await self._reply_to(command, timeout_s=None)
+        if result <= 0 and rest.strip() == "endpos=0":
+            # A missing file, or a hang-up before the first sound. Asked only then: the answer takes 40 ms after a
+            # hang-up, when Asterisk has just sent its HANGUP line (Nagle's algorithm), and a channel waits for it.
             await self._command("CHANNEL STATUS")
             raise UnplayableError(f"Asterisk cannot play {path}: does it see the file?")
-        return self._key(result)
+        return self._key(_unless_hung_up(result))
 
     async def wait_for_key(self, timeout_s: float) -> str:
         """The key pressed within the time, or nothing."""
@@ -89,12 +90,11 @@ class AgiSession:
         return chr(result) if result > 0 and chr(result) in KEYS else ""
 
     async def _command(self, command: str, timeout_s: float | None = REPLY_TIMEOUT_S) -> int:
-        result = await self._result_of(command, timeout_s)
-        if result == -1:
-            raise HungUpError("result=-1")
-        return result
+        result, _ = await self._reply_to(command, timeout_s)
+        return _unless_hung_up(result)
 
-    async def _result_of(self, command: str, timeout_s: float | None) -> int:
+    async def _reply_to(self, command: str, timeout_s: float | None) -> tuple[int, str]:
+        """The number after `result=` and what follows it."""
         self._writer.write(f"{command}\n".encode())
         async with asyncio.timeout(timeout_s):
             await self._writer.drain()
@@ -104,7 +104,7 @@ class AgiSession:
             if reply.startswith("511"):
                 raise HungUpError(reply)
             raise AgiError(f"{command.split(maxsplit=1)[0]}: {reply[:200]}")
-        return int(match.group(1))
+        return int(match.group(1)), match.group(2)
 
     async def _read_reply(self) -> str:
         while True:
@@ -126,3 +126,9 @@ class AgiSession:
         except OSError as error:
             raise HungUpError(str(error)) from None
         return line.decode(errors="replace").rstrip("\r\n")
+
+
+def _unless_hung_up(result: int) -> int:
+    if result == -1:
+        raise HungUpError("result=-1")
+    return result

@@ -56,15 +56,13 @@ def decide_unanswered(out: OutRecord) -> Verdict:
 
 
 def decide_polling(out: OutRecord | None, leg: InRecord | None, *, begun: bool, finished: bool) -> Verdict:
-    """The subscriber answered a polling. A cause stands where it was not the subscriber who ended it."""
+    """The subscriber answered a polling. A cause stands where the subscriber did nothing to end it."""
     if finished or (leg and leg.dialogue == "finished"):
         return Verdict(Outcome.SUCCESS_POLLING)
     if leg and leg.dialogue == "unplayable":
         return Verdict(Outcome.FAIL_POLLING, "A prompt could not be played")
-    if out and out.subscriber_hung_up:
+    if (out and out.subscriber_hung_up) or (leg and leg.agi_status == "HANGUP"):
         return Verdict(Outcome.FAIL_POLLING)
-    if leg and leg.agi_status == "HANGUP":
-        return Verdict(Outcome.FAIL_POLLING, "No accepted answer within the time limit")
     if begun:
         return Verdict(Outcome.FAIL_POLLING, "Dialogue broken off: the dialer or Asterisk stopped")
     return Verdict(Outcome.FAIL_POLLING, "Dialogue service not reachable")

@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.calls.asking import ONE_KEY, answers_of, ask, row_of
+from tests.calls.asking import ONE_KEY, answers_of, ask, post_task, row_of
 from tests.rig.demo import demo_numbers, differences
 from tests.rig.expected import POLLING
 from tests.rig.numbers import make_number
@@ -97,3 +97,24 @@ async def test_someone_who_never_presses_a_key_is_let_go_after_the_limit(world: 
     task = await ask(world, ONE_KEY, [number])
     row = row_of(task, number)
     assert (row["result"], row["state"]) == ("FAIL_POLLING", "endCall")
+
+
+async def test_a_prompt_that_asterisk_cannot_play_is_told_and_not_laid_to_the_subscriber(
+    world: World, series: int
+) -> None:
+    polling = {"questions": [{"questionText": f"Вопрос {series}", "press": [{"key": "1"}]}]}
+    prompts = world.pbx.workdir / "audio" / "prompts"
+    before = set(prompts.iterdir())
+    polling_id = (await world.dialer.data("POST", "/polling", polling))["id"]
+    (spoken,) = set(prompts.iterdir()) - before
+    spoken.write_bytes(b"not a sound")
+    number = make_number(series, "11")
+    task_id = await post_task(world.dialer, [number], polling_id, "polling")
+    row = row_of(await world.dialer.wait_finished(task_id), number)
+    assert (row["result"], row["cause"]) == ("FAIL_POLLING", "A prompt could not be played")
+    assert spoken.stem in (await world.dialer.health())["trouble"]
+    spoken.unlink()
+    number = make_number(series + 1, "11")
+    task_id = await post_task(world.dialer, [number], polling_id, "polling")
+    assert row_of(await world.dialer.wait_finished(task_id), number)["result"] == "SUCCESS_POLLING"
+    assert (await world.dialer.health())["trouble"] is None

@@ -126,8 +126,8 @@ async def demo(workdir: Path, console: Console) -> bool:
     for line in wrong:
         console.print(line, style="red", highlight=False)
     console.print(
-        f"{len(numbers) - len(wrong)} of {len(numbers)} results are what the subscriber's behaviour must give; "
-        f"each number was dialled exactly once: {'no' if wrong else 'yes'}",
+        f"Every result is what that subscriber's behaviour must give, each number was dialled exactly once: "
+        f"{'no, see above' if wrong else f'yes, {len(numbers)} of {len(numbers)}'}",
         style="bold red" if wrong else "bold green",
         highlight=False,
     )
