@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -210,9 +211,9 @@ async def test_what_was_asked_before_closing_is_committed(tmp_path: Path) -> Non
 async def test_a_newer_database_a_foreign_one_and_junk_are_refused(tmp_path: Path) -> None:
     newer, foreign, junk = (tmp_path / name for name in ("newer.db", "foreign.db", "junk.db"))
     await (await Store.open(f"sqlite:///{newer}")).close()
-    with sqlite3.connect(newer) as connection:
+    with closing(sqlite3.connect(newer, isolation_level=None)) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with sqlite3.connect(foreign) as connection:
+    with closing(sqlite3.connect(foreign, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE accounts (id)")
     junk.write_bytes(b"not a database, but long enough to be looked at" * 100)
     for path, why in [(newer, "schema version"), (foreign, "some other program"), (junk, "not a database")]:
