@@ -13,6 +13,8 @@ from dialer.model.safe import KEYS, safe_extension
 log = logging.getLogger(__name__)
 NEXT_KEY_TIMEOUT_S = 2.0
 """Between the keys of an answer of several digits."""
+SILENT_TIMEOUT_S = 1.0
+"""The least wait where nothing is said: a question asked again and again must not spin."""
 _ALL_KEYS = "".join(sorted(KEYS))
 
 
@@ -110,34 +112,43 @@ class Speaker:
         """Run the flow to its end. Raises HungUpError when the subscriber leaves before."""
         conversation = converse(flow)
         await session.hang_up_after(self._limit_s)
-        pressed = ""
+        pressed, heard, answered = "", False, False
         while True:
             try:
                 command = conversation.send(pressed) if pressed else next(conversation)
             except StopIteration as stop:
                 ending: Ending = stop.value
                 break
-            pressed = await self._carry_out(session, attempt_id, command)
-        await session.hang_up_after(0)
+            if isinstance(command, StoreAnswer):
+                # No verb between the last answer and the end: who hangs up after the last key has finished.
+                await self._book.keep_answer(attempt_id, command.question_id, command.result, command.keys)
+                answered, pressed = heard, ""
+                continue
+            if answered:  # a key was pressed and accepted: the time begins anew (an assumed key does not count)
+                await session.hang_up_after(self._limit_s)
+                answered = heard = False
+            pressed = await self._speak(session, command)
+            heard = heard or pressed != ""
         if ending.connect_to is not None:
+            await session.hang_up_after(0)
             await session.set_variable("AUTODIALER_CONNECT", safe_extension(ending.connect_to))
         return ending
 
-    async def _carry_out(self, session: AgiSession, attempt_id: int, command: Command) -> str:
-        match command:
-            case Play(prompt):
-                await session.play(await self._sound(prompt))
-            case Listen():
-                return await self._listen(session, command)
-            case StoreAnswer(question_id, result, keys):
-                await self._book.keep_answer(attempt_id, question_id, result, keys)
-                await session.hang_up_after(self._limit_s)
+    async def _speak(self, session: AgiSession, command: Play | Listen) -> str:
+        """Play, and return what was pressed."""
+        if isinstance(command, Listen):
+            return await self._listen(session, command)
+        await session.play(await self._sound(command.prompt))
         return ""
 
     async def _listen(self, session: AgiSession, command: Listen) -> str:
-        key = "" if command.prompt.silent else await session.play(await self._sound(command.prompt), _ALL_KEYS)
+        key, timeout_s = "", command.timeout_s
+        if command.prompt.silent:  # a text of parameters that this number does not have
+            timeout_s = max(timeout_s, SILENT_TIMEOUT_S)
+        else:
+            key = await session.play(await self._sound(command.prompt), _ALL_KEYS)
         if not key:
-            key = await session.wait_for_key(command.timeout_s)
+            key = await session.wait_for_key(timeout_s)
         pressed = ""
         while key:
             pressed += key

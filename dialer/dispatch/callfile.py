@@ -1,5 +1,6 @@
 """Call files and the spool they go to (Asterisk 22 pbx_spool.c)."""
 
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dialer.model.call import CallOrder
 from dialer.model.safe import dial_string, safe_context, safe_extension, safe_host_port
 from dialer.model.task import InnerNumType
 
+log = logging.getLogger(__name__)
 _WRITE_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _FILE_NAME = re.compile(r"dialer-([0-9]{1,18})\.call", re.ASCII)
 RETRY_TIME_S = 86_400
@@ -59,11 +61,14 @@ class Spool:
 
     def check(self) -> str | None:
         """What keeps us from writing call files, or None."""
-        for folder in (self._outgoing, self._aside if self._aside.exists() else self._outgoing.parent):
-            if not folder.is_dir():
-                return f"[asterisk] spool_dir: {folder}: no such folder"
-            if not os.access(folder, os.W_OK | os.X_OK):
-                return f"[asterisk] spool_dir: {folder}: not writable for us"
+        try:
+            for folder in (self._outgoing, self._aside if self._aside.exists() else self._outgoing.parent):
+                if not folder.is_dir():
+                    return f"[asterisk] spool_dir: {folder}: no such folder"
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    return f"[asterisk] spool_dir: {folder}: not writable for us"
+        except OSError as error:  # Python 3.11: exists() and is_dir() raise where a folder above may not be entered
+            return f"[asterisk] spool_dir: {error}"
         return None
 
     def put(self, attempt_id: int, text: str) -> None:
@@ -83,8 +88,11 @@ class Spool:
         aside.rename(self._outgoing / name)
 
     def remove(self, attempt_id: int) -> None:
-        """Take a call file back if it is still there."""
-        (self._outgoing / _file_name(attempt_id)).unlink(missing_ok=True)
+        """Take a call file back if it is still there. If we may not, its claim will be refused."""
+        try:
+            (self._outgoing / _file_name(attempt_id)).unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("call file of attempt %d not removed: %s", attempt_id, error)
 
     def attempts(self) -> list[int]:
         """The attempts whose call files lie in the spool."""

@@ -6,8 +6,9 @@ through the state machine in `dialer.model.attempt`, into the store, and wakes t
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from dialer.dispatch.pollings import PollingBook
 from dialer.model.attempt import (
@@ -36,6 +37,13 @@ SAVE_RETRY_S = 1.0
 SETTLE_S = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    operation: Operation[None]
+    acknowledge: bool
+    """Tell Asterisk when it is committed."""
+
+
 class Ledger:
     """Attempts in progress. Each holds a channel of its task from its call file to the end of its last leg."""
 
@@ -46,8 +54,8 @@ class Ledger:
         self._orders: dict[int, CallOrder] = {}
         self._by_task: defaultdict[int, set[int]] = defaultdict(set)
         self._grace: dict[int, asyncio.TimerHandle] = {}
-        self._saving: defaultdict[int, int] = defaultdict(int)
-        """Attempts with changes that are not committed yet, and how many."""
+        self._saving: dict[int, deque[_Change]] = {}
+        """Attempts with changes that are not committed yet: the first one is being tried, the others wait for it."""
         self._held: dict[int, int] = {}
         """Attempts in a dialogue, and the id of its polling."""
         self._empty = asyncio.Event()
@@ -225,31 +233,34 @@ class Ledger:
         self.on_silence(attempt_id)
 
     def _save(self, attempt_id: int, operation: Operation[None], *, acknowledge: bool = False) -> None:
-        """Commit a change, trying again until it is done: an attempt that has ended must not stay open in the store."""
-        self._saving[attempt_id] += 1
+        """Commit a change after the attempt's earlier ones, trying until it is done: what ended must not stay open."""
+        changes = self._saving.setdefault(attempt_id, deque())
+        changes.append(_Change(operation, acknowledge))
         self._saved.clear()
-        self._submit(attempt_id, operation, acknowledge)
+        if len(changes) == 1:
+            self._submit(attempt_id)
 
-    def _submit(self, attempt_id: int, operation: Operation[None], acknowledge: bool) -> None:
-        future = self._store.submit(operation)
-        future.add_done_callback(lambda done: self._submitted(attempt_id, operation, acknowledge, done))
+    def _submit(self, attempt_id: int) -> None:
+        future = self._store.submit(self._saving[attempt_id][0].operation)
+        future.add_done_callback(lambda done: self._submitted(attempt_id, done))
 
-    def _submitted(
-        self, attempt_id: int, operation: Operation[None], acknowledge: bool, done: "asyncio.Future[None]"
-    ) -> None:
+    def _submitted(self, attempt_id: int, done: "asyncio.Future[None]") -> None:
         if done.cancelled():
             return
         error = done.exception()
         if error is not None:
             log.error("attempt %d: not stored, tried again in %.0f s: %s", attempt_id, SAVE_RETRY_S, error)
             self.store_error = str(error)
-            asyncio.get_running_loop().call_later(SAVE_RETRY_S, self._submit, attempt_id, operation, acknowledge)
+            asyncio.get_running_loop().call_later(SAVE_RETRY_S, self._submit, attempt_id)
             return
         self.store_error = None
-        self._saving[attempt_id] -= 1
-        if not self._saving[attempt_id]:
+        changes = self._saving[attempt_id]
+        change = changes.popleft()
+        if changes:
+            self._submit(attempt_id)
+        else:
             del self._saving[attempt_id]
         if not self._saving:
             self._saved.set()
-        if acknowledge:
+        if change.acknowledge:
             self.on_committed(attempt_id)

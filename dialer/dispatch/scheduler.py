@@ -125,23 +125,29 @@ class Scheduler:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            wait_s: float | None = STORE_RETRY_S
             try:
-                await self._fill()
+                wait_s = await self._fill()
                 self._store_error = None
             except StoreError as error:
                 log.exception("dialling goes on in %.0f s", STORE_RETRY_S)
                 self._store_error = str(error)
-                self._resume_at_s = self._clock() + STORE_RETRY_S
-                self._feed_all()
-            if self._hungry and self._wait_s() > 0:
-                self._wake_in(self._wait_s())
+                self._hungry.update(dict.fromkeys(self._queues))
+            if wait_s is not None:
+                self._wake_in(wait_s)
 
-    async def _fill(self) -> None:
+    async def _fill(self) -> float | None:
         """A call for each hungry task in turn, until none has both a free channel and a number, or no more may begin.
 
-        Who is not served stays hungry, in the same order: next time it is first.
+        Who is not served stays hungry, in the same order: next time it is first. Returns the seconds after which to go
+        on, or None: some event will tell.
         """
-        while self._hungry and self._may_begin():
+        while self._hungry and self._pbx_ready and not self._draining:
+            wait_s = self._wait_s()
+            if wait_s > 0:
+                return wait_s
+            if self._max_channels and self._ledger.in_use >= self._max_channels:
+                return None
             task_id = next(iter(self._hungry))
             del self._hungry[task_id]
             queue = self._queues[task_id]
@@ -151,12 +157,7 @@ class Scheduler:
                 self._begin(queue)
             else:
                 await self._queue_is_empty(queue)
-
-    def _may_begin(self) -> bool:
-        """Whether a call of any task may begin now. Asked before each: there is waiting in between."""
-        if not self._pbx_ready or self._draining or self._wait_s() > 0:
-            return False
-        return not self._max_channels or self._ledger.in_use < self._max_channels
+        return None
 
     def _wake_in(self, delay_s: float) -> None:
         if self._timer is not None:

@@ -130,8 +130,8 @@ class AmiClient:
                 except TimeoutError:
                     log.warning("AMI does not answer for %.0f s: connecting anew", timeout_s)
                     self.drop()
-                except AmiDownError:
-                    continue
+                except (AmiDownError, AmiRefusedError):
+                    continue  # refused (Asterisk 22 refuses all while it shuts down) is an answer too
 
     def drop(self) -> None:
         """Break the connection; it is made anew by itself."""

@@ -178,6 +178,11 @@ def _is_queued(row: Any) -> bool:
     return bool(row.closed_us is None and row.state == AttemptState.CREATED.value)
 
 
+def _is_not_dialled(row: Any) -> bool:
+    """Waiting, or with a call file whose claim will find no row and be refused."""
+    return bool(row.state in (AttemptState.CREATED.value, AttemptState.SPOOLED.value))
+
+
 def _rename(tx: Transaction, task_id: int, crm_id: str) -> None:
     owner = tx.connection.execute(select(task.c.id).where(task.c.crm_id == crm_id)).scalar()
     if owner is not None and owner != task_id:
@@ -206,7 +211,7 @@ def _replace_numbers(tx: Transaction, task_id: int, numbers: Iterable[Number]) -
         )
     ).all()
     dropped = [
-        row.id for row in stored if row.phone_id not in listed and (row.closed_us is not None or _is_queued(row))
+        row.id for row in stored if row.phone_id not in listed and (row.closed_us is not None or _is_not_dialled(row))
     ]
     for start in range(0, len(dropped), _ROWS_A_STATEMENT):
         some = dropped[start : start + _ROWS_A_STATEMENT]

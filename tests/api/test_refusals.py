@@ -77,7 +77,19 @@ BAD_POLLINGS = [
     ({"questions": [{"questionText": "a", "questionId": "1"}, {"questionText": "b", "questionId": "1"}]}, "questions"),
     ({"questions": [{"questionText": "a", "defPress": "2", "press": [{"key": "1"}]}]}, "questions[0].defPress"),
 ]
-NOT_JSON = ["{", "", "\0", '{"a":', "[1", "name=x&y=z", '{"a": NaN', "{'a': 1}", "[" * 5000, r'{"name": "\ud800"}']
+NOT_JSON = [
+    "{",
+    "",
+    "\0",
+    '{"a":',
+    "[1",
+    "name=x&y=z",
+    '{"a": NaN',
+    "{'a': 1}",
+    "[" * 5000,
+    r'{"name": "\ud800"}',
+    '{"a": 1e400}',
+]
 
 
 async def stored(dialer: Dialer) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from dialer.dispatch.callfile import CallFileSettings, Spool
@@ -18,7 +19,7 @@ from dialer.model.attempt import AttemptState, LegEnded, NeverDialled
 from dialer.model.records import OutRecord
 from dialer.model.task import InnerNumType, Number, TaskState
 from dialer.store.attempts import fetch_in_progress
-from dialer.store.database import Store
+from dialer.store.database import Store, StoreError
 from dialer.store.results import fetch_task_results
 from dialer.store.tasks import TaskChange, fetch_task
 from tests.rig.waiting import wait_until
@@ -245,3 +246,26 @@ async def test_a_number_that_came_back_as_the_queue_was_read_is_not_forgotten(be
             assert bench.take() == [attempt_id]
             assert await bench.ledger.claim(attempt_id, "", "")
         bench.ledger.note(attempt_id, BUSY)
+
+
+async def test_changes_of_an_attempt_keep_their_order_also_when_the_first_one_fails(bench: Bench) -> None:
+    """The call file's mark cannot be committed, the number comes back meanwhile: it waits in the queue, not beside it."""
+    bench.scheduler.pbx_is_ready(False)
+    await bench.post(1, channels=1)
+    await bench.store.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA busy_timeout = 50"))
+    with closing(sqlite3.connect(bench.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        bench.scheduler.pbx_is_ready(True)
+        await bench.settled_files(1)
+        (attempt_id,) = bench.take()
+        with pytest.raises(StoreError):
+            await bench.ledger.claim(attempt_id, "call", "")
+        bench.ledger.note(attempt_id, NeverDialled("call"))
+        assert bench.ledger.store_error is not None
+        other.execute("ROLLBACK")
+    await bench.ledger.settle()
+    assert await bench.store.read(fetch_in_progress) == []
+    bench.now_s += 60
+    bench.scheduler.pbx_is_ready(True)
+    await bench.settled_files(1)
+    assert await bench.ledger.claim(attempt_id, "call", "")

@@ -202,3 +202,20 @@ async def test_finished_attempts_are_removed_from_astdb_leg_by_leg() -> None:
         running.cancel()
         keys = {action["Key"] for action in peer.actions[1:]}
         assert keys == {f"{attempt_id}/{leg}" for attempt_id in range(30) for leg in ("in", "out")}
+
+
+async def test_a_ping_that_is_refused_is_an_answer() -> None:
+    """Asterisk 22 refuses every action while it waits for calls to end (`core stop gracefully`)."""
+    peer = Peer()
+
+    async def refuse_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(peer.answer(await peer.read_action(reader), "Error"))
+
+    peer.scripts = (refuse_all,)
+    async with serving(peer), connected(peer) as client:
+        watching = asyncio.create_task(client.watch(interval_s=0.01, timeout_s=1))
+        await wait_until(lambda: len(peer.actions) > 5, "several pings")
+        assert not watching.done()
+        assert client.state is AmiState.READY
+        watching.cancel()

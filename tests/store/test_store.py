@@ -137,13 +137,17 @@ async def test_a_task_closes_when_its_last_number_is_finished(store: Store) -> N
     assert await store.write(close_task_if_done(task_id)) is False
 
 
-async def test_an_unlisted_number_in_progress_keeps_its_row(store: Store) -> None:
+@pytest.mark.parametrize("claimed", [True, False])
+async def test_an_unlisted_number_keeps_its_row_only_when_it_is_being_dialled(store: Store, claimed: bool) -> None:
     task_id = await new_task(store, 3)
     order = await first_order(store, task_id)
     await store.write(mark_spooled(order))
+    if claimed:
+        await store.write(claim_attempt(order.attempt_id, "", ""))
     await store.write(change_task(task_id, None, TaskChange(numbers=[Number("79529999999", "9529999999")])))
     rows = await store.read(lambda connection: fetch_task_results(connection, task_id))
-    assert [row.phone for row in rows] == [order.phone, "79529999999"]
+    assert [row.phone for row in rows] == ([order.phone] if claimed else []) + ["79529999999"]
+    assert await store.write(claim_attempt(order.attempt_id, "", "")) is False
 
 
 @pytest.mark.parametrize("fetch", [fetch_results_since, fetch_answers_since])

@@ -1,6 +1,7 @@
 """Requests and replies in the shape of the MikoPBX REST API."""
 
 import json
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -12,10 +13,9 @@ from pydantic import BaseModel, ValidationError
 from dialer.api.mikopbx.plain import kind_of
 
 M = TypeVar("M", bound=BaseModel)
-_BOM = b"\xef\xbb\xbf"
 INVALID_JSON = "Invalid JSON request body"
 MAX_MESSAGES = 20
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class RefusedError(Exception):
@@ -49,9 +49,9 @@ def refusal(messages: Any, data: Any = (), status: int = 200) -> web.Response:
 async def read_json(request: web.Request) -> dict[str, Any]:
     """The body as a JSON object, whatever its Content-Type; a UTF-8 BOM in front (1C sends one) is skipped."""
     try:
-        body = (await request.read()).removeprefix(_BOM)
-        content = json.loads(body, parse_constant=_refuse_constant)
-        if _SURROGATE.search(body):  # half a pair cannot be stored: then this raises a ValueError
+        text = (await request.read()).decode("utf-8-sig")
+        content = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        if _SURROGATE.search(text):  # half a pair cannot be stored: then this raises a ValueError
             json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError, web.RequestPayloadError):
         raise RefusedError(INVALID_JSON) from None
@@ -62,6 +62,13 @@ async def read_json(request: web.Request) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large")
+    return number
 
 
 def validated(model: type[M], content: Any, *others: str) -> M:
