@@ -77,18 +77,12 @@ BAD_POLLINGS = [
     ({"questions": [{"questionText": "a", "questionId": "1"}, {"questionText": "b", "questionId": "1"}]}, "questions"),
     ({"questions": [{"questionText": "a", "defPress": "2", "press": [{"key": "1"}]}]}, "questions[0].defPress"),
 ]
-NOT_JSON = [
-    "{",
-    "",
-    "\0",
-    '{"a":',
-    "[1",
-    "name=x&y=z",
-    '{"a": NaN',
-    "{'a': 1}",
-    "[" * 5000,
+NOT_JSON: list[str | bytes] = [
+    *("{", "", "\0", '{"a":', "[1", "name=x&y=z", '{"a": NaN}', "{'a': 1}", "[" * 5000, '{"a": 1e400}'),
     r'{"name": "\ud800"}',
-    '{"a": 1e400}',
+    b'{"name": "\xed\xa0\xbd"}',
+    '{"name": "Опрос"}'.encode("cp1251"),
+    r'{"name": "\ud83d"}'.encode("utf-16"),
 ]
 
 

@@ -249,7 +249,7 @@ async def test_a_number_that_came_back_as_the_queue_was_read_is_not_forgotten(be
 
 
 async def test_changes_of_an_attempt_keep_their_order_also_when_the_first_one_fails(bench: Bench) -> None:
-    """The call file's mark cannot be committed, the number comes back meanwhile: it waits in the queue, not beside it."""
+    """The call file's mark cannot be committed, the number comes back meanwhile: it waits in the queue again."""
     bench.scheduler.pbx_is_ready(False)
     await bench.post(1, channels=1)
     await bench.store.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA busy_timeout = 50"))
