@@ -1,10 +1,8 @@
 """Daemon and Asterisk stopped, killed and started again. (The long chaos has a command of its own.)"""
 
-import asyncio
-
 from tests.calls.asking import ONE_KEY, post_task
 from tests.rig.numbers import make_number
-from tests.rig.waiting import wait_until
+from tests.rig.waiting import wait_for_answer, wait_until
 from tests.rig.world import World
 
 
@@ -19,9 +17,9 @@ def dialled(world: World, numbers: list[str]) -> int:
 
 
 async def astdb_is_empty(world: World) -> None:
-    async with asyncio.timeout(10):
-        while "0 results found" not in await world.pbx.rx("database show autodialer"):
-            await asyncio.to_thread(lambda: None)
+    await wait_for_answer(
+        lambda: world.pbx.rx("database show autodialer"), lambda shown: "0 results found" in shown, "AstDB is empty"
+    )
 
 
 async def test_calls_begin_when_asterisk_comes(own_world: World, series: int) -> None:

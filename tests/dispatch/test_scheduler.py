@@ -22,7 +22,7 @@ from dialer.store.attempts import fetch_in_progress
 from dialer.store.database import Store, StoreError
 from dialer.store.results import fetch_task_results
 from dialer.store.tasks import TaskChange, fetch_task
-from tests.rig.waiting import wait_until
+from tests.rig.waiting import wait_for_answer, wait_until
 
 BUSY = LegEnded(OutRecord("BUSY", 17, (486,), False))
 
@@ -115,9 +115,9 @@ async def test_a_task_is_filled_to_its_channels_and_refilled_by_each_end(bench: 
     await bench.ledger.settle()
     await wait_until(lambda: not bench.ledger.in_use, "no call in progress")
 
-    async with asyncio.timeout(5):
-        while await bench.state_of(task_id) is not TaskState.CLOSED:
-            await asyncio.to_thread(lambda: None)
+    await wait_for_answer(
+        lambda: bench.state_of(task_id), lambda state: state is TaskState.CLOSED, "the task closes itself"
+    )
 
 
 async def test_an_attempt_not_claimed_comes_back_after_a_pause_that_grows(bench: Bench) -> None:

@@ -1,7 +1,6 @@
 """The dialer as its users run it: a process of its own, spoken to over REST."""
 
 import asyncio
-import contextlib
 import io
 import json
 import os
@@ -15,7 +14,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from tests.rig.ports import PortBlock
-from tests.rig.waiting import POLL_S, WaitTimeout
+from tests.rig.waiting import WaitTimeout, wait_for_answer
 
 BASE = "/pbxcore/api/module-dialer/v1"
 START_TIMEOUT_S = 20.0
@@ -80,10 +79,6 @@ class Dialer:
             process.send_signal(signal.SIGTERM)
         return await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
 
-    def terminate(self) -> None:
-        """SIGTERM, without waiting."""
-        os.kill(self.pid, signal.SIGTERM)
-
     async def kill(self) -> None:
         """SIGKILL, as a crash would."""
         os.kill(self.pid, signal.SIGKILL)
@@ -124,34 +119,14 @@ class Dialer:
 
     async def wait_health(self, condition: Any, what: str, timeout_s: float = 15.0) -> dict[str, Any]:
         """Return the first health report that fulfils the condition."""
-        report: dict[str, Any] = {}
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while True:
-                    if self._process is not None and self._process.returncode is not None:
-                        break
-                    with contextlib.suppress(aiohttp.ClientError):
-                        report = await self.health()
-                        if condition(report):
-                            return report
-                    await asyncio.sleep(POLL_S)
-        raise WaitTimeout(f"not within {timeout_s:g} s: {what}; last report {report}\n{self.log_tail()}")
+        return await self._wait_for(self._health_if_there, lambda report: report and condition(report), what, timeout_s)
 
     async def wait_dialling(self) -> None:
         await self.wait_health(lambda report: report["dialling"], "the dialer dials")
 
     async def wait_task(self, task_id: str, condition: Any, what: str, timeout_s: float = 60.0) -> dict[str, Any]:
         """Return the task as soon as it fulfils the condition."""
-        task: dict[str, Any] = {}
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while True:
-                    task = await self.data("GET", f"/task/{task_id}")
-                    if condition(task):
-                        return task
-                    await asyncio.sleep(5 * POLL_S)
-        open_rows = [row for row in task.get("results", []) if not row["result"]]
-        raise WaitTimeout(f"not within {timeout_s:g} s: {what}; open: {open_rows[:5]}\n{self.log_tail()}")
+        return await self._wait_for(lambda: self.data("GET", f"/task/{task_id}"), condition, what, timeout_s)
 
     async def wait_finished(self, task_id: str, timeout_s: float = 60.0) -> dict[str, Any]:
         """Return the task when the engine has closed it."""
@@ -159,6 +134,22 @@ class Dialer:
 
     def log_tail(self, lines: int = 30) -> str:
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+
+    async def _wait_for(self, ask: Any, accept: Any, what: str, timeout_s: float) -> dict[str, Any]:
+        """As `wait_for_answer`, with the end of the daemon's log where it fails."""
+        try:
+            return dict(await wait_for_answer(ask, accept, what, timeout_s))
+        except WaitTimeout as error:
+            raise WaitTimeout(f"{error}\n{self.log_tail()}") from None
+
+    async def _health_if_there(self) -> dict[str, Any]:
+        """Empty while the daemon does not serve yet; WaitTimeout at once when it has ended."""
+        if self._process is not None and self._process.returncode is not None:
+            raise WaitTimeout(f"the dialer ended with exit code {self._process.returncode}")
+        try:
+            return await self.health()
+        except aiohttp.ClientError:
+            return {}
 
     def _merged_settings(self) -> dict[str, dict[str, Any]]:
         settings: dict[str, dict[str, Any]] = {

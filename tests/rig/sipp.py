@@ -62,7 +62,6 @@ class Sipp:
         self.port = self._ports.port(_SIP)
         self._process: asyncio.subprocess.Process | None = None
         self._runs = 0
-        self._stopping = False
 
     @classmethod
     def provider(cls, workdir: Path) -> Self:

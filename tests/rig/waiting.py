@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 POLL_S = 0.02
@@ -16,11 +16,22 @@ class WaitTimeout(AssertionError):
 
 async def wait_until(condition: Callable[[], Result], what: str, timeout_s: float = 10.0) -> Result:
     """Return the first truthy result of `condition`, asked every 20 ms; WaitTimeout after `timeout_s` seconds."""
+
+    async def ask() -> Result:
+        return condition()
+
+    return await wait_for_answer(ask, bool, what, timeout_s)
+
+
+async def wait_for_answer(
+    ask: Callable[[], Awaitable[Result]], accept: Callable[[Result], object], what: str, timeout_s: float = 10.0
+) -> Result:
+    """Return the first answer that is accepted, asked for every 20 ms; WaitTimeout shows the last one."""
     deadline = time.monotonic() + timeout_s
     while True:
-        result = condition()
-        if result:
-            return result
+        answer = await ask()
+        if accept(answer):
+            return answer
         if time.monotonic() >= deadline:
-            raise WaitTimeout(f"not within {timeout_s:g} s: {what}")
+            raise WaitTimeout(f"not within {timeout_s:g} s: {what}; last seen: {str(answer)[:500]}")
         await asyncio.sleep(POLL_S)
