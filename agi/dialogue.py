@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from agi.session import AgiError, AgiSession
+from agi.session import AgiError, AgiSession, UnstoredError
 from dialer.model.flow import Ask, Connect, Finish, Flow, Keep, Prompt, Say
 from dialer.model.safe import KEYS, safe_extension
 
@@ -97,7 +97,7 @@ class Voice(Protocol):
 class AnswerBook(Protocol):
     """Where answers go."""
 
-    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> None: ...
+    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> bool: ...
 
 
 class Speaker:
@@ -109,7 +109,7 @@ class Speaker:
         self._limit_s = limit_s
 
     async def hold(self, session: AgiSession, attempt_id: int, flow: Flow) -> Ending:
-        """Run the flow to its end. Raises HungUpError when the subscriber leaves before."""
+        """Run the flow to its end. Raises HungUpError when the subscriber leaves before, UnstoredError."""
         conversation = converse(flow)
         await session.hang_up_after(self._limit_s)
         pressed, heard, answered = "", False, False
@@ -121,7 +121,8 @@ class Speaker:
                 break
             if isinstance(command, StoreAnswer):
                 # No verb between the last answer and the end: who hangs up after the last key has finished.
-                await self._book.keep_answer(attempt_id, command.question_id, command.result, command.keys)
+                if not await self._book.keep_answer(attempt_id, command.question_id, command.result, command.keys):
+                    raise UnstoredError(f"the answer to question {command.question_id!r} could not be stored")
                 answered, pressed = heard, ""
                 continue
             if answered:  # a key was pressed and accepted: the time begins anew (an assumed key does not count)

@@ -5,7 +5,7 @@ import logging
 from typing import Protocol
 
 from agi.dialogue import AnswerBook, Speaker, Voice
-from agi.session import MAX_LINE_BYTES, AgiError, AgiSession, HungUpError, UnplayableError
+from agi.session import MAX_LINE_BYTES, AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
 from dialer.model.flow import Flow
 from dialer.model.safe import UnsafeValueError
 
@@ -102,5 +102,8 @@ class FastAgiServer:
             self.trouble = f"[audio] dir: {error}"
             log.error("attempt %d: %s", attempt_id, error)  # noqa: TRY400 - no trace needed
             await session.set_variable("AUTODIALER_DIALOGUE", "unplayable")
+        except UnstoredError as error:
+            log.error("attempt %d: %s", attempt_id, error)  # noqa: TRY400 - no trace needed
+            await session.set_variable("AUTODIALER_DIALOGUE", "unstored")
         finally:
             await self._desk.end_dialogue(attempt_id, finished=finished)

@@ -30,6 +30,10 @@ class UnplayableError(AgiError):
     """The administrator's fault: Asterisk does not see a sound file, or cannot read it."""
 
 
+class UnstoredError(AgiError):
+    """The database's fault: an answer could not be stored, so the dialogue does not go on."""
+
+
 class AgiSession:
     """Verbs raise HungUpError when the channel is gone, AgiError for an answer that makes no sense."""
 

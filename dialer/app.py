@@ -1,11 +1,14 @@
 """The daemon put together: what is started in which order, and stopped in which."""
 
 import asyncio
+import fcntl
 import logging
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 from aiohttp import web
 
@@ -20,6 +23,7 @@ from dialer.dispatch.pollings import PollingBook
 from dialer.dispatch.scheduler import Scheduler
 from dialer.pbx.ami import AmiClient
 from dialer.pbx.link import PbxLink
+from dialer.pbx.presence import Presence
 from dialer.speech.engines import EspeakNg
 from dialer.speech.prompts import PromptLibrary
 from dialer.store.attempts import fetch_in_progress
@@ -41,6 +45,33 @@ def _naming(setting: str) -> Iterator[None]:
         raise StartError(f"{setting}: {error}") from error
 
 
+@contextmanager
+def only_one(url: str) -> Iterator[None]:
+    """Raises StartError while another daemon uses the same SQLite file. (The kernel frees the lock of a killed one.)"""
+    scheme, _, path = url.partition(":///")
+    lock = _open_lock(Path(f"{path}.lock")) if scheme == "sqlite" else None
+    if lock is None:
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartError(f"[store] url: another dialer is using {path}") from None
+        yield
+    finally:
+        os.close(lock)
+
+
+def _open_lock(file: Path) -> int | None:
+    """None where no file can be made: then the database cannot either, and opening it says why."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError:
+        return None
+
+
 class Daemon:
     """One dialer beside one Asterisk."""
 
@@ -50,7 +81,7 @@ class Daemon:
         dialing, asterisk = settings.dialing, settings.asterisk
         pollings = PollingBook(store)
         self._ledger = Ledger(store, pollings)
-        spool = Spool(asterisk.spool_dir)
+        self._spool = spool = Spool(asterisk.spool_dir)
         self._scheduler = Scheduler(
             store,
             self._ledger,
@@ -60,6 +91,7 @@ class Daemon:
                 asterisk.outgoing_context,
                 asterisk.internal_context,
                 dialing.ring_timeout_s,
+                dialing.max_call_s,
                 dialing.dial_prefix,
             ),
             max_channels=dialing.max_channels,
@@ -68,7 +100,10 @@ class Daemon:
         ami = AmiClient(
             settings.ami.host, settings.ami.port, settings.ami.username, settings.ami.secret.get_secret_value()
         )
-        self._link = PbxLink(ami, self._ledger, spool, self._scheduler.pbx_is_ready)
+        presence = Presence(ami, asterisk.internal_context)
+        self._ledger.is_free = presence.is_free
+        presence.on_free = self._scheduler.employee_is_free
+        self._link = PbxLink(ami, self._ledger, spool, presence, self._scheduler.pbx_is_ready)
         self._prompts = PromptLibrary(settings.audio.dir, EspeakNg(settings.tts.voice), settings.audio.allowed_dirs)
         self._agi = FastAgiServer(
             settings.agi.host, settings.agi.port, self._ledger, self._prompts, dialing.polling_limit_s
@@ -86,7 +121,7 @@ class Daemon:
 
     def report(self) -> HealthReport:
         """What GET /health says."""
-        trouble = self._link.trouble or self._scheduler.trouble or self._agi.trouble
+        trouble = self._store.trouble or self._link.trouble or self._scheduler.trouble or self._agi.trouble
         dialling = trouble is None and not self._draining
         return HealthReport(
             "draining" if self._draining else "ok" if dialling else "degraded",
@@ -118,6 +153,8 @@ class Daemon:
         async with AsyncExitStack() as stack:
             with _naming("[agi] host, port"):
                 await self._agi.start()
+            with _naming("[asterisk] spool_dir"):
+                self._spool.clear_aside()
             stack.push_async_callback(self._agi.close)
             runner = web.AppRunner(self._http, access_log=None)
             await runner.setup()
@@ -144,6 +181,8 @@ class Daemon:
         """Log every change of what /health says, for those who read logs."""
         told: str | None = "not told yet"
         while True:
+            if self._store.trouble:
+                await self._store.probe()  # nothing else may be there to be written
             report = self.report()
             if report.trouble != told and (report.trouble or report.dialling):
                 told = report.trouble
@@ -170,8 +209,9 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    store = await Store.open(settings.store.url)
-    try:
-        await Daemon(settings, store).run(stop)
-    finally:
-        await store.close()
+    with only_one(settings.store.url):
+        store = await Store.open(settings.store.url)
+        try:
+            await Daemon(settings, store).run(stop)
+        finally:
+            await store.close()

@@ -9,7 +9,7 @@ import click
 from dialer.app import StartError
 from dialer.app import serve as serve_daemon
 from dialer.config import ConfigError, load_settings
-from dialer.store.database import StoreError
+from dialer.store.errors import DatabaseRefusedError, StoreError
 
 EXIT_CONFIG = 78
 """EX_CONFIG of sysexits(3): the settings or the database are wrong; starting again will not help."""
@@ -33,15 +33,16 @@ def main() -> None:
 def serve(config_file: Path, log_level: str) -> None:
     """Run the daemon in the foreground until SIGTERM, which drains it.
 
-    Exit codes: 0 drained, 78 wrong settings or database, 1 anything else.
+    Exit codes: 0 drained; 78 wrong settings, or a database that is damaged, newer or not ours; 1 anything else, a
+    locked database and a full disk included.
     """
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)
     try:
         settings = load_settings(config_file)
         asyncio.run(serve_daemon(settings))
-    except (ConfigError, StoreError) as error:
+    except (ConfigError, DatabaseRefusedError) as error:
         click.echo(str(error), err=True)
         raise SystemExit(EXIT_CONFIG) from None
-    except StartError as error:
+    except (StartError, StoreError) as error:
         raise click.ClickException(str(error)) from None

@@ -99,6 +99,7 @@ class Dialing(_Section):
     timezone: Annotated[str, AfterValidator(_time_zone)] = "Europe/Moscow"
     ring_timeout_s: Annotated[int, Field(ge=5, le=600)] = 45
     polling_limit_s: Annotated[int, Field(ge=5, le=3600)] = 120
+    max_call_s: Annotated[int, Field(ge=5, le=86_400)] = 14_400
     shutdown_grace_s: Annotated[int, Field(ge=0, le=3600)] = 60
     max_channels: Annotated[int, Field(ge=0)] = 0
     max_calls_per_s: Annotated[float, Field(ge=0.0)] = 0.0

@@ -24,6 +24,7 @@ class CallFileSettings:
     outgoing_context: str
     internal_context: str
     ring_timeout_s: int
+    max_call_s: int
     dial_prefix: str = ""
     """For tasks that give none."""
 
@@ -45,6 +46,7 @@ def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
         f"Setvar: _AUTODIALER_AGI={safe_host_port(settings.agi_address)}",
         f"Setvar: _AUTODIALER_NUMBER={number}",
         f"Setvar: _AUTODIALER_OUTGOING={safe_context(settings.outgoing_context)}",
+        f"Setvar: _AUTODIALER_LIMIT_S={settings.max_call_s:d}",
         f"Setvar: AUTODIALER_INTERNAL={safe_context(settings.internal_context)}",
     ]
     if order.inner_num_type is InnerNumType.EXTEN:
@@ -93,6 +95,11 @@ class Spool:
             (self._outgoing / _file_name(attempt_id)).unlink(missing_ok=True)
         except OSError as error:
             log.warning("call file of attempt %d not removed: %s", attempt_id, error)
+
+    def clear_aside(self) -> None:
+        """Remove what a crash of the daemon has left half written; nobody may be writing now."""
+        for path in self._aside.glob("dialer-*.call"):
+            path.unlink(missing_ok=True)
 
     def attempts(self) -> list[int]:
         """The attempts whose call files lie in the spool."""

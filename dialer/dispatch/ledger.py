@@ -20,28 +20,45 @@ from dialer.model.attempt import (
     ClaimGranted,
     DialogueFinished,
     DialogueStarted,
+    LegEnded,
     NeverDialled,
     apply_event,
 )
 from dialer.model.call import CallOrder
 from dialer.model.compile_polling import compile_polling
 from dialer.model.flow import Flow
+from dialer.model.records import InRecord, OutRecord
 from dialer.model.task import InnerNumType
 from dialer.store import attempts as stored
-from dialer.store.database import Operation, Store
+from dialer.store.database import Operation, Store, StoreError
 
 log = logging.getLogger(__name__)
 GRACE_S = 2.0
 """How long one leg's record waits for the other's before Asterisk is asked. They come within milliseconds, or not."""
 SAVE_RETRY_S = 1.0
 SETTLE_S = 10.0
+ANSWER_PATIENCE_S = 3.0
+ANSWER_RETRY_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
     operation: Operation[None]
-    acknowledge: bool
-    """Tell Asterisk when it is committed."""
+    acknowledge: tuple[str, ...]
+    """Keys below AstDB autodialer/ATTEMPT that Asterisk may forget when this is committed."""
+
+
+def kept_under(event: AttemptEvent) -> tuple[str, ...]:
+    """Where in AstDB Asterisk keeps what the event tells (contexts autodialer-out-gone, autodialer-in-gone)."""
+    match event:
+        case LegEnded(OutRecord()):
+            return ("out",)
+        case LegEnded(InRecord()):
+            return ("in",)
+        case NeverDialled(linked_id) if linked_id:
+            return ("undialled",)
+        case _:
+            return ()
 
 
 class Ledger:
@@ -62,10 +79,10 @@ class Ledger:
         self._empty.set()
         self._saved = asyncio.Event()
         self._saved.set()
-        self.store_error: str | None = None
-        """Why the last change could not be committed; it is tried again until it can."""
         self.claims_open = True
         """False while the daemon drains: no claim is granted any more."""
+        self.is_free: Callable[[str], bool] = lambda inner_num: True
+        """Whether an employee or queue can take a call now."""
         self.on_channel_free: Callable[[int], None] = lambda task_id: None
         self.on_claimed: Callable[[], None] = lambda: None
         """Called when a claim was granted: Asterisk reaches us."""
@@ -73,8 +90,8 @@ class Ledger:
         """Called with the task's id when an attempt came back although nobody refused it: Asterisk could not ask."""
         self.on_silence: Callable[[int], None] = lambda attempt_id: None
         """Called when one leg has reported and the other has not for a while: has the call a channel still?"""
-        self.on_committed: Callable[[int], None] = lambda attempt_id: None
-        """Called when an attempt's result is durable and Asterisk need not keep it any more."""
+        self.on_committed: Callable[[int, tuple[str, ...]], None] = lambda attempt_id, keys: None
+        """Called when what Asterisk keeps of an attempt under these keys is durable here and may be forgotten there."""
 
     @property
     def in_use(self) -> int:
@@ -92,6 +109,10 @@ class Ledger:
         """In progress, or its last change is not committed yet."""
         return attempt_id in self._attempts or attempt_id in self._saving
 
+    def may_connect(self, kind: InnerNumType, inner_num: str) -> bool:
+        """Whether somebody is there to talk to a subscriber of such a task: an employee, a queue; a polling always."""
+        return kind is not InnerNumType.EXTEN or self.is_free(inner_num)
+
     def begin(self, order: CallOrder) -> None:
         """Take an attempt out of the queue; its call file may be written when this returns."""
         self._enter(order, AttemptState.CREATED, "")
@@ -106,16 +127,18 @@ class Ledger:
         attempt = self._attempts.get(attempt_id)
         if attempt is None:
             if attempt_id not in self._saving:
-                self.on_committed(attempt_id)
+                self.on_committed(attempt_id, kept_under(event))
             return
         moved = apply_event(attempt, event)
         if moved is attempt:
+            if isinstance(event, NeverDialled):  # of another call than the one that was given leave
+                self.on_committed(attempt_id, kept_under(event))
             return
         self._attempts[attempt_id] = moved
         if moved.closed:
             self._close(moved)
         elif moved.state is AttemptState.CREATED:
-            self._give_back(moved)
+            self._give_back(moved, attempt.linked_id, kept_under(event))
             self.on_came_back(moved.task_id)
         elif moved.awaits_record:
             self._arm_grace(attempt_id)
@@ -136,9 +159,15 @@ class Ledger:
         if attempt is None or attempt.state is not AttemptState.SPOOLED:
             log.warning("claim refused: attempt %d is not waiting for one", attempt_id)
             return False
-        granted = self.claims_open and await self._store.write(
-            stored.claim_attempt(attempt_id, linked_id, verbose_call_id)
-        )
+        order = self._orders[attempt_id]
+        may_be_dialled = self.claims_open and self.may_connect(order.inner_num_type, order.inner_num)
+        try:
+            granted = may_be_dialled and await self._store.write(
+                stored.claim_attempt(attempt_id, linked_id, verbose_call_id)
+            )
+        except StoreError as error:
+            log.error("claim of attempt %d refused: %s", attempt_id, error)  # noqa: TRY400 - no trace needed
+            granted = False
         if not granted:
             self.take_back(attempt_id)  # not if another call of the same attempt was granted it meanwhile
             return False
@@ -164,10 +193,21 @@ class Ledger:
         self.note(attempt_id, DialogueStarted())
         return compile_polling(polling, order.params)
 
-    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> None:
-        """Store an answer; returns when it is committed, so that the next question acknowledges it."""
-        polling_id = self._held.get(attempt_id, 0)
-        await self._store.write(stored.save_answer(attempt_id, polling_id, question_id, result, keys))
+    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> bool:
+        """Store an answer; True when it is committed, so that the next question acknowledges it. The subscriber waits
+        for a database that fails, but not for long."""
+        operation = stored.save_answer(attempt_id, self._held.get(attempt_id, 0), question_id, result, keys)
+        deadline_s = asyncio.get_running_loop().time() + ANSWER_PATIENCE_S
+        while True:
+            try:
+                await self._store.write(operation)
+            except StoreError as error:
+                log.error("answer of attempt %d: %s", attempt_id, error)  # noqa: TRY400 - no trace needed
+                if asyncio.get_running_loop().time() >= deadline_s:
+                    return False
+                await asyncio.sleep(ANSWER_RETRY_S)
+            else:
+                return True
 
     async def end_dialogue(self, attempt_id: int, *, finished: bool) -> None:
         self._held.pop(attempt_id, None)
@@ -200,12 +240,13 @@ class Ledger:
     def _close(self, attempt: Attempt) -> None:
         log.info("%s: %s", self._call_of(attempt), attempt.verdict)
         self._forget(attempt)
-        self._save(attempt.attempt_id, stored.save_result(attempt), acknowledge=True)
+        keys = ("out",) * (attempt.out_record is not None) + ("in",) * (attempt.in_record is not None)
+        self._save(attempt.attempt_id, stored.save_result(attempt), keys)
         self.on_channel_free(attempt.task_id)
 
-    def _give_back(self, attempt: Attempt) -> None:
+    def _give_back(self, attempt: Attempt, linked_id: str = "", keys: tuple[str, ...] = ()) -> None:
         self._forget(attempt)
-        self._save(attempt.attempt_id, stored.requeue_attempt(attempt.attempt_id))
+        self._save(attempt.attempt_id, stored.requeue_attempt(attempt.attempt_id, linked_id), keys)
         self.on_channel_free(attempt.task_id)
 
     def _forget(self, attempt: Attempt) -> None:
@@ -232,7 +273,7 @@ class Ledger:
         self._arm_grace(attempt_id)
         self.on_silence(attempt_id)
 
-    def _save(self, attempt_id: int, operation: Operation[None], *, acknowledge: bool = False) -> None:
+    def _save(self, attempt_id: int, operation: Operation[None], acknowledge: tuple[str, ...] = ()) -> None:
         """Commit a change after the attempt's earlier ones, trying until it is done: what ended must not stay open."""
         changes = self._saving.setdefault(attempt_id, deque())
         changes.append(_Change(operation, acknowledge))
@@ -250,10 +291,8 @@ class Ledger:
         error = done.exception()
         if error is not None:
             log.error("attempt %d: not stored, tried again in %.0f s: %s", attempt_id, SAVE_RETRY_S, error)
-            self.store_error = str(error)
             asyncio.get_running_loop().call_later(SAVE_RETRY_S, self._submit, attempt_id)
             return
-        self.store_error = None
         changes = self._saving[attempt_id]
         change = changes.popleft()
         if changes:
@@ -263,4 +302,4 @@ class Ledger:
         if not self._saving:
             self._saved.set()
         if change.acknowledge:
-            self.on_committed(attempt_id)
+            self.on_committed(attempt_id, change.acknowledge)

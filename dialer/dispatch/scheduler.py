@@ -14,7 +14,7 @@ from dialer.model.attempt import NeverDialled
 from dialer.model.call import CallOrder
 from dialer.model.pacing import Pace
 from dialer.model.safe import UnsafeValueError
-from dialer.model.task import Task, TaskState
+from dialer.model.task import InnerNumType, Task, TaskState
 from dialer.store.attempts import Queued, fetch_queued
 from dialer.store.database import Store, StoreError
 from dialer.store.tasks import close_task_if_done, fetch_open_tasks
@@ -65,7 +65,6 @@ class Scheduler:
         self._timer: asyncio.TimerHandle | None = None
         self._failures = 0
         self._resume_at_s = 0.0
-        self._store_error: str | None = None
         self._pbx_ready = False
         self._draining = False
         ledger.on_channel_free = self.feed
@@ -75,7 +74,7 @@ class Scheduler:
     @property
     def trouble(self) -> str | None:
         """Why nothing is dialled although Asterisk is there, in words; None when all is well."""
-        trouble = self._store_error or self._ledger.store_error or self._spool.check()
+        trouble = self._spool.check()
         if trouble is None and self._failures and self._hungry:
             trouble = (
                 "call files come back without a claim: does Asterisk take them from [asterisk] spool_dir, "
@@ -109,6 +108,12 @@ class Scheduler:
             self._hungry.update(dict.fromkeys(self._queues))
         self._wake.set()
 
+    def employee_is_free(self, inner_num: str) -> None:
+        """An employee or queue can take a call again."""
+        for task_id, queue in self._queues.items():
+            if queue.task.inner_num_type is InnerNumType.EXTEN and queue.task.inner_num == inner_num:
+                self.feed(task_id)
+
     def pbx_is_ready(self, ready: bool) -> None:
         """Asterisk is connected and reconciled, or is not any more."""
         self._pbx_ready = ready
@@ -121,29 +126,27 @@ class Scheduler:
         self._ledger.claims_open = False
 
     async def run(self) -> None:
-        """Serve until cancelled. A store that fails is tried again; `trouble` tells of it meanwhile."""
+        """Serve until cancelled. A store that fails is tried again."""
         while True:
             await self._wake.wait()
             self._wake.clear()
             wait_s: float | None = STORE_RETRY_S
             try:
                 wait_s = await self._fill()
-                self._store_error = None
             except StoreError as error:
-                log.exception("dialling goes on in %.0f s", STORE_RETRY_S)
-                self._store_error = str(error)
+                log.error("%s; dialling goes on in %.0f s", error, STORE_RETRY_S)  # noqa: TRY400 - no trace needed
                 self._hungry.update(dict.fromkeys(self._queues))
             if wait_s is not None:
                 self._wake_in(wait_s)
 
     async def _fill(self) -> float | None:
-        """A call for each hungry task in turn, until none has both a free channel and a number, or no more may begin.
+        """A call for each hungry task in turn, until none has a free channel, a number and somebody to talk to it.
 
         Who is not served stays hungry, in the same order: next time it is first. Returns the seconds after which to go
         on, or None: some event will tell.
         """
         while self._hungry and self._pbx_ready and not self._draining:
-            wait_s = self._wait_s()
+            wait_s = STORE_RETRY_S if self._store.trouble else self._wait_s()
             if wait_s > 0:
                 return wait_s
             if self._max_channels and self._ledger.in_use >= self._max_channels:
@@ -153,10 +156,10 @@ class Scheduler:
             queue = self._queues[task_id]
             if self._ledger.in_use_by(task_id) >= queue.task.max_count_channels:
                 continue
-            if queue.stock or await self._restock(queue):
-                self._begin(queue)
-            else:
+            if not queue.stock and not await self._restock(queue):
                 await self._queue_is_empty(queue)
+            elif self._ledger.may_connect(queue.task.inner_num_type, queue.task.inner_num):
+                self._begin(queue)
         return None
 
     def _wake_in(self, delay_s: float) -> None:

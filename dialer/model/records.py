@@ -6,7 +6,8 @@ Written by `dialplan/extensions_autodialer.conf`, contexts autodialer-out-gone a
 from dataclasses import dataclass
 
 _OUT_FIELDS = 4
-_IN_FIELDS = 6
+_IN_FIELDS = (6, 8)
+"""The first version of the dialplan wrote 6: such a record may still lie in AstDB after an upgrade."""
 
 
 class BadRecordError(ValueError):
@@ -22,7 +23,8 @@ class OutRecord:
     hangup_cause: int
     """Q.850."""
     sip_codes: tuple[int, ...]
-    """Final or last provisional SIP code of every trunk tried, in no order (Asterisk 22 HANGUPCAUSE_KEYS)."""
+    """Final or last provisional SIP code of every trunk that gave a word, in the order in which they were dialled; 0
+    for one that does not speak SIP. A trunk that kept silent is not among them (Asterisk 22 HANGUPCAUSE_KEYS)."""
     subscriber_hung_up: bool
 
     @property
@@ -39,17 +41,30 @@ class InRecord:
     queue_status: str
     """QUEUESTATUS; empty when an agent talked, when the caller left, or when there was no queue."""
     talk_s: str
-    """ANSWEREDTIME: seconds of the talk with the employee; empty without one (Asterisk 22 app_dial, app_queue)."""
+    """ANSWEREDTIME, whole seconds; Asterisk 22 app_queue sets 0 also when nobody answered."""
     hangup_cause: int
     dialogue: str
-    """finished | unplayable (Asterisk does not see a prompt's file) | empty."""
+    """finished | unplayable (Asterisk does not see a prompt's file) | unstored (the database failed) | empty."""
     agi_status: str
     """AGISTATUS: SUCCESS | FAILURE | HANGUP | NOTFOUND | empty."""
+    sip_codes: tuple[int, ...] = ()
+    """Of every telephone that gave a word, as in `OutRecord`."""
+    employee_hung_up: bool = False
 
     @property
     def talked(self) -> bool:
         """Subscriber and employee were connected."""
-        return self.dial_status == "ANSWER" or self.talk_s != ""
+        return self.dial_status == "ANSWER" or 200 in self.sip_codes or self.talk_s not in {"", "0"}
+
+    @property
+    def from_queue(self) -> bool:
+        """app_queue sets ANSWEREDTIME always, and DIALSTATUS never."""
+        return self.dial_status == "" and self.talk_s != ""
+
+    @property
+    def shown_status(self) -> str:
+        """What the side of the employee said, a queue's too; ANSWER after a talk."""
+        return "ANSWER" if self.talked else self.dial_status or self.queue_status
 
 
 def parse_record(text: str) -> OutRecord | InRecord:
@@ -59,14 +74,18 @@ def parse_record(text: str) -> OutRecord | InRecord:
         if leg == "out" and len(fields) == _OUT_FIELDS:
             status, cause, codes, side = fields
             return OutRecord(status, int(cause or 0), _sip_codes(codes), side == "subscriber")
-        if leg == "in" and len(fields) == _IN_FIELDS:
-            status, queue, talk_s, cause, dialogue, agi = fields
-            return InRecord(status, queue, talk_s, int(cause or 0), dialogue, agi)
+        if leg == "in" and len(fields) in _IN_FIELDS:
+            status, queue, talk_s, cause, dialogue, agi, codes, side = (*fields, "", "")[:8]
+            return InRecord(
+                status, queue, talk_s, int(cause or 0), dialogue, agi, _sip_codes(codes), side == "employee"
+            )
     except ValueError as error:
         raise BadRecordError(f"{text[:120]!r}: {error}") from None
     raise BadRecordError(f"{text[:120]!r} is neither an out nor an in record")
 
 
 def _sip_codes(text: str) -> tuple[int, ...]:
-    """Other channel drivers than SIP leave words where SIP leaves codes; those are passed over."""
-    return tuple(int(code) for code in text.split() if len(code) == 3 and code.isascii() and code.isdecimal())
+    """`0000002b:503 0000002a:486 ` is 486, then 503. Other channel drivers leave words where SIP leaves codes."""
+    replies = [reply.rpartition(":") for reply in text.split()]
+    in_order = sorted(replies, key=lambda reply: int(reply[0] or "0", 16))
+    return tuple(int(code) if len(code) == 3 and code.isascii() and code.isdecimal() else 0 for _, _, code in in_order)

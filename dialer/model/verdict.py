@@ -10,18 +10,29 @@ SIP_REASONS = {
     402: "Payment Required", 403: "Forbidden", 404: "Not Found", 408: "Request Timeout", 410: "Gone",
     480: "Temporarily Unavailable", 484: "Address Incomplete", 486: "Busy Here", 488: "Not Acceptable Here",
     500: "Server Internal Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Server Time-out",
-    600: "Busy Everywhere", 603: "Decline", 604: "Does Not Exist Anywhere",
+    600: "Busy Everywhere", 603: "Decline", 604: "Does Not Exist Anywhere", 607: "Unwanted",
 }  # fmt: skip
-"""RFC 3261, section 21."""
+"""RFC 3261, section 21; 607: RFC 8197."""
+
+Q850_REASONS = {
+    1: "Unallocated number", 3: "No route to destination", 16: "Normal clearing", 17: "User busy",
+    18: "No user responding", 19: "No answer", 20: "Subscriber absent", 21: "Call rejected", 22: "Number changed",
+    27: "Destination out of order", 28: "Invalid number format", 34: "No circuit available", 38: "Network out of order",
+    42: "Switching equipment congestion", 127: "Interworking",
+}  # fmt: skip
+"""ITU-T Q.850, table 1."""
 
 BUSY_CODES = frozenset({486, 600})
-DECLINED_CODES = frozenset({603})
+DECLINED_CODES = frozenset({603, 607})
 BAD_NUMBER_CODES = frozenset({404, 410, 484, 604})
 NO_ANSWER_CODES = frozenset({408, 480})
-SUBSCRIBER_CODES = BUSY_CODES | DECLINED_CODES | BAD_NUMBER_CODES | NO_ANSWER_CODES
-RINGING_CODES = range(180, 184)
+RINGING_CODES = frozenset({180, 181, 182, 183})
+SUBSCRIBER_CODES = BUSY_CODES | DECLINED_CODES | BAD_NUMBER_CODES | NO_ANSWER_CODES | RINGING_CODES
+"""A trunk that says one of these has spoken to the subscriber, or about it; any other refusal is its own."""
 
 Q850_CALL_REJECTED = 21
+_SUBSCRIBER_Q850 = frozenset({1, 17, 18, 19, 21, 22, 28})
+_UNANSWERED = frozenset({"NOANSWER", "CANCEL"})
 _NOBODY_FREE = frozenset({"BUSY", "CHANUNAVAIL", "CONGESTION"})
 _QUEUE_CLOSED = frozenset({"FULL", "JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL", "BUSY"})
 
@@ -37,22 +48,37 @@ class Verdict:
 
 
 def decide_unanswered(out: OutRecord) -> Verdict:
-    """The subscriber did not answer. Any trunk's word about the subscriber outweighs a trunk's word about itself."""
-    about_subscriber = [code for code in out.sip_codes if code in SUBSCRIBER_CODES]
+    """The subscriber did not answer. The last trunk that spoke to the subscriber decides, if any did."""
+    decisive = _decisive_code(out)
     refusals = [code for code in out.sip_codes if code >= 300]
     if not out.dial_status:
         return Verdict(Outcome.FAIL_ROUTE, "No outgoing route")
-    if about_subscriber:
-        return Verdict(Outcome.FAIL, _sip(about_subscriber[-1]))
-    if out.dial_status == "BUSY":
-        return Verdict(Outcome.FAIL, _q850(out.hangup_cause))
-    if out.dial_status in {"NOANSWER", "CANCEL"} and any(code in RINGING_CODES for code in out.sip_codes):
-        return Verdict(Outcome.FAIL, "No answer")
+    if decisive is not None:
+        return Verdict(Outcome.FAIL, "No answer" if decisive in RINGING_CODES else _sip(decisive))
     if refusals:
         return Verdict(Outcome.FAIL_PROVIDER, _sip(refusals[-1]))
-    if out.dial_status in {"NOANSWER", "CANCEL"}:
+    if out.dial_status in _UNANSWERED and not out.sip_codes:
         return Verdict(Outcome.FAIL_PROVIDER, "No reply from the provider, no ringing seen")
+    if out.dial_status in _UNANSWERED:
+        return Verdict(Outcome.FAIL, "No answer")
+    if out.dial_status == "BUSY" or (out.sip_codes and out.hangup_cause in _SUBSCRIBER_Q850):
+        return Verdict(Outcome.FAIL, _q850(out.hangup_cause))
     return Verdict(Outcome.FAIL_PROVIDER, _q850(out.hangup_cause))
+
+
+def dial_status_shown(out: OutRecord) -> str:
+    """DIALSTATUS of the trunk that decided; Asterisk keeps only that of the last one dialled."""
+    decisive = _decisive_code(out)
+    if decisive is None or (decisive in RINGING_CODES and out.dial_status in _UNANSWERED):
+        return out.dial_status
+    if decisive in BUSY_CODES:
+        return "BUSY"
+    return "NOANSWER" if decisive in RINGING_CODES | {480} else "CHANUNAVAIL"
+
+
+def _decisive_code(out: OutRecord) -> int | None:
+    about_subscriber = [code for code in out.sip_codes if code in SUBSCRIBER_CODES]
+    return about_subscriber[-1] if about_subscriber else None
 
 
 def decide_polling(out: OutRecord | None, leg: InRecord | None, *, begun: bool, finished: bool) -> Verdict:
@@ -61,6 +87,8 @@ def decide_polling(out: OutRecord | None, leg: InRecord | None, *, begun: bool, 
         return Verdict(Outcome.SUCCESS_POLLING)
     if leg and leg.dialogue == "unplayable":
         return Verdict(Outcome.FAIL_POLLING, "A prompt could not be played")
+    if leg and leg.dialogue == "unstored":
+        return Verdict(Outcome.FAIL_POLLING, "An answer could not be stored")
     if (out and out.subscriber_hung_up) or (leg and leg.agi_status == "HANGUP"):
         return Verdict(Outcome.FAIL_POLLING)
     if begun:
@@ -77,22 +105,47 @@ def decide_talk(out: OutRecord | None, leg: InRecord | None) -> Verdict:
             return Verdict(Outcome.FAIL_CLIENT_H_BEFORE_ANSWER)
         return Verdict(Outcome.FAIL, "No trace of the answered leg")
     if leg.talked:
-        if out is None:
-            return Verdict(Outcome.SUCCESS)
-        return Verdict(Outcome.SUCCESS_CLIENT_H if subscriber_hung_up else Outcome.SUCCESS_USER_H)
-    if leg.queue_status in _QUEUE_CLOSED:
-        return Verdict(Outcome.FAIL_USER_BUSY, f"Queue {leg.queue_status}")
+        if subscriber_hung_up:
+            return Verdict(Outcome.SUCCESS_CLIENT_H)
+        # A queue's members are mostly Local channels, behind which Asterisk does not say which end hung up; the
+        # subscriber's end it does. Else it was an administrator, or the limit of a call's length.
+        by_employee = leg.employee_hung_up or leg.from_queue
+        return Verdict(Outcome.SUCCESS_USER_H if by_employee else Outcome.SUCCESS)
     if leg.queue_status:
-        return Verdict(Outcome.FAIL_USER_NO_ANSWER, f"Queue {leg.queue_status}")
-    if leg.dial_status in _NOBODY_FREE:
-        if leg.hangup_cause == Q850_CALL_REJECTED:
-            return Verdict(Outcome.FAIL_USER_NO_ANSWER, _q850(leg.hangup_cause))
-        return Verdict(Outcome.FAIL_USER_BUSY, _q850(leg.hangup_cause))
-    if leg.dial_status == "NOANSWER":
-        return Verdict(Outcome.FAIL_USER_NO_ANSWER)
-    if subscriber_hung_up:
+        return _decide_queue(leg)
+    if subscriber_hung_up or leg.dial_status == "CANCEL":
         return Verdict(Outcome.FAIL_CLIENT_H_BEFORE_ANSWER)
+    if leg.dial_status:
+        return _decide_employee(leg)
+    if leg.from_queue:
+        return Verdict(Outcome.FAIL_CLIENT_H_BEFORE_ANSWER)  # QUEUESTATUS is empty only when the caller left
+    if leg.hangup_cause:
+        return Verdict(Outcome.SUCCESS, "The internal number called nobody")  # an IVR that came to its end
     return Verdict(Outcome.FAIL_USER_BUSY, "No such employee or queue")
+
+
+def _decide_employee(leg: InRecord) -> Verdict:
+    """The employee did not answer: rung and not answered or declined, or busy, or not to be reached."""
+    refusals = [code for code in leg.sip_codes if code >= 300]
+    rang = any(code in RINGING_CODES for code in leg.sip_codes)
+    cause = _sip(refusals[-1]) if refusals else None
+    if any(code in DECLINED_CODES for code in refusals) or (not refusals and leg.hangup_cause == Q850_CALL_REJECTED):
+        return Verdict(Outcome.FAIL_USER_NO_ANSWER, cause or _q850(leg.hangup_cause))
+    if leg.dial_status in _NOBODY_FREE:
+        return Verdict(Outcome.FAIL_USER_BUSY, cause or _q850(leg.hangup_cause))
+    if rang or 0 in leg.sip_codes:
+        return Verdict(Outcome.FAIL_USER_NO_ANSWER)
+    return Verdict(Outcome.FAIL_USER_BUSY, cause or "No reply from the employee's telephone")
+
+
+def _decide_queue(leg: InRecord) -> Verdict:
+    """The caller left the queue without having talked to a member."""
+    cause = f"Queue {leg.queue_status}"
+    if leg.queue_status in _QUEUE_CLOSED:
+        return Verdict(Outcome.FAIL_USER_BUSY, cause)
+    if any(code in RINGING_CODES | DECLINED_CODES | {0} for code in leg.sip_codes):
+        return Verdict(Outcome.FAIL_USER_NO_ANSWER, cause)
+    return Verdict(Outcome.FAIL_USER_BUSY, f"{cause}, no member was free")
 
 
 def decide(
@@ -117,4 +170,4 @@ def _sip(code: int) -> str:
 
 
 def _q850(cause: int) -> str:
-    return f"Q.850 cause {cause}"
+    return f"Q.850 {cause} {Q850_REASONS.get(cause, '')}".rstrip()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -102,6 +102,8 @@ class AmiClient:
         self.problem = "not connected yet"
         """Why the last attempt to connect failed."""
         self.on_state: Callable[[AmiState], None] = lambda state: None
+        self.events: tuple[str, ...] = ("UserEvent",)
+        """Names of the events that `on_event` is to have."""
         self.on_event: Callable[[Message], None] = lambda message: None
 
     def start(self) -> None:
@@ -110,7 +112,8 @@ class AmiClient:
         manager.log = logging.getLogger("dialer.pbx.panoramisk")
         manager.log.setLevel(logging.CRITICAL)  # it logs every message it reads; our state says what it would
         manager.register_event("FullyBooted", lambda _manager, _event: self._set_state(AmiState.READY))
-        manager.register_event("UserEvent", lambda _manager, event: self.on_event(event))
+        for name in self.events:
+            manager.register_event(name, lambda _manager, event: self.on_event(event))
         self._manager = manager
         manager.connect()
 
@@ -199,25 +202,25 @@ class Forgetter:
     def __init__(self, client: AmiClient, at_once: int = 20) -> None:
         self._client = client
         self._at_once = at_once
-        self._attempts: deque[int] = deque()
+        self._keys: deque[str] = deque()
         self._wake = asyncio.Event()
 
-    def forget(self, attempt_id: int) -> None:
-        self._attempts.append(attempt_id)
+    def forget(self, attempt_id: int, keys: Collection[str]) -> None:
+        self._keys.extend(f"{attempt_id:d}/{key}" for key in keys)
         self._wake.set()
 
     async def run(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._attempts:
-                some = [self._attempts.popleft() for _ in range(min(self._at_once, len(self._attempts)))]
-                await asyncio.gather(*(self._delete(f"{one:d}/{leg}") for one in some for leg in ("out", "in")))
+            while self._keys:
+                some = [self._keys.popleft() for _ in range(min(self._at_once, len(self._keys)))]
+                await asyncio.gather(*(self._delete(key) for key in some))
 
     async def _delete(self, key: str) -> None:
         try:
             await self._client.action({"Action": "DBDel", "Family": "autodialer", "Key": key})
         except AmiRefusedError:
-            return  # there was no such record: an unanswered call has no "in"
+            return  # it was gone already
         except (AmiDownError, TimeoutError) as error:
             log.info("AstDB autodialer/%s not removed now: %s", key, error)

@@ -5,8 +5,16 @@ from collections.abc import Mapping
 
 from dialer.model.attempt import AttemptEvent, LegEnded, NeverDialled, SubscriberAnswered
 from dialer.model.records import BadRecordError, parse_record
+from dialer.model.verdict import DECLINED_CODES
 
+_DECLINED = frozenset(map(str, DECLINED_CODES))
 log = logging.getLogger(__name__)
+
+
+def read_declined(message: Mapping[str, str]) -> str | None:
+    """The Linkedid of the call whose trunk says that the subscriber declined; None for any other event."""
+    declined = message.get("Event") == "Hangup" and message.get("TechCause", "") in _DECLINED
+    return message.get("Linkedid", "") if declined else None
 
 
 def read_user_event(message: Mapping[str, str]) -> tuple[int, AttemptEvent] | None:

@@ -6,15 +6,18 @@ from collections.abc import Callable, Collection, Mapping
 from itertools import count
 from typing import Protocol
 
-from dialer.model.attempt import Attempt, AttemptState
+from dialer.model.attempt import DIALLED_STATES, Attempt, AttemptState, CallLost
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError, AmiState, Forgetter
-from dialer.pbx.events import read_user_event
+from dialer.pbx.events import read_declined, read_user_event
+from dialer.pbx.presence import EVENTS, Presence
 from dialer.pbx.reconcile import AttemptLedger, CallFiles, Reconciler
 
 log = logging.getLogger(__name__)
 RETRY_S = 1.0
 SWEEP_S = 5.0
 """A call file that nobody has asked leave for since the last sweep is looked for in Asterisk …"""
+ABSENCE_LIMIT_S = 3600.0
+"""An Asterisk that has been away for so long will not account for the calls it had."""
 LONG_SWEEPS = 6
 """… and every so many sweeps any attempt that has not moved."""
 
@@ -22,7 +25,7 @@ LONG_SWEEPS = 6
 class WatchedLedger(AttemptLedger, Protocol):
     """The ledger as the link sees it."""
 
-    on_committed: Callable[[int], None]
+    on_committed: Callable[[int, tuple[str, ...]], None]
     on_silence: Callable[[int], None]
 
 
@@ -30,18 +33,26 @@ class PbxLink:
     """Composes connection, events and reconciliation; `on_ready(True)` means: connected, nothing missed, dial."""
 
     def __init__(
-        self, client: AmiClient, ledger: WatchedLedger, call_files: CallFiles, on_ready: Callable[[bool], None]
+        self,
+        client: AmiClient,
+        ledger: WatchedLedger,
+        call_files: CallFiles,
+        presence: Presence,
+        on_ready: Callable[[bool], None],
     ) -> None:
         self._client = client
         self._ledger = ledger
-        self._reconciler = Reconciler(client, ledger, call_files)
         self._forgetter = Forgetter(client)
+        self._reconciler = Reconciler(client, ledger, call_files, self._forgetter.forget)
+        self._presence = presence
         self._on_ready = on_ready
+        self._declined: asyncio.Queue[int] = asyncio.Queue()
         self._changed = asyncio.Event()
         self._silent: set[int] = set()
         self._asked = asyncio.Event()
         self._refusal: str | None = None
         self.ready = False
+        client.events = ("UserEvent", "Hangup", *EVENTS)
         client.on_event = self._hear
         client.on_state = self._state_changed
         ledger.on_committed = self._forgetter.forget
@@ -74,6 +85,8 @@ class PbxLink:
                 group.create_task(self._reconcile_on_connect(), name="reconcile on connect")
                 group.create_task(self._sweep(), name="sweep")
                 group.create_task(self._look_for_silent(), name="look for silent attempts")
+                group.create_task(self._presence.run(), name="presence")
+                group.create_task(self._end_declined(), name="end declined calls")
         finally:
             self._client.close()
 
@@ -81,6 +94,14 @@ class PbxLink:
         known = read_user_event(message)
         if known is not None:
             self._ledger.note(*known)
+            return
+        declined = read_declined(message)
+        if declined:
+            for attempt in self._ledger.in_progress().values():
+                if attempt.linked_id == declined and attempt.state is AttemptState.DIALLING:
+                    self._declined.put_nowait(attempt.attempt_id)
+        else:
+            self._presence.hear(message)
 
     def _state_changed(self, state: AmiState) -> None:
         if state is not AmiState.READY and self.ready:
@@ -100,6 +121,7 @@ class PbxLink:
                 continue
             try:
                 await self._reconciler.run()
+                await self._presence.refresh()
             except (AmiDownError, AmiRefusedError, TimeoutError) as error:
                 self._refusal = f"Asterisk refuses what reconciliation asks (AMI rights?): {error!r}"
                 log.warning("%s; tried again", self._refusal)
@@ -110,11 +132,28 @@ class PbxLink:
                 self._refusal = None
                 self._on_ready(True)
 
+    async def _end_declined(self) -> None:
+        """Hang up the outbound leg of a subscriber who declined, lest the routes ring it through their next trunk.
+
+        Routes that call autodialer-next-trunk have ended by then; those that do not are stopped within milliseconds.
+        """
+        while True:
+            attempt_id = await self._declined.get()
+            channel = rf"/^Local\/{attempt_id:d}@autodialer-out-[0-9a-f]+;2$/"
+            try:
+                await self._client.action({"Action": "Hangup", "Channel": channel, "Cause": "21"})
+            except (AmiDownError, AmiRefusedError, TimeoutError) as error:
+                log.debug("attempt %d, declined: %r", attempt_id, error)  # it has ended by itself
+
     async def _sweep(self) -> None:
         last: dict[int, Attempt] = {}
         long_ago: dict[int, Attempt] = {}
+        away_s = 0.0
         for sweep in count(1):
             await asyncio.sleep(SWEEP_S)
+            away_s = 0.0 if self.ready else away_s + SWEEP_S
+            if away_s >= ABSENCE_LIMIT_S:
+                self._give_up()
             now = self._ledger.in_progress()
             for attempt_id, attempt in now.items():
                 if attempt.state is AttemptState.SPOOLED and last.get(attempt_id) is attempt:
@@ -125,6 +164,12 @@ class PbxLink:
                     if long_ago.get(attempt_id) is attempt:
                         self._ask_for(attempt_id)
                 long_ago = now
+
+    def _give_up(self) -> None:
+        """End the dialled attempts of an Asterisk that does not come back: every number has its end, some time."""
+        for attempt in self._ledger.in_progress().values():
+            if attempt.state in DIALLED_STATES:
+                self._ledger.note(attempt.attempt_id, CallLost())
 
     async def _look_for_silent(self) -> None:
         while True:

@@ -5,7 +5,7 @@ something of an attempt: our ledger, the live channels, AstDB (records of legs t
 """
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from dialer.model.attempt import DIALLED_STATES, Attempt, AttemptEvent, AttemptState, CallLost, LegEnded, NeverDialled
@@ -36,10 +36,17 @@ class CallFiles(Protocol):
 class Reconciler:
     """Compares the four places and tells the ledger what it missed."""
 
-    def __init__(self, client: AmiClient, ledger: AttemptLedger, call_files: CallFiles) -> None:
+    def __init__(
+        self,
+        client: AmiClient,
+        ledger: AttemptLedger,
+        call_files: CallFiles,
+        forget: Callable[[int, Collection[str]], None],
+    ) -> None:
         self._client = client
         self._ledger = ledger
         self._call_files = call_files
+        self._forget = forget
 
     async def run(self) -> None:
         """Reconcile everything, after an absence. Raises what AmiClient.action raises."""
@@ -71,17 +78,23 @@ class Reconciler:
         if only is not None:
             before = {attempt_id: attempt for attempt_id, attempt in before.items() if attempt_id in only}
         live = await self._live_attempts()
-        for attempt_id, record in await self._records():
+        for attempt_id, key, value in await self._kept():
             if only is None or attempt_id in only:
-                self._note_record(attempt_id, record)
+                self._note(attempt_id, key, value, before.get(attempt_id))
         for attempt in before.values():
             if attempt.attempt_id not in live and attempt.state in DIALLED_STATES:
                 self._ledger.note(attempt.attempt_id, CallLost())
         return before, live
 
-    def _note_record(self, attempt_id: int, record: str) -> None:
+    def _note(self, attempt_id: int, key: str, value: str, before: Attempt | None) -> None:
+        if key == "undialled":
+            if before is not None and before.state in DIALLED_STATES:
+                self._ledger.note(attempt_id, NeverDialled(value))
+            else:  # nobody had given it leave
+                self._forget(attempt_id, (key,))
+            return
         try:
-            self._ledger.note(attempt_id, LegEnded(parse_record(record)))
+            self._ledger.note(attempt_id, LegEnded(parse_record(value)))
         except BadRecordError as error:
             log.warning("AstDB, attempt %d: %s", attempt_id, error)
 
@@ -93,14 +106,15 @@ class Reconciler:
             if (attempt_id := _attempt_of_channel(message.get("Channel", ""))) is not None
         }
 
-    async def _records(self) -> list[tuple[int, str]]:
+    async def _kept(self) -> list[tuple[int, str, str]]:
+        """Attempt, key and value of everything that the hangup handlers have left in AstDB."""
         messages = await self._client.action({"Action": "DBGetTree", "Family": "autodialer"})
-        records = []
+        kept = []
         for message in messages[1:]:
             key = str(message.get("Key", "")).split("/")  # /autodialer/<attempt>/<leg>
             if len(key) == 4 and key[2].isdecimal():
-                records.append((int(key[2]), message.get("Val", "")))
-        return records
+                kept.append((int(key[2]), key[3], message.get("Val", "")))
+        return kept
 
 
 def _attempt_of_channel(channel: str) -> int | None:

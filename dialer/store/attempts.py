@@ -5,11 +5,12 @@ The statements of the paths that run for every call are built once, here, and ex
 
 from dataclasses import dataclass
 
-from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, insert, or_, select, update
 
 from dialer.model.attempt import Attempt, AttemptState, shown_state
 from dialer.model.call import CallOrder
 from dialer.model.task import InnerNumType, TaskState
+from dialer.model.verdict import dial_status_shown
 from dialer.store.database import Operation, Transaction
 from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, task
 
@@ -41,7 +42,14 @@ _CLAIM = (
 )
 _REQUEUE = (
     update(attempt)
-    .where(_THIS, _OPEN, attempt.c.state.in_([AttemptState.SPOOLED.value, AttemptState.DIALLING.value]))
+    .where(
+        _THIS,
+        _OPEN,
+        or_(
+            attempt.c.state == AttemptState.SPOOLED.value,
+            and_(attempt.c.state == AttemptState.DIALLING.value, attempt.c.linked_id == bindparam("linked")),
+        ),
+    )
     .values(state=AttemptState.CREATED.value, call_file=None, linked_id=None, verbose_call_id=None, changed_us=_NOW)
 )
 _SAVE_PROGRESS = update(attempt).where(_THIS, _OPEN).values(state=bindparam("moved_to"), changed_us=_NOW)
@@ -123,11 +131,12 @@ def claim_attempt(attempt_id: int, linked_id: str, verbose_call_id: str) -> Oper
     return operation
 
 
-def requeue_attempt(attempt_id: int) -> Operation[None]:
-    """Give an attempt that was not dialled back to the queue."""
+def requeue_attempt(attempt_id: int, linked_id: str = "") -> Operation[None]:
+    """Give an attempt that was not dialled back to the queue. One that got leave only on the word of the call that
+    got it, `linked_id`."""
 
     def operation(tx: Transaction) -> None:
-        tx.connection.execute(_REQUEUE, {"attempt_id": attempt_id, "now_us": tx.now_us})
+        tx.connection.execute(_REQUEUE, {"attempt_id": attempt_id, "linked": linked_id, "now_us": tx.now_us})
 
     return operation
 
@@ -154,8 +163,8 @@ def save_result(closed: Attempt) -> Operation[None]:
         "moved_to": shown_state(closed).value,
         "outcome": verdict.outcome.value,
         "because": verdict.cause,
-        "out_status": (out.dial_status or None) if out and not out.answered else None,
-        "in_status": (leg.dial_status or leg.queue_status or None) if leg else None,
+        "out_status": (dial_status_shown(out) or None) if out and not out.answered else None,
+        "in_status": leg.shown_status or None if leg else None,
     }
 
     def operation(tx: Transaction) -> None:

@@ -1,6 +1,7 @@
 """The database: one writer that groups commits, readers beside it."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -8,13 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event, func, select, text
+from sqlalchemy import URL, Connection, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 
-from dialer.store.schema import SCHEMA_VERSION, SQLITE_EXTRAS, TRIED, answer, attempt, metadata, task
+from dialer.store.errors import (
+    DatabaseRefusedError,
+    StoreError,
+    is_disk_full,
+    is_of_operation,
+    leaves_guesses,
+    store_error,
+)
+from dialer.store.schema import SCHEMA_VERSION, TRIED, answer, attempt, metadata, task
+from dialer.store.sqlite import WRITES, prepare_file, set_up_engine
+
+__all__ = ["DatabaseRefusedError", "Operation", "Query", "Store", "StoreError", "Transaction"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -22,10 +33,6 @@ GROUP_SIZE = 256
 """Operations in one commit at the most."""
 TICK_US = 100
 """Time stamps are multiples of this: the API shows four decimals, and what it shows must compare as what is stored."""
-
-
-class StoreError(Exception):
-    """The database cannot be used; the text says which file and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +66,40 @@ class Store:
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
         self._writer: asyncio.Task[None] | None = None
         self._write_connection: AsyncConnection | None = None
+        self._anchor: AsyncConnection | None = None
         self._last_us = 0
+        self._closed = False
+        self.trouble: str | None = None
+        """Why the last group could not be committed, in words; None since one could."""
 
     @classmethod
     async def open(cls, url: str) -> "Store":
-        """Open or create the database. Raises StoreError for a file that is not ours or of a newer version."""
+        """Open, upgrade or create the database. Raises DatabaseRefusedError for what cannot become ours, StoreError for
+        what may be over soon: a lock, a full disk."""
         try:
-            engine = create_async_engine(_async_url(url))
+            parsed = _async_url(make_url(url))
+            # parameters are phone numbers, and error texts go into logs
+            engine = create_async_engine(parsed, hide_parameters=True)
         except (ArgumentError, ImportError) as error:
-            raise StoreError(f"[store] url: {error}") from error
-        if engine.dialect.name == "sqlite":
-            event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-            event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+            raise DatabaseRefusedError(f"[store] url: {error}") from error
         store = cls(engine)
         try:
-            async with engine.begin() as connection:
-                await connection.run_sync(_create_or_check)
-                store._last_us = await connection.run_sync(_latest_stamp)
-        except DatabaseError as error:
-            await engine.dispose()
-            raise StoreError(f"[store] url {engine.url.render_as_string()}: {error.orig}") from error
+            if engine.dialect.name == "sqlite":
+                set_up_engine(engine.sync_engine)
+                await asyncio.to_thread(prepare_file, Path(str(parsed.database)))
+            else:
+                async with engine.begin() as connection:
+                    await connection.run_sync(metadata.create_all)
+            # Held idle to the end: the last connection that closes takes SQLite's index of the log with it, and on a
+            # full disk nobody could read any more for want of a new one.
+            store._anchor = await engine.connect()
+            store._last_us = await store._anchor.run_sync(_latest_stamp)
+            await store._anchor.rollback()
+        except SQLAlchemyError as error:
+            await store.close()
+            raise store_error(error, store._place) from error
         except StoreError:
-            await engine.dispose()
+            await store.close()
             raise
         store._writer = asyncio.create_task(store._write_groups(), name="store writer")
         return store
@@ -90,14 +109,22 @@ class Store:
         """Where the data is, without a password."""
         return self._engine.url.render_as_string()
 
+    @property
+    def _place(self) -> str:
+        """The database as error texts name it."""
+        sqlite_file = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
+        return sqlite_file or self.url
+
     async def close(self) -> None:
-        """Commit what was asked for, then close."""
+        """Commit what was asked for, then close. What is asked for later fails with StoreError."""
+        self._closed = True
         if self._writer is not None:
             await self._jobs.join()
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
-        if self._write_connection is not None:
-            await self._write_connection.close()
+        for connection in (self._write_connection, self._anchor):
+            if connection is not None:
+                await connection.close()
         await self._engine.dispose()
 
     async def read(self, query: Query[T]) -> T:
@@ -106,7 +133,7 @@ class Store:
             async with self._engine.connect() as connection:
                 return await connection.run_sync(query)
         except SQLAlchemyError as error:
-            raise StoreError(f"the database failed: {error}") from error
+            raise store_error(error, self._place) from error
 
     async def write(self, operation: Operation[T]) -> T:
         """Return the operation's result once it is committed (durable against the death of this process and, with
@@ -114,10 +141,18 @@ class Store:
         operation raises, and StoreError when the database fails."""
         return await asyncio.shield(self.submit(operation))
 
+    async def probe(self) -> None:
+        """Try whether the database can be written; `trouble` tells."""
+        with contextlib.suppress(StoreError):
+            await self.write(_touch)
+
     def submit(self, operation: Operation[T]) -> "asyncio.Future[T]":
         """Queue the operation now; the future is done when it is committed."""
         job = _Job(operation, asyncio.get_running_loop().create_future())
-        self._jobs.put_nowait(job)
+        if self._closed:
+            job.done.set_exception(StoreError(f"the database {self._place} is closed"))
+        else:
+            self._jobs.put_nowait(job)
         return job.done
 
     async def _write_groups(self) -> None:
@@ -131,26 +166,57 @@ class Store:
                 for _ in group:
                     self._jobs.task_done()
 
-    async def _commit(self, group: list[_Job]) -> None:
+    async def _commit(self, group: list[_Job]) -> Exception | None:
+        """Commit the group, or tell everybody in it why not; return why the group as a whole could not be."""
         try:
             results = await self._apply(group)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked for the operation
-            if len(group) > 1:
-                for job in group:
-                    await self._commit([job])
-            elif not group[0].done.done():
-                if isinstance(error, SQLAlchemyError):
-                    log.warning("database operation failed: %s", error)
-                    error = StoreError(f"the database failed: {error}")
-                group[0].done.set_exception(error)
-            return
+            if leaves_guesses(error):
+                await self._drop_write_connection()
+            if len(group) > 1 and (is_of_operation(error) or is_disk_full(error)):
+                await self._commit_one_by_one(group)
+            else:
+                self._fail(group, error)
+            return error
+        self.trouble = None
         for job, result in zip(group, results, strict=True):
             if not job.done.done():
                 job.done.set_result(result)
+        return None
+
+    async def _commit_one_by_one(self, group: list[_Job]) -> None:
+        """For the sake of those that are not to blame for the group's failure: not the wrong operation, not the list
+        for which the disk has no room. What would fail for everybody, a lock above all, is waited for only once."""
+        too_large = 0
+        for place, job in enumerate(group):
+            error = await self._commit([job])
+            if error is None or is_of_operation(error):
+                continue
+            too_large += 1
+            if too_large > 1 or not is_disk_full(error):
+                self._fail(group[place + 1 :], error)
+                return
+
+    def _fail(self, group: list[_Job], error: Exception) -> None:
+        if group and isinstance(error, SQLAlchemyError):
+            told = str(error if is_of_operation(error) else store_error(error, self._place))
+            log.warning("operations not stored: %d: %s", len(group), told)
+            self.trouble = None if is_of_operation(error) else told
+        for job in group:
+            if not job.done.done():
+                reason = store_error(error, self._place) if isinstance(error, SQLAlchemyError) else error
+                job.done.set_exception(reason)
+
+    async def _drop_write_connection(self) -> None:
+        """The next group begins with a new one, about which there is nothing to guess."""
+        connection, self._write_connection = self._write_connection, None
+        if connection is not None:
+            await connection.invalidate()
+            await connection.close()
 
     async def _apply(self, group: list[_Job]) -> list[Any]:
         if self._write_connection is None:
-            self._write_connection = await self._engine.connect()
+            self._write_connection = await self._engine.execution_options(**{WRITES: True}).connect()
         async with self._write_connection.begin():
             return await self._write_connection.run_sync(self._apply_sync, group)
 
@@ -160,48 +226,20 @@ class Store:
         return [job.operation(transaction) for job in group]
 
 
-def _async_url(url: str) -> str:
-    parsed = make_url(url)
-    if parsed.drivername == "sqlite":
-        parsed = parsed.set(drivername="sqlite+aiosqlite")
-        if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    elif parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+asyncpg")
-    return parsed.render_as_string(hide_password=False)
+def _async_url(url: URL) -> URL:
+    if url.drivername == "postgresql":
+        return url.set(drivername="postgresql+asyncpg")
+    if url.drivername != "sqlite":
+        return url
+    if not url.database or url.database.startswith((":", "file:")):
+        raise ArgumentError("sqlite:///path/of/a/file expected: what is kept in memory only is lost")
+    return url.set(drivername="sqlite+aiosqlite")
 
 
-def _set_up_sqlite(dbapi_connection: Any, _record: ConnectionPoolEntry) -> None:
-    dbapi_connection.isolation_level = None  # transactions begin where we say, not where Python's sqlite3 guesses
-    cursor = dbapi_connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    # FULL: a granted claim must survive a power cut, or the number would look undialled and be dialled again.
-    # Grouped commits share its cost.
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA busy_timeout = 5000")
-    cursor.close()
-
-
-def _create_or_check(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
-        version = connection.execute(text("PRAGMA user_version")).scalar_one()
-        tables = connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar_one()
-        if version == 0 and tables:
-            raise StoreError(f"{connection.engine.url.database} is a database of some other program")
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{connection.engine.url.database} has schema version {version}; this dialer knows {SCHEMA_VERSION}: "
-                "install the newer dialer or give another [store] url"
-            )
-        if version == SCHEMA_VERSION:
-            return
-        metadata.create_all(connection)
-        for statement in SQLITE_EXTRAS:
-            connection.execute(text(statement))
-        connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION}"))
-    else:
-        metadata.create_all(connection)
+def _touch(tx: Transaction) -> None:
+    """Write what stands there already: a page of the log, as the smallest change needs one."""
+    if tx.connection.dialect.name == "sqlite":
+        tx.connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _latest_stamp(connection: Connection) -> int:

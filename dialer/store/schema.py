@@ -1,5 +1,7 @@
 """Tables. Their version is `SCHEMA_VERSION`, kept in SQLite's `PRAGMA user_version`."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -16,8 +18,14 @@ from sqlalchemy import (
     and_,
     literal_column,
 )
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
 
-SCHEMA_VERSION = 1
+from dialer.model.attempt import AttemptState
+from dialer.model.outcome import Outcome
+
+SCHEMA_VERSION = 2
+"""Raised with every change below; `migrations.py` then gets the way from the version before."""
 
 metadata = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -83,7 +91,7 @@ attempt = Table(
     Column("call_file", String),
     Column("changed_us", BigInteger, nullable=False),
     Column("closed_us", BigInteger),
-    # exactly one result per number and attempt: see also the trigger below
+    # exactly one result per number and attempt: see also the triggers below
     UniqueConstraint("task_id", "phone_id", "attempt_number"),
     CheckConstraint("(result IS NULL) = (closed_us IS NULL)", name="closed_with_result"),
     sqlite_autoincrement=True,
@@ -115,9 +123,28 @@ answer = Table(
 Index("answer_changed", answer.c.changed_us, answer.c.id)
 Index("answer_attempt", answer.c.attempt_id)
 
-# A result once given stays: no code path, however wrong, can give a second one. Task ids count up from 1000000001.
-SQLITE_EXTRAS = (
-    "CREATE TRIGGER attempt_result_is_final BEFORE UPDATE OF result, closed_us ON attempt "
+
+def _texts(values: Iterable[str]) -> str:
+    return ", ".join(f"'{value}'" for value in values)
+
+
+# A finished row is final: no code path, however wrong, can give a second result or change how the first came about.
+# Task ids count up from 1000000001.
+_SQLITE_EXTRAS = (
+    "CREATE TRIGGER attempt_is_final BEFORE UPDATE ON attempt "
     "WHEN OLD.closed_us IS NOT NULL BEGIN SELECT RAISE(ABORT, 'the attempt already has its result'); END",
+    "CREATE TRIGGER attempt_values BEFORE UPDATE OF state, result ON attempt "
+    f"WHEN NEW.state NOT IN ({_texts(AttemptState)}) OR NEW.result NOT IN ({_texts(Outcome)}) "
+    "BEGIN SELECT RAISE(ABORT, 'no such state or result'); END",
     "INSERT INTO sqlite_sequence (name, seq) VALUES ('task', 1000000000)",
 )
+
+
+def sqlite_statements() -> list[str]:
+    """What makes an empty SQLite file a database of the current version."""
+    dialect = sqlite.dialect()
+    making: list[CreateTable | CreateIndex] = []
+    for table in metadata.sorted_tables:
+        making.append(CreateTable(table))
+        making += [CreateIndex(index) for index in sorted(table.indexes, key=lambda index: str(index.name))]
+    return [str(element.compile(dialect=dialect)) for element in making] + list(_SQLITE_EXTRAS)

@@ -1,5 +1,9 @@
 """Tasks and pollings over REST, with no Asterisk near."""
 
+import asyncio
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 from tests.rig.daemon import Dialer
@@ -167,3 +171,16 @@ async def test_params_of_a_number_not_dialled_yet_are_renewed(dialer: Dialer) ->
     await dialer.data("POST", "/task", {**first, "numbers": [{"number": "79520000001", "params": {"N": "2"}}]})
     row = (await dialer.data("GET", f"/task/{task['id']}"))["results"][0]
     assert row["params"] == 'a:1:{s:1:"N";s:1:"2";}'
+
+
+async def test_a_second_daemon_on_the_same_database_does_not_start(dialer: Dialer) -> None:
+    other = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("dialer")),
+        *("serve", "--config", str(dialer.config_file)),
+        env={**os.environ, "DIALER_HTTP__PORT": "1", "DIALER_AGI__PORT": "2"},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await asyncio.wait_for(other.communicate(), 20)
+    assert other.returncode == 1
+    assert f"another dialer is using {dialer.database}" in said.decode()
+    assert (await dialer.health())["status"]

@@ -1,5 +1,8 @@
 """Daemon and Asterisk stopped, killed and started again. (The long chaos has a command of its own.)"""
 
+import os
+import time
+
 from tests.calls.asking import ONE_KEY, post_task
 from tests.rig.numbers import make_number
 from tests.rig.waiting import wait_for_answer, wait_until
@@ -82,3 +85,24 @@ async def test_a_killed_asterisk_dials_nobody_twice_and_every_number_ends(own_wo
     assert len(lost) == 4
     assert all(row["cause"].startswith("Lost: ") for row in lost)
     assert (await world.dialer.health())["calls_in_progress"] == 0
+
+
+async def test_call_files_whose_attempt_is_not_open_are_removed(own_world: World, series: int) -> None:
+    """As a crash of Asterisk leaves them: with a time far ahead. And what a crash of the daemon leaves beside them."""
+    world, number = own_world, make_number(series, "70")
+    task_id = await post(world, [number], 1)
+    row = (await world.dialer.wait_finished(task_id))["results"][0]
+    await world.dialer.kill()
+    in_an_hour = time.time() + 3600
+    strays = [world.pbx.spool_dir / f"dialer-{attempt}.call" for attempt in (row["id"], 999_999)]
+    foreign = world.pbx.spool_dir / "somebody-elses.call"
+    half_written = world.pbx.spool_dir.parent / "tmp" / "dialer-17.call"
+    for file in (*strays, foreign, half_written):
+        file.write_text("Channel: Local/1@nowhere\nApplication: Hangup\n")
+        os.utime(file, (in_an_hour, in_an_hour))
+    await world.dialer.start()
+    await world.dialer.wait_dialling()
+    assert not any(file.exists() for file in (*strays, half_written))
+    assert foreign.exists()
+    foreign.unlink()
+    assert dialled(world, [number]) == 1

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from dialer.dispatch.callfile import CallFileSettings, Spool
@@ -16,10 +15,10 @@ from dialer.dispatch.ledger import Ledger
 from dialer.dispatch.pollings import PollingBook
 from dialer.dispatch.scheduler import Scheduler
 from dialer.model.attempt import AttemptState, LegEnded, NeverDialled
-from dialer.model.records import OutRecord
+from dialer.model.records import InRecord, OutRecord
 from dialer.model.task import InnerNumType, Number, TaskState
 from dialer.store.attempts import fetch_in_progress
-from dialer.store.database import Store, StoreError
+from dialer.store.database import Store
 from dialer.store.results import fetch_task_results
 from dialer.store.tasks import TaskChange, fetch_task
 from tests.rig.waiting import wait_for_answer, wait_until
@@ -74,7 +73,7 @@ async def running(tmp_path: Path, max_channels: int = 0, max_calls_per_s: float 
     ledger = Ledger(store, PollingBook(store))
     folder = Spool(spool)
     assert folder.check() is None
-    settings = CallFileSettings("127.0.0.1:4573", "outgoing", "internal", 45)
+    settings = CallFileSettings("127.0.0.1:4573", "outgoing", "internal", 45, 14_400)
     bench: Bench
     scheduler = Scheduler(
         store,
@@ -222,7 +221,7 @@ async def test_a_result_that_cannot_be_committed_is_committed_later(bench: Bench
     with closing(sqlite3.connect(bench.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         bench.ledger.note(attempt_id, BUSY)
-        await wait_until(lambda: bench.scheduler.trouble, "the trouble is told")
+        await wait_until(lambda: bench.store.trouble, "the trouble is told")
         assert bench.ledger.knows(attempt_id)
         assert bench.ledger.in_use == 0
         other.execute("ROLLBACK")
@@ -258,10 +257,9 @@ async def test_changes_of_an_attempt_keep_their_order_also_when_the_first_one_fa
         bench.scheduler.pbx_is_ready(True)
         await bench.settled_files(1)
         (attempt_id,) = bench.take()
-        with pytest.raises(StoreError):
-            await bench.ledger.claim(attempt_id, "call", "")
-        bench.ledger.note(attempt_id, NeverDialled("call"))
-        assert bench.ledger.store_error is not None
+        assert not await bench.ledger.claim(attempt_id, "call", "")
+        assert bench.store.trouble is not None
+        assert "locked" in bench.store.trouble
         other.execute("ROLLBACK")
     await bench.ledger.settle()
     assert await bench.store.read(fetch_in_progress) == []
@@ -269,3 +267,78 @@ async def test_changes_of_an_attempt_keep_their_order_also_when_the_first_one_fa
     bench.scheduler.pbx_is_ready(True)
     await bench.settled_files(1)
     assert await bench.ledger.claim(attempt_id, "call", "")
+
+
+async def test_while_nobody_is_free_nobody_is_dialled(bench: Bench) -> None:
+    free = False
+    bench.ledger.is_free = lambda inner_num: free
+    await bench.post(3, channels=2)
+    marker = await bench.desk.save(None, None, TaskChange(inner_num="1", numbers=[Number("79529999999", "9529999999")]))
+    bench.ledger.is_free = lambda inner_num: free or inner_num == "1"
+    bench.scheduler.employee_is_free("1")
+    await bench.settled_files(1)  # the marker's: had the others begun, they would have begun before it
+    assert bench.ledger.in_use_by(marker.task_id) == 1
+    free = True
+    bench.scheduler.employee_is_free("201")
+    await bench.settled_files(3)
+
+
+async def test_an_employee_who_is_taken_before_the_claim_costs_a_number_nothing(bench: Bench) -> None:
+    task_id = await bench.post(1, channels=1)
+    await bench.settled_files(1)
+    (attempt_id,) = bench.take()
+    bench.ledger.is_free = lambda inner_num: False
+    assert not await bench.ledger.claim(attempt_id, "", "")
+    await bench.ledger.settle()
+    assert bench.scheduler.trouble is None
+    assert await bench.state_of(task_id) is TaskState.OPEN
+    bench.ledger.is_free = lambda inner_num: True
+    bench.scheduler.employee_is_free("201")
+    await bench.settled_files(1)
+
+
+async def test_a_task_whose_last_number_is_finished_closes_although_nobody_is_free(bench: Bench) -> None:
+    task_id = await bench.post(1, channels=1)
+    await bench.settled_files(1)
+    (attempt_id,) = bench.take()
+    assert await bench.ledger.claim(attempt_id, "", "")
+    bench.ledger.is_free = lambda inner_num: False
+    bench.ledger.note(attempt_id, BUSY)
+    await wait_for_answer(
+        lambda: bench.state_of(task_id), lambda state: state is TaskState.CLOSED, "the task closes itself"
+    )
+
+
+async def test_a_call_that_got_its_leave_and_says_that_it_did_not_dial_is_dialled_again(bench: Bench) -> None:
+    """And what Asterisk keeps of it is forgotten there only when it is back in the queue for good."""
+    forgotten: list[tuple[int, tuple[str, ...]]] = []
+    bench.ledger.on_committed = lambda attempt_id, keys: forgotten.append((attempt_id, keys))
+    await bench.post(1, channels=1)
+    await bench.settled_files(1)
+    (attempt_id,) = bench.take()
+    assert await bench.ledger.claim(attempt_id, "rig-1", "")
+    bench.ledger.note(attempt_id, NeverDialled("rig-2"))  # another call of the same file
+    assert (forgotten, bench.ledger.in_use) == ([(attempt_id, ("undialled",))], 1)
+    bench.ledger.note(attempt_id, NeverDialled("rig-1"))
+    assert forgotten == [(attempt_id, ("undialled",))]
+    await bench.ledger.settle()
+    assert forgotten[1:] == [(attempt_id, ("undialled",))]
+    bench.now_s += 1
+    await bench.settled_files(1)
+    assert bench.take() == [attempt_id]
+
+
+async def test_only_what_asterisk_keeps_is_forgotten_there(bench: Bench) -> None:
+    forgotten: list[tuple[str, ...]] = []
+    bench.ledger.on_committed = lambda attempt_id, keys: forgotten.append(keys)
+    await bench.post(1, channels=1)
+    await bench.settled_files(1)
+    (attempt_id,) = bench.take()
+    assert await bench.ledger.claim(attempt_id, "rig-1", "")
+    bench.ledger.note(attempt_id, BUSY)
+    await bench.ledger.settle()
+    assert forgotten[-1] == ("out",)  # an unanswered call has no other leg
+    bench.ledger.note(attempt_id, BUSY)
+    assert forgotten[-1] == ("out",)
+    bench.ledger.note(attempt_id, LegEnded(InRecord("", "", "", 16, "", "")))
+    assert forgotten[-1] == ("in",)

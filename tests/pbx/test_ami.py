@@ -197,7 +197,7 @@ async def test_finished_attempts_are_removed_from_astdb_leg_by_leg() -> None:
         forgetter = Forgetter(client)
         running = asyncio.create_task(forgetter.run())
         for attempt_id in range(30):
-            forgetter.forget(attempt_id)
+            forgetter.forget(attempt_id, ("out", "in"))
         await wait_until(lambda: len(peer.actions) == 61, "60 removals")
         running.cancel()
         keys = {action["Key"] for action in peer.actions[1:]}

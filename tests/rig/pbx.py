@@ -51,11 +51,13 @@ class Pbx:
         *,
         provider_port: int,
         employees_port: int,
+        registrar_port: int | None = None,
         dialplan_globals: Mapping[str, str] | None = None,
     ) -> None:
         """Take ports; nothing runs yet.
 
-        `dialplan_globals` are written to [globals] of extensions.conf at every start.
+        `dialplan_globals` are written to [globals] of extensions.conf at every start. Without `registrar_port` nobody
+        answers our registration.
         """
         self.workdir = workdir.resolve()
         self.etc_dir = self.workdir / "etc"
@@ -67,6 +69,7 @@ class Pbx:
         self.dialplan_globals = dict(dialplan_globals or {})
         self._provider_port = provider_port
         self._employees_port = employees_port
+        self._registrar_port = registrar_port
         self._ports = PortBlock(udp_ports=_DEAD_EMPLOYEE, tcp_ports=1, units=_UNITS)
         self.sip_port = self._ports.port(_SIP)
         self.ami_port = self._ports.port(_AMI)
@@ -193,6 +196,7 @@ class Pbx:
             "RTP_START": str(self._ports.port(_RTP_START)),
             "RTP_END": str(self._ports.port(_RTP_END)),
             "PROVIDER_PORT": str(self._provider_port),
+            "REGISTRAR_PORT": str(self._registrar_port or self._ports.port(_DEAD_PROVIDER)),
             "DEAD_PORT": str(self._ports.port(_DEAD_PROVIDER)),
             "EMPLOYEES": self._employee_sections(),
             "GLOBALS": "\n".join(f"{name} = {value}" for name, value in self.dialplan_globals.items()),

@@ -73,6 +73,11 @@ class Sipp:
         """Return the telephones of the employees (numbers.EMPLOYEES)."""
         return cls(SCENARIO_DIR / "employees.xml", workdir)
 
+    @classmethod
+    def registrar(cls, workdir: Path) -> Self:
+        """Return a provider that refuses registrations and calls with 403."""
+        return cls(SCENARIO_DIR / "registrar.xml", workdir)
+
     @property
     def pid(self) -> int:
         """Return the process id; SippError when it does not run."""

@@ -16,6 +16,7 @@ class World:
     pbx: Pbx
     provider: Sipp
     employees: Sipp
+    registrar: Sipp
     dialer: Dialer
 
 
@@ -23,7 +24,7 @@ class World:
 async def running_world(workdir: Path, settings: Mapping[str, Mapping[str, Any]] | None = None) -> AsyncIterator[World]:
     """Start all of it below `workdir` (a short path), stop all of it afterwards."""
     async with AsyncExitStack() as stack:
-        for folder in ("provider", "employees"):
+        for folder in ("provider", "employees", "registrar"):
             (workdir / folder).mkdir(parents=True, exist_ok=True)
         provider = Sipp.provider(workdir / "provider")
         stack.push_async_callback(provider.close)
@@ -31,11 +32,19 @@ async def running_world(workdir: Path, settings: Mapping[str, Mapping[str, Any]]
         employees = Sipp.employees(workdir / "employees")
         stack.push_async_callback(employees.close)
         await employees.start()
-        pbx = Pbx(workdir / "pbx", provider_port=provider.port, employees_port=employees.port)
+        registrar = Sipp.registrar(workdir / "registrar")
+        stack.push_async_callback(registrar.close)
+        await registrar.start()
+        pbx = Pbx(
+            workdir / "pbx",
+            provider_port=provider.port,
+            employees_port=employees.port,
+            registrar_port=registrar.port,
+        )
         stack.push_async_callback(pbx.close)
         await pbx.start()
         dialer = Dialer(workdir / "dialer", pbx, settings)
         stack.push_async_callback(dialer.close)
         await dialer.start()
         await dialer.wait_dialling()
-        yield World(pbx, provider, employees, dialer)
+        yield World(pbx, provider, employees, registrar, dialer)

@@ -1,23 +1,20 @@
 """The store on real SQLite files."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import insert, text, update
 
-from dialer.model.attempt import Attempt, AttemptState, CallLost, apply_event
-from dialer.model.call import CallOrder
-from dialer.model.task import InnerNumType, Number, TaskState
-from dialer.store.attempts import claim_attempt, fetch_queued, mark_spooled, requeue_attempt, save_answer, save_result
+from dialer.model.task import Number, TaskState
+from dialer.store.attempts import claim_attempt, mark_spooled, requeue_attempt, save_answer, save_result
 from dialer.store.database import Store, StoreError, Transaction
 from dialer.store.results import fetch_answers_since, fetch_results_since, fetch_task_results
-from dialer.store.schema import SCHEMA_VERSION, answer, attempt
-from dialer.store.tasks import TaskChange, change_task, close_task_if_done, fetch_task, save_task
+from dialer.store.schema import answer, attempt
+from dialer.store.tasks import TaskChange, change_task, close_task_if_done, fetch_task
+from tests.store.making import first_order, lost, new_task
 
 SECOND_US = 1_000_000
 
@@ -27,25 +24,6 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     opened = await Store.open(f"sqlite:///{tmp_path}/dialer.db")
     yield opened
     await opened.close()
-
-
-def numbers(count: int) -> list[Number]:
-    return [Number(f"7952{place:07d}", f"952{place:07d}") for place in range(count)]
-
-
-async def new_task(store: Store, count: int = 1) -> int:
-    change = TaskChange(inner_num="201", inner_num_type=InnerNumType.EXTEN, numbers=numbers(count))
-    return (await store.write(save_task(None, None, change))).task_id
-
-
-async def first_order(store: Store, task_id: int) -> CallOrder:
-    queued = (await store.read(lambda connection: fetch_queued(connection, task_id, 0, 1)))[0]
-    return CallOrder(queued.attempt_id, task_id, queued.phone, "", "201", InnerNumType.EXTEN, queued.params)
-
-
-def lost(order: CallOrder) -> Attempt:
-    dialled = Attempt(order.attempt_id, order.task_id, order.inner_num_type, AttemptState.DIALLING)
-    return apply_event(dialled, CallLost())
 
 
 async def test_a_claim_is_granted_once(store: Store) -> None:
@@ -210,19 +188,6 @@ async def test_what_was_asked_before_closing_is_committed(tmp_path: Path) -> Non
     await again.close()
     assert task is not None
     assert task.name == "last words"
-
-
-async def test_a_newer_database_a_foreign_one_and_junk_are_refused(tmp_path: Path) -> None:
-    newer, foreign, junk = (tmp_path / name for name in ("newer.db", "foreign.db", "junk.db"))
-    await (await Store.open(f"sqlite:///{newer}")).close()
-    with closing(sqlite3.connect(newer, isolation_level=None)) as connection:
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with closing(sqlite3.connect(foreign, isolation_level=None)) as connection:
-        connection.execute("CREATE TABLE accounts (id)")
-    junk.write_bytes(b"not a database, but long enough to be looked at" * 100)
-    for path, why in [(newer, "schema version"), (foreign, "some other program"), (junk, "not a database")]:
-        with pytest.raises(StoreError, match=why):
-            await Store.open(f"sqlite:///{path}")
 
 
 async def test_the_queue_is_read_by_its_index(store: Store) -> None:

@@ -104,7 +104,8 @@ class Desk:
 
     async def end_dialogue(self, attempt_id: int, *, finished: bool) -> None: ...
 
-    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> None: ...
+    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> bool:
+        return True
 
     async def fetch(self, prompt: Prompt) -> Path:
         raise AssertionError

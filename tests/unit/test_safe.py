@@ -21,7 +21,7 @@ from dialer.model.safe import (
 )
 from dialer.model.task import InnerNumType
 
-SETTINGS = CallFileSettings("127.0.0.1:4573", "outgoing", "internal", 45)
+SETTINGS = CallFileSettings("127.0.0.1:4573", "outgoing", "internal", 45, 14_400)
 HOSTILE = [
     "1\n2", "1\r\n2", "79520000000\nSetvar: X=1", "1|2", "1,2", "1;2", "1&2", "${CHANNEL}", "$[1+1]", "1\\2", "1\0",
     "٣٤٥", "１２３", "7 952", "a", "-1", "1" * 200, "../1", "1/2", "@context", '"', "'",
@@ -83,6 +83,7 @@ def test_a_call_file_says_what_the_dialplan_reads() -> None:
         "Setvar: _AUTODIALER_AGI=127.0.0.1:4573",
         "Setvar: _AUTODIALER_NUMBER=99979522233446",
         "Setvar: _AUTODIALER_OUTGOING=outgoing",
+        "Setvar: _AUTODIALER_LIMIT_S=14400",
         "Setvar: AUTODIALER_INTERNAL=internal",
         "Setvar: AUTODIALER_EXTEN=300",
     ]
@@ -97,5 +98,5 @@ def test_no_value_makes_a_second_line_or_an_expression_in_a_call_file(phone: str
         text = render_call_file(order(phone, prefix, inner), SETTINGS)
     except UnsafeValueError:
         return
-    assert len(text.splitlines()) == 14
+    assert len(text.splitlines()) == 15
     assert set(text) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/@-_=.*#+ \n")

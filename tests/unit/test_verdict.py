@@ -5,7 +5,7 @@ import pytest
 from dialer.model.outcome import Outcome
 from dialer.model.records import BadRecordError, InRecord, OutRecord, parse_record
 from dialer.model.task import InnerNumType
-from dialer.model.verdict import decide, decide_talk, decide_unanswered
+from dialer.model.verdict import decide, decide_talk, decide_unanswered, dial_status_shown
 
 O = Outcome  # noqa: E741
 
@@ -27,12 +27,22 @@ UNANSWERED = [
     ("CHANUNAVAIL", 38, (500,), O.FAIL_PROVIDER, "SIP 500 Server Internal Error"),
     ("CHANUNAVAIL", 127, (402,), O.FAIL_PROVIDER, "SIP 402 Payment Required"),
     ("NOANSWER", 16, (), O.FAIL_PROVIDER, "No reply from the provider, no ringing seen"),
-    ("CHANUNAVAIL", 18, (), O.FAIL_PROVIDER, "Q.850 cause 18"),
-    ("CHANUNAVAIL", 3, (), O.FAIL_PROVIDER, "Q.850 cause 3"),
+    ("CHANUNAVAIL", 18, (), O.FAIL_PROVIDER, "Q.850 18 No user responding"),
+    ("CHANUNAVAIL", 3, (), O.FAIL_PROVIDER, "Q.850 3 No route to destination"),
     ("", 0, (), O.FAIL_ROUTE, "No outgoing route"),
-    # two trunks: a word about the subscriber outweighs a word about the trunk
+    # several trunks: the last one that spoke to the subscriber decides
     ("CONGESTION", 34, (486, 503), O.FAIL, "SIP 486 Busy Here"),
     ("BUSY", 17, (503, 486), O.FAIL, "SIP 486 Busy Here"),
+    ("NOANSWER", 16, (486, 180), O.FAIL, "No answer"),
+    ("BUSY", 17, (180, 486), O.FAIL, "SIP 486 Busy Here"),
+    ("CONGESTION", 34, (180, 503), O.FAIL, "No answer"),
+    ("CHANUNAVAIL", 21, (500, 403), O.FAIL_PROVIDER, "SIP 403 Forbidden"),
+    ("NOANSWER", 16, (403,), O.FAIL_PROVIDER, "SIP 403 Forbidden"),  # the second one kept silent
+    # trunks that are not SIP
+    ("BUSY", 17, (0,), O.FAIL, "Q.850 17 User busy"),
+    ("NOANSWER", 19, (0,), O.FAIL, "No answer"),
+    ("CHANUNAVAIL", 1, (0,), O.FAIL, "Q.850 1 Unallocated number"),
+    ("CONGESTION", 34, (0,), O.FAIL_PROVIDER, "Q.850 34 No circuit available"),
 ]
 
 
@@ -42,33 +52,78 @@ def test_unanswered(status: str, q850: int, codes: tuple[int, ...], outcome: Out
     assert (verdict.outcome, verdict.cause) == (outcome, cause)
 
 
+@pytest.mark.parametrize(
+    ("status", "codes", "shown"),
+    [
+        ("BUSY", (486,), "BUSY"),
+        ("NOANSWER", (180,), "NOANSWER"),
+        ("CANCEL", (180,), "CANCEL"),
+        ("CANCEL", (603,), "CHANUNAVAIL"),  # the second trunk was stopped before it said a word
+        ("NOANSWER", (480,), "NOANSWER"),
+        ("CONGESTION", (503,), "CONGESTION"),
+        ("CONGESTION", (486, 503), "BUSY"),
+        ("CONGESTION", (180, 503), "NOANSWER"),
+        ("CONGESTION", (603, 503), "CHANUNAVAIL"),
+        ("", (), ""),
+    ],
+)
+def test_the_dial_status_shown_is_that_of_the_trunk_that_decided(
+    status: str, codes: tuple[int, ...], shown: str
+) -> None:
+    assert dial_status_shown(OutRecord(status, 16, codes, False)) == shown
+
+
 def out(subscriber_hung_up: bool) -> OutRecord:
     return OutRecord("ANSWER", 16, (200,), subscriber_hung_up)
 
 
-def leg(status: str = "", queue: str = "", talk_s: str = "", q850: int = 16) -> InRecord:
-    return InRecord(status, queue, talk_s, q850, "", "")
+def leg(
+    status: str = "",
+    queue: str = "",
+    talk_s: str = "",
+    q850: int = 16,
+    *,
+    codes: tuple[int, ...] = (),
+    employee_hung_up: bool = False,
+) -> InRecord:
+    return InRecord(status, queue, talk_s, q850, "", "", codes, employee_hung_up)
 
 
 TALKS = [
     (out(True), leg("ANSWER"), O.SUCCESS_CLIENT_H),
-    (out(False), leg("ANSWER"), O.SUCCESS_USER_H),
+    (out(False), leg("ANSWER", employee_hung_up=True), O.SUCCESS_USER_H),
+    (None, leg("ANSWER", employee_hung_up=True), O.SUCCESS_USER_H),
     (None, leg("ANSWER"), O.SUCCESS),
+    (out(False), leg("ANSWER"), O.SUCCESS),  # an administrator or the limit of a call's length
     (out(False), leg("BUSY", q850=17), O.FAIL_USER_BUSY),
     (out(False), leg("CHANUNAVAIL", q850=3), O.FAIL_USER_BUSY),
     (out(False), leg("CONGESTION", q850=34), O.FAIL_USER_BUSY),
     (out(False), leg("CHANUNAVAIL", q850=21), O.FAIL_USER_NO_ANSWER),
-    (out(False), leg("NOANSWER"), O.FAIL_USER_NO_ANSWER),
+    (out(False), leg("NOANSWER", codes=(180,)), O.FAIL_USER_NO_ANSWER),
+    (out(False), leg("NOANSWER", codes=(0,)), O.FAIL_USER_NO_ANSWER),  # a telephone that is not SIP
+    (out(False), leg("NOANSWER", q850=19, codes=(480,)), O.FAIL_USER_BUSY),
+    (out(False), leg("NOANSWER"), O.FAIL_USER_BUSY),  # nobody listens there
+    (out(False), leg("CHANUNAVAIL", q850=21, codes=(603,)), O.FAIL_USER_NO_ANSWER),
+    (out(False), leg("CHANUNAVAIL", q850=21, codes=(403,)), O.FAIL_USER_BUSY),
+    (out(False), leg("CANCEL", codes=(180,)), O.FAIL_CLIENT_H_BEFORE_ANSWER),
     (out(True), leg("CANCEL"), O.FAIL_CLIENT_H_BEFORE_ANSWER),
     (out(True), leg(), O.FAIL_CLIENT_H_BEFORE_ANSWER),
     (out(True), None, O.FAIL_CLIENT_H_BEFORE_ANSWER),
     (out(False), None, O.FAIL),
-    (out(False), leg(), O.FAIL_USER_BUSY),
-    (out(False), leg(queue="TIMEOUT"), O.FAIL_USER_NO_ANSWER),
+    (out(False), leg(q850=0), O.FAIL_USER_BUSY),  # no such extension
+    (out(False), leg(), O.SUCCESS),  # an extension that neither dials nor queues
+    (out(False), leg(queue="TIMEOUT", codes=(180, 486)), O.FAIL_USER_NO_ANSWER),
+    (out(False), leg(queue="TIMEOUT", codes=(486, 486)), O.FAIL_USER_BUSY),
+    (out(False), leg(queue="TIMEOUT"), O.FAIL_USER_BUSY),  # no member was free all the time
     (out(False), leg(queue="JOINEMPTY"), O.FAIL_USER_BUSY),
     (out(False), leg(queue="FULL"), O.FAIL_USER_BUSY),
     (out(True), leg(talk_s="3"), O.SUCCESS_CLIENT_H),
-    (out(False), leg(talk_s="0"), O.SUCCESS_USER_H),
+    (out(False), leg(talk_s="3"), O.SUCCESS_USER_H),
+    (out(False), leg(talk_s="0", codes=(180, 200)), O.SUCCESS_USER_H),  # less than a second
+    (out(True), leg(talk_s="0", codes=(180, 200)), O.SUCCESS_CLIENT_H),
+    (out(True), leg(talk_s="0", codes=(180,)), O.FAIL_CLIENT_H_BEFORE_ANSWER),
+    (out(False), leg(talk_s="0", codes=(180,)), O.FAIL_CLIENT_H_BEFORE_ANSWER),
+    (out(False), leg(queue="TIMEOUT", talk_s="0", codes=(180,)), O.FAIL_USER_NO_ANSWER),
 ]
 
 
@@ -100,6 +155,7 @@ def test_who_ended_a_polling_early_is_told_by_the_cause() -> None:
     assert polled("", "HANGUP", subscriber_hung_up=True) == (O.FAIL_POLLING, None)
     assert polled("", "HANGUP") == (O.FAIL_POLLING, None)  # also who leaves before Asterisk notes which side it was
     assert polled("", "SUCCESS", begun=True)[1] == "Dialogue broken off: the dialer or Asterisk stopped"
+    assert polled("unstored", "SUCCESS", begun=True) == (O.FAIL_POLLING, "An answer could not be stored")
     assert polled("unplayable", "SUCCESS", begun=True) == (O.FAIL_POLLING, "A prompt could not be played")
 
 
@@ -108,11 +164,20 @@ def test_the_records_own_word_is_enough_for_a_finished_polling() -> None:
 
 
 def test_records_are_read_as_the_dialplan_writes_them() -> None:
-    assert parse_record("out|CHANUNAVAIL|21| 603 503|") == OutRecord("CHANUNAVAIL", 21, (603, 503), False)
-    assert parse_record("out|ANSWER|16| 200|subscriber") == OutRecord("ANSWER", 16, (200,), True)
-    assert parse_record("out|BUSY|17| HA 486|") == OutRecord("BUSY", 17, (486,), False)  # a trunk that is not SIP
+    declined = OutRecord("CHANUNAVAIL", 21, (603, 503), False)
+    assert parse_record("out|CHANUNAVAIL|21|0000000f:603 00000010:503 |") == declined
+    assert parse_record("out|CHANUNAVAIL|21|00000010:503 0000000f:603 |") == declined  # the keys have no order
+    assert parse_record("out|ANSWER|16|00000000:200 |subscriber") == OutRecord("ANSWER", 16, (200,), True)
+    assert parse_record("out|BUSY|17|e11:HA  00000001:486 |").sip_codes == (486, 0)  # a trunk that is not SIP
+    assert parse_record("out|BUSY|17|: |").sip_codes == (0,)
     assert parse_record("out||0||") == OutRecord("", 0, (), False)
-    assert parse_record("in|ANSWER||4|16|finished|SUCCESS") == InRecord("ANSWER", "", "4", 16, "finished", "SUCCESS")
+    talk = InRecord("ANSWER", "", "4", 16, "finished", "SUCCESS", (180, 200), True)
+    assert parse_record("in|ANSWER||4|16|finished|SUCCESS|0a:180 0b:200 |employee") == talk
+
+
+def test_records_of_the_first_version_are_read_after_an_upgrade() -> None:
+    assert parse_record("out|BUSY|17| 486|") == OutRecord("BUSY", 17, (486,), False)
+    assert parse_record("in|ANSWER||4|16||HANGUP") == InRecord("ANSWER", "", "4", 16, "", "HANGUP")
 
 
 @pytest.mark.parametrize("text", ["", "out", "out|a|b|c|d", "in|ANSWER", "up|ANSWER|16| 200|", "out|BUSY|17|486|x|y"])

@@ -1,0 +1,38 @@
+"""Who can take a call: the rules of free and busy for employees and queues. Pure."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+HINT_IDLE = 0
+"""Asterisk 22 pbx.h AST_EXTENSION_NOT_INUSE. In use, busy, unavailable, ringing and on hold are not it."""
+DEVICE_NOT_IN_USE = 1
+"""Asterisk 22 devicestate.h AST_DEVICE_NOT_INUSE, as app_queue shows its members."""
+_PRESENT = frozenset({"", "0"})
+_EMPLOYEE = re.compile(r"[^/]+/([0-9*#]+)(?:[@-].*)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of a queue."""
+
+    interface: str
+    """What app_queue dials: PJSIP/201, Local/201@internal/n."""
+    device_state: int
+    paused: bool
+
+    @property
+    def employee(self) -> str:
+        """The member's internal number; empty when the interface does not name one."""
+        match = _EMPLOYEE.fullmatch(self.interface)
+        return match.group(1) if match else ""
+
+
+def is_employee_free(hints: Collection[int], status: str) -> bool:
+    """Free: every hint of the number says exactly idle, and AstDB UserBuddyStatus is absent or 0."""
+    return status in _PRESENT and all(hint == HINT_IDLE for hint in hints)
+
+
+def is_member_free(member: Member, status: str) -> bool:
+    """Free: app_queue would ring the member, and its employee is not away."""
+    return status in _PRESENT and not member.paused and member.device_state == DEVICE_NOT_IN_USE

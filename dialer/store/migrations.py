@@ -1,0 +1,82 @@
+"""From any earlier version of the schema to the current one. SQLite only: the version is its `PRAGMA user_version`."""
+
+import logging
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from dialer.store.errors import DatabaseRefusedError, sqlite_code
+from dialer.store.schema import SCHEMA_VERSION, sqlite_statements
+
+log = logging.getLogger(__name__)
+MIGRATIONS: Mapping[int, Sequence[str]] = {
+    2: (
+        "DROP TRIGGER attempt_result_is_final",
+        "CREATE TRIGGER attempt_is_final BEFORE UPDATE ON attempt "
+        "WHEN OLD.closed_us IS NOT NULL BEGIN SELECT RAISE(ABORT, 'the attempt already has its result'); END",
+        "CREATE TRIGGER attempt_values BEFORE UPDATE OF state, result ON attempt WHEN NEW.state NOT IN "
+        "('CreateTask', 'CreateCallFile', 'afterDialOut', 'startDial', 'EVENT_POLLING', 'EVENT_POLLING_END', "
+        "'endCall', 'failedOriginate', 'allUserBusy') OR NEW.result NOT IN ('SUCCESS_POLLING', 'FAIL_POLLING', "
+        "'SUCCESS_CLIENT_H', 'SUCCESS_USER_H', 'SUCCESS', 'FAIL_USER_BUSY', 'FAIL_USER_NO_ANSWER', "
+        "'FAIL_CLIENT_H_BEFORE_ANSWER', 'FAIL_ROUTE', 'FAIL_PROVIDER', 'FAIL') "
+        "BEGIN SELECT RAISE(ABORT, 'no such state or result'); END",
+    ),
+}
+"""For each version the statements that make it out of the one before. What was released is never edited: a change of
+schema.py needs a new version here, and a dump of the old one (`python -m tests.store.dump`)."""
+
+_STATEMENT_IS_WRONG = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT)
+
+
+def check_version(connection: sqlite3.Connection, database: str) -> int:
+    """Return the schema version, 0 for an empty file. Raises DatabaseRefusedError for what is newer or not ours."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    if version > SCHEMA_VERSION:
+        raise DatabaseRefusedError(
+            f"{database} has schema version {version}; this dialer knows {SCHEMA_VERSION}: "
+            "install the newer dialer or give another [store] url"
+        )
+    ours = tables.issuperset({"task", "attempt"}) if version > 0 else not tables and version == 0
+    if not ours:
+        raise DatabaseRefusedError(f"{database} is a database of some other program: give another [store] url")
+    return version
+
+
+def migrate(connection: sqlite3.Connection, database: str) -> None:
+    """Bring the database to the current version, one transaction a version: a failure leaves the version before it."""
+    while _step(connection, database) < SCHEMA_VERSION:
+        pass
+
+
+def _step(connection: sqlite3.Connection, database: str) -> int:
+    with _alone(connection):
+        version = check_version(connection, database)
+        if version == SCHEMA_VERSION:
+            return version
+        new_version = version + 1 if version else SCHEMA_VERSION
+        try:
+            for statement in MIGRATIONS[new_version] if version else sqlite_statements():
+                connection.execute(statement)
+        except sqlite3.Error as error:
+            if sqlite_code(error) not in _STATEMENT_IS_WRONG:
+                raise
+            raise DatabaseRefusedError(
+                f"{database} cannot be upgraded from schema version {version} to {new_version}: {error}; "
+                f"it stays as it was: go back to the dialer that knows version {version}, and tell us"
+            ) from error
+        connection.execute(f"PRAGMA user_version = {new_version}")
+    log.info("%s: schema version %d, was %d", database, new_version, version)
+    return new_version
+
+
+@contextmanager
+def _alone(connection: sqlite3.Connection) -> Iterator[None]:
+    """One transaction with the write lock from its begin: who starts at the same time waits, then finds it done."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()  # sqlite3's own: no error when SQLite has rolled back already
+        raise

@@ -1,0 +1,131 @@
+"""A SQLite file: what is looked at before it is used, and how connections to it are set up."""
+
+import logging
+import os
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import Engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from dialer.store.errors import DatabaseRefusedError, StoreError, damaged, store_error
+from dialer.store.migrations import check_version, migrate
+from dialer.store.schema import SCHEMA_VERSION
+
+log = logging.getLogger(__name__)
+BUSY_TIMEOUT_S = 2.0
+"""How long a write waits for the lock. Nobody but us writes in normal times; an administrator's statement or a backup
+takes milliseconds. A claim waits with it, and Asterisk for the claim: the call file's WaitTime runs meanwhile and a
+channel is held, but 2 s leave most of 45 s to ring. Without an answer the call goes back to the queue undialled."""
+WAL_KEPT_BYTES = 64 * 1024 * 1024
+_MEND = "mend owner and mode, or mount its file system for writing"
+WRITES = "dialer_writes"
+"""Execution option of a connection that writes."""
+
+
+def prepare_file(path: Path) -> None:
+    """Make the file a database of the current version; nothing is changed in one that is refused.
+
+    Raises DatabaseRefusedError, or StoreError for what may be over soon: a lock, a full disk.
+    """
+    path = path.resolve()  # SQLite puts its files beside what a link points to
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseRefusedError(f"the folder of {path} cannot be made: {error}") from error
+    _check_access(path)
+    wal_bytes = _wal_bytes(path)
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
+            version = check_version(connection, str(path))
+            # Reading a million rows takes 0.4 s from memory but 4 s from a cold disk: only when there is a reason.
+            if wal_bytes or 0 < version < SCHEMA_VERSION:
+                _check_pages(connection, path, wal_bytes)
+            connection.execute("PRAGMA synchronous = FULL")
+            _use_wal(connection, path)
+            migrate(connection, str(path))
+    except sqlite3.Error as error:
+        raise store_error(error, str(path)) from error
+
+
+def _check_access(path: Path) -> None:
+    """Say in plain words what SQLite calls "unable to open database file", or notices at the first write only."""
+    if path.is_dir():
+        raise DatabaseRefusedError(f"{path} is a folder: give a file in [store] url")
+    # the files beside it may be somebody else's: of an administrator who opened the database as root
+    for file in (path, *_beside(path)):
+        if file.exists() and not os.access(file, os.R_OK | os.W_OK, effective_ids=True):
+            raise DatabaseRefusedError(f"{file} cannot be read and written by this user: {_MEND}")
+    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+        raise DatabaseRefusedError(f"{path.parent} cannot be written by this user (SQLite needs files there): {_MEND}")
+
+
+def _beside(path: Path) -> tuple[Path, Path]:
+    """The write-ahead log and its index."""
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
+
+
+def _wal_bytes(path: Path) -> int:
+    """The length of the write-ahead log that an unclean end has left; 0 after a clean one."""
+    wal, index = _beside(path)
+    # SQLite makes the log before its index and deletes it after (3.40 wal.c): an index alone means that somebody took
+    # the log away. Looked for twice, as another process may be opening or closing the database just now.
+    if path.exists() and not wal.exists() and index.exists() and not wal.exists():
+        raise DatabaseRefusedError(
+            f"{path} has lost its {wal.name}, and with it what was committed last: put it back. "
+            f"To go on without it, remove {index.name}; numbers dialled last may then be dialled again"
+        )
+    return wal.stat().st_size if wal.exists() else 0
+
+
+def _check_pages(connection: sqlite3.Connection, path: Path, wal_bytes: int) -> None:
+    began_s = time.monotonic()
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise damaged(str(path), " ".join(str(found).split()))
+    log.info("%s: checked in %.1f s, %d bytes of log recovered", path, time.monotonic() - began_s, wal_bytes)
+
+
+def _use_wal(connection: sqlite3.Connection, path: Path) -> None:
+    """Once for ever. SQLite does not wait for locks when it changes the mode; a second daemon may hold one just now."""
+    deadline_s = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.01)
+            continue
+        if mode != "wal":
+            raise StoreError(f"{path}: its file system allows no write-ahead log (journal_mode stays {mode!r})")
+        return
+
+
+def set_up_engine(engine: Engine) -> None:
+    """Every connection as we need it; writers take the lock when they begin, not in the middle."""
+    event.listen(engine, "connect", _set_up_connection)
+    event.listen(engine, "begin", _begin)
+
+
+def _set_up_connection(dbapi_connection: Any, _record: ConnectionPoolEntry) -> None:
+    dbapi_connection.isolation_level = None  # transactions begin where we say, not where Python's sqlite3 guesses
+    cursor = dbapi_connection.cursor()
+    # FULL: a granted claim must survive a power cut, or the number would look undialled and be dialled again.
+    # Grouped commits share its cost.
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1000)}")
+    # else the log of one list of a million numbers keeps its place on the disk for ever
+    cursor.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A deferred transaction that reads, then writes, fails at once when another process wrote in between: no time-out
+    # of SQLite's helps (SQLITE_BUSY_SNAPSHOT).
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITES) else "BEGIN")

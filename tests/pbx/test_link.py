@@ -1,0 +1,65 @@
+"""The link to an Asterisk that is not there."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from dialer.model.attempt import Attempt, AttemptEvent, AttemptState, CallLost
+from dialer.model.task import InnerNumType
+from dialer.pbx import link
+from dialer.pbx.ami import AmiClient
+from dialer.pbx.presence import Presence
+from tests.rig.ports import PortBlock
+from tests.rig.waiting import wait_until
+
+
+class Ledger:
+    def __init__(self, *states: AttemptState) -> None:
+        self.attempts = {
+            place: Attempt(place, 1_000_000_001, InnerNumType.POLLING, state) for place, state in enumerate(states)
+        }
+        self.noted: list[tuple[int, AttemptEvent]] = []
+        self.on_committed: Callable[[int, tuple[str, ...]], None] = lambda attempt_id, keys: None
+        self.on_silence: Callable[[int], None] = lambda attempt_id: None
+
+    def in_progress(self) -> dict[int, Attempt]:
+        return dict(self.attempts)
+
+    def knows(self, attempt_id: int) -> bool:
+        return attempt_id in self.attempts
+
+    def note(self, attempt_id: int, event: AttemptEvent) -> None:
+        self.noted.append((attempt_id, event))
+        self.attempts.pop(attempt_id)
+
+    def take_back(self, attempt_id: int) -> None:
+        raise AssertionError("nobody can know that it was not dialled")
+
+
+class NoCallFiles:
+    def attempts(self) -> Iterable[int]:
+        return []
+
+    def remove(self, attempt_id: int) -> None:
+        raise AssertionError
+
+
+async def test_calls_of_an_asterisk_that_does_not_come_back_end_after_a_bounded_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link, "SWEEP_S", 0.01)
+    monkeypatch.setattr(link, "ABSENCE_LIMIT_S", 0.1)
+    ports = PortBlock(udp_ports=0, tcp_ports=1)
+    client = AmiClient("127.0.0.1", ports.port(1), "autodialer", "secret")  # nobody listens
+    ledger = Ledger(AttemptState.SPOOLED, AttemptState.DIALLING, AttemptState.POLLING)
+    pbx = link.PbxLink(client, ledger, NoCallFiles(), Presence(client, "internal"), lambda ready: None)
+    running = asyncio.create_task(pbx.run())
+    try:
+        await wait_until(lambda: len(ledger.noted) == 2, "both dialled calls are given up")
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        ports.release()
+    assert ledger.noted == [(1, CallLost()), (2, CallLost())]
+    assert list(ledger.attempts) == [0], "what was not dialled waits for Asterisk"

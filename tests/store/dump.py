@@ -1,0 +1,164 @@
+"""Writes tests/store/dumps/version_N.sql, N the current schema version, with rows of every kind.
+
+Run `python -m tests.store.dump` before SCHEMA_VERSION is raised, while the code still writes version N, and commit the
+file. It is never written again: later versions must be able to migrate it.
+"""
+
+import asyncio
+import itertools
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+from dialer.model.attempt import Attempt, AttemptState
+from dialer.model.call import CallOrder
+from dialer.model.outcome import Outcome
+from dialer.model.polling import Action, Press, Question
+from dialer.model.records import InRecord, OutRecord
+from dialer.model.task import InnerNumType, Number, Task, TaskState
+from dialer.model.verdict import Verdict
+from dialer.store.attempts import (
+    claim_attempt,
+    fetch_queued,
+    mark_spooled,
+    requeue_attempt,
+    save_answer,
+    save_progress,
+    save_result,
+)
+from dialer.store.database import Store
+from dialer.store.pollings import delete_polling, save_polling
+from dialer.store.schema import SCHEMA_VERSION
+from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
+
+DUMPS = Path(__file__).with_name("dumps")
+_FIRST_NS = 1_760_000_000_000_000_000
+_QUESTIONS = (
+    Question(
+        "1",
+        "Вы довольны, <имя>? Да - один, нет - два, «оператор» - ноль.",
+        press=(
+            Press("1", Action.ANSWER, "да", next_question="2"),
+            Press("2", Action.PLAYBACK, "Жаль", "text"),
+            Press("0", Action.DIAL, "201"),
+            Press("*", Action.RESTART),
+        ),
+    ),
+    Question("2", file="/var/lib/autodialer/audio/спасибо.wav", def_press="1", timeout_s=2.5, press=(Press("1"),)),
+)
+
+
+async def fill(store: Store) -> None:
+    """Tasks in every state, attempts in every state and with every result, answers, pollings, deleted rows."""
+    polling = await store.write(save_polling("опрос-7", "Оценка «сервиса»", _QUESTIONS))
+    await store.write(save_polling(None, "It's the second", _QUESTIONS[:1]))
+    gone = await store.write(save_polling(None, "Удалён", _QUESTIONS))
+    await store.write(delete_polling(gone.crm_id))
+
+    asked = await _new_task(store, "обзвон-1", "Опрос клиентов", polling.crm_id, 20)
+    orders = await _orders(store, asked)
+    open_states = (AttemptState.DIALLING, AttemptState.POLLING, AttemptState.POLLED)
+    for order, state in zip(orders, open_states, strict=False):
+        await _dial(store, order)
+        if state is not AttemptState.DIALLING:
+            await store.write(save_progress(_attempt(order, state)))
+            await store.write(save_answer(order.attempt_id, polling.polling_id, "1", "да", "1"))
+    await store.write(mark_spooled(orders[3]))
+    await store.write(mark_spooled(orders[4]))
+    await store.write(requeue_attempt(orders[4].attempt_id))
+    for order, outcome in zip(orders[5:], Outcome, strict=False):
+        await _dial(store, order)
+        if outcome in {Outcome.SUCCESS_POLLING, Outcome.FAIL_POLLING}:
+            await store.write(save_answer(order.attempt_id, polling.polling_id, "2", "нет, не доволен", "2"))
+        await store.write(save_result(_closed(order, outcome)))
+
+    paused = await _new_task(store, None, "Приостановлена", "201", 5)
+    orders = await _orders(store, paused)
+    await _dial(store, orders[0])
+    await store.write(save_progress(_attempt(orders[0], AttemptState.CONNECTING)))
+    await _dial(store, orders[1])
+    await store.write(save_result(_closed(orders[1], Outcome.SUCCESS_CLIENT_H)))
+    await store.write(change_task(paused.task_id, None, TaskChange(state=TaskState.PAUSED)))
+
+    closed = await _new_task(store, "closed", "Закрыта", "2200", 2)
+    for order in await _orders(store, closed):
+        await _dial(store, order)
+        await store.write(save_result(_closed(order, Outcome.FAIL)))
+    await store.write(change_task(closed.task_id, None, TaskChange(state=TaskState.CLOSED)))
+
+    deleted = await _new_task(store, "gone", "Удалена", "201", 3)
+    for order in await _orders(store, deleted):
+        await store.write(save_answer(order.attempt_id, polling.polling_id, "1", "да", "1"))
+    await store.write(delete_task(deleted.task_id))
+
+
+async def _new_task(store: Store, crm_id: str | None, name: str, inner_num: str, count: int) -> Task:
+    """A task whose `inner_num` is no number is a polling's."""
+    kind = InnerNumType.EXTEN if inner_num.isdecimal() else InnerNumType.POLLING
+    numbers = [
+        Number(f"+7952{place:07d}", f"952{place:07d}", {"имя": f"Иван № {place}"} if place % 2 else None)
+        for place in range(count)
+    ]
+    change = TaskChange(name, None, inner_num, kind, 3, "8", numbers)
+    return await store.write(save_task(crm_id, None, change))
+
+
+async def _orders(store: Store, task: Task) -> list[CallOrder]:
+    queued = await store.read(lambda connection: fetch_queued(connection, task.task_id, 0, 100))
+    return [
+        CallOrder(
+            one.attempt_id, task.task_id, one.phone, task.dial_prefix, task.inner_num, task.inner_num_type, one.params
+        )
+        for one in queued
+    ]
+
+
+async def _dial(store: Store, order: CallOrder) -> None:
+    await store.write(mark_spooled(order))
+    assert await store.write(
+        claim_attempt(order.attempt_id, f"1760000000.{order.attempt_id}", f"[C-{order.attempt_id:08x}]")
+    )
+
+
+def _attempt(order: CallOrder, state: AttemptState) -> Attempt:
+    return Attempt(order.attempt_id, order.task_id, order.inner_num_type, state)
+
+
+def _closed(order: CallOrder, outcome: Outcome) -> Attempt:
+    reached = outcome not in {Outcome.FAIL, Outcome.FAIL_ROUTE, Outcome.FAIL_PROVIDER}
+    return replace(
+        _attempt(order, AttemptState.DIALLING),
+        out_record=OutRecord("ANSWER" if reached else "BUSY", 17, (486,), subscriber_hung_up=False),
+        in_record=InRecord("NOANSWER", "", "", 16, "", "") if reached else None,
+        verdict=Verdict(outcome, None if reached else 'Занято: it\'s "486"'),
+    )
+
+
+def _ticking() -> Iterator[int]:
+    return itertools.count(_FIRST_NS, 1_000_000)
+
+
+async def write_dump(folder: Path = DUMPS) -> Path:
+    """Return the file written: SQL that makes the database, its `user_version` included."""
+    with tempfile.TemporaryDirectory() as scratch:
+        database = Path(scratch) / "dialer.db"
+        store = await Store.open(f"sqlite:///{database}")
+        with patch("time.time_ns", side_effect=_ticking()):
+            await fill(store)
+        await store.close()
+        with closing(sqlite3.connect(database)) as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            lines = [*connection.iterdump(), f"PRAGMA user_version = {version};"]
+    assert version == SCHEMA_VERSION
+    target = folder / f"version_{version}.sql"
+    with target.open("x", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    return target
+
+
+if __name__ == "__main__":
+    print(asyncio.run(write_dump()))

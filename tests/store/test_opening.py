@@ -1,0 +1,229 @@
+"""Which files are opened, and what is said of the others."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dialer.store.database import DatabaseRefusedError, Store
+from dialer.store.results import fetch_task_results
+from dialer.store.schema import SCHEMA_VERSION
+from dialer.store.tasks import fetch_task
+from tests.rig.small_disk import SmallDisk
+from tests.store.making import ask, beside, copy_as_a_crash_leaves_it, new_task, url_of
+
+NOBODY = 65534
+EXIT_BAD_DATABASE = 78
+PAGE = 4096
+
+
+def make_newer(database: Path) -> None:
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+
+
+def make_foreign(database: Path) -> None:
+    database.unlink()
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE accounts (id)")
+
+
+def make_foreign_with_our_version(database: Path) -> None:
+    make_foreign(database)
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+
+
+def make_junk(database: Path) -> None:
+    database.write_bytes("не база данных, но достаточно длинно".encode() * 200)
+
+
+def truncate(database: Path) -> None:
+    os.truncate(database, database.stat().st_size // PAGE // 2 * PAGE)
+
+
+def make_a_folder(database: Path) -> None:
+    database.unlink()
+    database.mkdir()
+
+
+SPOILT: list[tuple[Callable[[Path], None], str]] = [
+    (make_newer, f"has schema version {SCHEMA_VERSION + 1}; .* install the newer dialer or give another"),
+    (make_foreign, "is a database of some other program: give another"),
+    (make_foreign_with_our_version, "is a database of some other program: give another"),
+    (make_junk, "is damaged or not a database: file is not a database; .* put a backup in its place"),
+    (truncate, "is damaged or not a database: database disk image is malformed; .* [.]recover"),
+    (make_a_folder, "is a folder: give a file"),
+]
+
+
+async def made(database: Path, count: int = 2000) -> Path:
+    store = await Store.open(url_of(database))
+    await new_task(store, count)
+    await store.close()
+    assert not beside(database, "wal").exists()
+    return database
+
+
+def put_garbage_into_the_middle(database: Path) -> None:
+    size = database.stat().st_size
+    with database.open("r+b") as file:
+        file.seek(size // PAGE // 2 * PAGE)
+        file.write(b"\xa5" * PAGE * 3)
+
+
+@pytest.mark.parametrize(("spoil", "why"), SPOILT, ids=lambda value: getattr(value, "__name__", ""))
+async def test_what_cannot_be_ours_is_refused_by_name_and_left_as_it_is(
+    tmp_path: Path, spoil: Callable[[Path], None], why: str
+) -> None:
+    database = await made(tmp_path / "dialer.db")
+    spoil(database)
+    before = database.read_bytes() if database.is_file() else None
+    with pytest.raises(DatabaseRefusedError, match=why) as refused:
+        await Store.open(url_of(database))
+    assert str(database) in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert before == (database.read_bytes() if database.is_file() else None)
+    assert {path.name for path in tmp_path.iterdir()} == {"dialer.db"}
+
+
+async def test_an_empty_file_is_a_new_database(tmp_path: Path) -> None:
+    (tmp_path / "dialer.db").touch()
+    await made(tmp_path / "dialer.db")
+
+
+async def test_garbage_after_an_unclean_end_is_found_at_the_start(tmp_path: Path) -> None:
+    store = await Store.open(url_of(await made(tmp_path / "used.db")))
+    await new_task(store)
+    copy_as_a_crash_leaves_it(tmp_path / "used.db", tmp_path / "sound.db")
+    copy_as_a_crash_leaves_it(tmp_path / "used.db", tmp_path / "hurt.db")
+    await store.close()
+    await (await Store.open(url_of(tmp_path / "sound.db"))).close()
+    put_garbage_into_the_middle(tmp_path / "hurt.db")
+    with pytest.raises(DatabaseRefusedError, match=r"hurt\.db is damaged"):
+        await Store.open(url_of(tmp_path / "hurt.db"))
+
+
+async def test_garbage_found_while_running_is_told_as_such(tmp_path: Path) -> None:
+    database = await made(tmp_path / "dialer.db")
+    put_garbage_into_the_middle(database)
+    store = await Store.open(url_of(database))
+    with pytest.raises(DatabaseRefusedError, match="damaged"):
+        await store.read(lambda connection: fetch_task_results(connection, 1_000_000_001))
+    await store.close()
+
+
+async def test_what_a_killed_process_has_committed_is_there_without_its_index(tmp_path: Path) -> None:
+    store = await Store.open(url_of(tmp_path / "used.db"))
+    task_id = await new_task(store, 10)
+    copy_as_a_crash_leaves_it(tmp_path / "used.db", tmp_path / "copy.db")
+    await store.close()
+    again = await Store.open(url_of(tmp_path / "copy.db"))
+    assert len(await again.read(lambda connection: fetch_task_results(connection, task_id))) == 10
+    await again.close()
+
+
+async def test_a_lost_write_ahead_log_is_noticed(tmp_path: Path) -> None:
+    """What it held were the last commits: claims among them."""
+    store = await Store.open(url_of(tmp_path / "used.db"))
+    task_id = await new_task(store)
+    shutil.copy(tmp_path / "used.db", tmp_path / "copy.db")
+    shutil.copy(beside(tmp_path / "used.db", "shm"), beside(tmp_path / "copy.db", "shm"))
+    await store.close()
+    with pytest.raises(DatabaseRefusedError, match=r"has lost its copy.db-wal.* put it back.*remove copy.db-shm"):
+        await Store.open(url_of(tmp_path / "copy.db"))
+    beside(tmp_path / "copy.db", "shm").unlink()
+    again = await Store.open(url_of(tmp_path / "copy.db"))
+    assert await again.read(lambda connection: fetch_task(connection, task_id)) is None
+    await again.close()
+
+
+@pytest.fixture
+def as_nobody() -> Iterator[Callable[[], Path]]:
+    """Call it to become a user without rights; returns a folder that everybody can look into."""
+    folder = Path(tempfile.mkdtemp(prefix="autodialer-test-"))
+    folder.chmod(0o755)
+
+    def become() -> Path:
+        os.seteuid(NOBODY)
+        return folder
+
+    become.folder = folder  # type: ignore[attr-defined]
+    yield become
+    os.seteuid(0)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("closed", "mode", "why"),
+    [
+        ("dialer.db", 0o600, "dialer.db cannot be read and written"),
+        ("dialer.db", 0o644, "dialer.db cannot be read and written"),
+        ("dialer.db-wal", 0o600, "dialer.db-wal cannot be read and written"),
+        (".", 0o755, "cannot be written by this user"),
+    ],
+)
+async def test_missing_rights_are_named(as_nobody: Callable[[], Path], closed: str, mode: int, why: str) -> None:
+    folder: Path = as_nobody.folder  # type: ignore[attr-defined]
+    await made(folder / "dialer.db")
+    beside(folder / "dialer.db", "wal").touch()
+    for path in (folder, *folder.iterdir()):
+        path.chmod(0o777)
+    (folder / closed).chmod(mode)
+    with pytest.raises(DatabaseRefusedError, match=why):
+        as_nobody()
+        await Store.open(url_of(folder / "dialer.db"))
+
+
+async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatabaseRefusedError, match=r"the folder of .*dialer\.db cannot be made"):
+        await Store.open(url_of(tmp_path / "file" / "deeper" / "dialer.db"))
+
+
+async def test_a_read_only_file_system_is_named(tmp_path: Path) -> None:
+    with SmallDisk(tmp_path / "disk", 4) as disk:
+        await made(disk.folder / "dialer.db", 1)
+        subprocess.run(["mount", "-o", "remount,ro", disk.folder], check=True)
+        with pytest.raises(DatabaseRefusedError, match="mount its file system for writing"):
+            await Store.open(url_of(disk.folder / "dialer.db"))
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "nonsense", "oracle+nothing://x"])
+async def test_a_url_that_names_no_database_is_refused(url: str) -> None:
+    with pytest.raises(DatabaseRefusedError, match=r"\[store\] url: "):
+        await Store.open(url)
+
+
+@pytest.mark.parametrize("spoil", [make_newer, make_junk])
+async def test_the_command_ends_with_its_code_and_one_line(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    database = await made(tmp_path / "dialer.db")
+    spoil(database)
+    ended = run_dialer(tmp_path, database)
+    assert ended.returncode == EXIT_BAD_DATABASE
+    assert ended.stderr.count("\n") == 1, ended.stderr
+    assert str(database) in ended.stderr
+
+
+async def test_a_database_that_is_locked_at_the_start_is_worth_another_try(tmp_path: Path) -> None:
+    database = await made(tmp_path / "dialer.db")
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ended = run_dialer(tmp_path, database)
+        assert ended.returncode == 1
+        assert ended.stderr == f"Error: the database {database} failed: database is locked\n"
+    assert ask(database, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
+
+
+def run_dialer(folder: Path, database: Path) -> "subprocess.CompletedProcess[str]":
+    config = folder / "dialer.toml"
+    config.write_text(f'[store]\nurl = "{url_of(database)}"\n[ami]\nsecret = "x"\n')
+    command = [str(Path(sys.executable).with_name("dialer")), "serve", "--config", str(config)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)

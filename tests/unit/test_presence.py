@@ -1,0 +1,138 @@
+"""Who is free: the rules, and Presence on the answers and events of a real Asterisk 22, replayed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from dialer.model.presence import Member, is_employee_free, is_member_free
+from dialer.pbx.ami import AmiRefusedError
+from dialer.pbx.presence import Presence
+
+NOT_IDLE = (-1, 1, 2, 4, 8, 9, 16)  # removed, in use, busy, unavailable, ringing, in use and ringing, on hold
+
+
+@pytest.mark.parametrize("hint", NOT_IDLE)
+def test_only_exactly_idle_is_free(hint: int) -> None:
+    assert not is_employee_free([hint], "")
+    assert not is_employee_free([0, hint], "")
+    assert is_employee_free([0], "")
+
+
+@pytest.mark.parametrize(("status", "free"), [("", True), ("0", True), ("1", False), ("2", False), ("away", False)])
+def test_a_status_that_is_present_and_not_0_is_away(status: str, free: bool) -> None:
+    assert is_employee_free([0], status) is free
+    assert is_employee_free([], status) is free
+    assert is_member_free(Member("PJSIP/201", 1, False), status) is free
+
+
+@pytest.mark.parametrize(
+    ("state", "paused", "free"),
+    [(1, False, True), (1, True, False), (0, False, False), (2, False, False), (5, False, False), (6, False, False)],
+)
+def test_a_member_is_free_when_not_in_use_and_not_paused(state: int, paused: bool, free: bool) -> None:
+    assert is_member_free(Member("PJSIP/201", state, paused), "") is free
+
+
+@pytest.mark.parametrize(
+    ("interface", "employee"),
+    [("PJSIP/201", "201"), ("Local/201@internal/n", "201"), ("SIP/201-1", "201"), ("PJSIP/anna", ""), ("Agent", "")],
+)
+def test_a_member_s_employee_is_the_number_of_its_interface(interface: str, employee: str) -> None:
+    assert Member(interface, 1, False).employee == employee
+
+
+class Asterisk:
+    """Answers of AMI actions, as observed. (What a real one says and when: tests/calls/test_presence.py.)"""
+
+    def __init__(self) -> None:
+        self.hints: list[tuple[str, str, int]] = []
+        self.dialplan: dict[str, list[tuple[str, str]]] = {}
+        self.members: list[tuple[str, str, int]] = []
+        self.statuses: dict[str, str] = {}
+
+    async def action(self, fields: Mapping[str, str], timeout_s: float = 10.0) -> list[dict[str, str]]:
+        match fields["Action"]:
+            case "ExtensionState":
+                items: list[dict[str, str]] = []
+            case "ShowDialPlan":
+                if fields["Extension"] not in self.dialplan:
+                    raise AmiRefusedError("Did not find extension")
+                steps = self.dialplan[fields["Extension"]]
+                items = [{"Event": "ListDialplan", "Application": name, "AppData": data} for name, data in steps]
+            case "ExtensionStateList":
+                items = [
+                    {"Event": "ExtensionStatus", "Exten": exten, "Context": context, "Status": str(state)}
+                    for exten, context, state in self.hints
+                ]
+            case "QueueStatus":
+                items = [{"Event": "QueueParams", "Queue": queue} for queue, _, _ in self.members]
+                items += [
+                    {"Event": "QueueMember", "Queue": queue, "Location": interface, "Status": str(state), "Paused": "0"}
+                    for queue, interface, state in self.members
+                ]
+            case "DBGetTree":
+                items = [
+                    {"Event": "DBGetTreeResponse", "Key": f"/UserBuddyStatus/{key}", "Val": value}
+                    for key, value in self.statuses.items()
+                ]
+            case other:
+                raise AssertionError(other)
+        return [{"Response": "Success"}, *items, {"Event": "ListComplete", "EventList": "Complete"}]
+
+
+async def presence_of(asterisk: Any, *asked: str) -> tuple[Presence, list[str]]:
+    presence = Presence(asterisk, "internal")
+    freed: list[str] = []
+    presence.on_free = freed.append
+    assert not any(presence.is_free(inner_num) for inner_num in asked)  # not looked at yet
+    await presence.refresh()
+    return presence, freed
+
+
+async def test_hints_of_another_context_than_the_employees_own_count() -> None:
+    asterisk = Asterisk()  # MikoPBX keeps them in internal-hints
+    asterisk.hints = [("201", "internal-hints", 0), ("202", "internal-hints", 1)]
+    presence, freed = await presence_of(asterisk, "201", "202")
+    assert (presence.is_free("201"), presence.is_free("202"), freed) == (True, False, ["201"])
+    presence.hear({"Event": "ExtensionStatus", "Exten": "202", "Context": "internal-hints", "Status": "0"})
+    presence.hear({"Event": "ExtensionStatus", "Exten": "201", "Context": "internal-hints", "Status": "8"})
+    assert (presence.is_free("201"), presence.is_free("202"), freed) == (False, True, ["201", "202"])
+
+
+async def test_a_queue_is_found_by_its_extension_or_by_its_name() -> None:
+    asterisk = Asterisk()
+    asterisk.dialplan = {
+        "300": [("NoOp", ""), ("Queue", "support,kT,,,20")],
+        "400": [("Queue", "${WHICH}")],
+        "500": [("Answer", ""), ("Playback", "hello")],
+    }
+    asterisk.members = [("support", "PJSIP/201", 6), ("support", "PJSIP/202", 1), ("400", "PJSIP/203", 2)]
+    presence, _ = await presence_of(asterisk, "300", "400", "500")
+    assert (presence.is_free("300"), presence.is_free("400"), presence.is_free("500")) == (True, False, True)
+    presence.hear({"Event": "UserEvent", "UserEvent": "DB_UserBuddyStatus", "key": "202", "val": "1"})
+    assert not presence.is_free("300")
+    added = {"Event": "QueueMemberAdded", "Queue": "400", "Interface": "PJSIP/204", "Status": "1", "Paused": "0"}
+    presence.hear(added)
+    assert presence.is_free("400")
+    presence.hear({**added, "Event": "QueueMemberPause", "Paused": "1"})
+    assert not presence.is_free("400")
+    presence.hear({**added, "Event": "QueueMemberRemoved"})
+    assert not presence.is_free("400")
+
+
+@pytest.mark.parametrize("key", ["201", "UserBuddyStatus/201", "/UserBuddyStatus/201"])
+async def test_a_status_is_heard_by_whatever_key_the_host_sends(key: str) -> None:
+    presence, freed = await presence_of(Asterisk(), "201")
+    assert freed == ["201"]
+    presence.hear({"Event": "UserEvent", "UserEvent": "DB_UserBuddyStatus", "key": key, "val": "1"})
+    assert not presence.is_free("201")
+    presence.hear({"Event": "UserEvent", "UserEvent": "DB_UserBuddyStatus", "key": key, "val": "0"})
+    assert (presence.is_free("201"), freed) == (True, ["201", "201"])
+
+
+async def test_events_that_make_no_sense_change_nothing_and_break_nothing() -> None:
+    presence, _ = await presence_of(Asterisk(), "201")
+    for event in ({}, {"Event": "QueueMemberStatus"}, {"Event": "ExtensionStatus", "Exten": "9", "Status": "x"}):
+        presence.hear(event)
+    assert presence.is_free("201")
