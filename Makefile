@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help venv rig demo test lint format constraints clean
+.PHONY: help venv rig demo test chaos lint format constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -27,6 +27,9 @@ demo: rig  ## the main job: 40 numbers, a polling, a real Asterisk; exit code 0 
 
 test: rig lint  ## all tests: unit, store, API, and calls through the real Asterisk
 	$(BIN)/python -m pytest
+
+chaos: rig  ## a quarter of an hour of kills, cuts and a full disk amid calls; CHAOS_SEED=… repeats, CHAOS_ROUNDS=9
+	@$(BIN)/python -m tests.chaos.chaos
 
 lint: venv  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -7,8 +7,10 @@ from dialer.model.records import InRecord, OutRecord
 from dialer.model.task import InnerNumType
 
 SIP_REASONS = {
-    402: "Payment Required", 403: "Forbidden", 404: "Not Found", 408: "Request Timeout", 410: "Gone",
-    480: "Temporarily Unavailable", 484: "Address Incomplete", 486: "Busy Here", 488: "Not Acceptable Here",
+    400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden", 404: "Not Found",
+    407: "Proxy Authentication Required", 408: "Request Timeout", 410: "Gone",
+    480: "Temporarily Unavailable", 484: "Address Incomplete", 486: "Busy Here",
+    487: "Request Terminated", 488: "Not Acceptable Here",
     500: "Server Internal Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Server Time-out",
     600: "Busy Everywhere", 603: "Decline", 604: "Does Not Exist Anywhere", 607: "Unwanted",
 }  # fmt: skip

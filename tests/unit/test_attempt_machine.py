@@ -141,8 +141,10 @@ in_records = st.builds(
     st.sampled_from(["", "TIMEOUT", "JOINEMPTY", "LEAVEEMPTY", "FULL", "CONTINUE"]),
     st.sampled_from(["", "0", "12"]),
     st.integers(0, 200),
-    st.sampled_from(["", "finished", "unplayable"]),
+    st.sampled_from(["", "finished", "unplayable", "unstored"]),
     st.sampled_from(["", "SUCCESS", "FAILURE", "HANGUP"]),
+    st.lists(st.integers(0, 699), max_size=4).map(tuple),
+    st.booleans(),
 )
 plain_events = st.sampled_from([event for event in EVENTS.values() if not isinstance(event, LegEnded)])
 events = st.one_of(plain_events, out_records.map(LegEnded), in_records.map(LegEnded))
