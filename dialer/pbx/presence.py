@@ -45,6 +45,9 @@ class Presence:
         self._queues: dict[str, dict[str, Member]] = {}
         """Members by interface."""
         self._was_free: dict[str, bool] = {}
+        self._heard: list[Mapping[str, str]] = []
+        """Events since the refresh under way began."""
+        self._refreshing = asyncio.Lock()
         self._wake = asyncio.Event()
         self.on_free: Callable[[str], None] = lambda inner_num: None
         """Called with an internal number that has become free."""
@@ -64,6 +67,12 @@ class Presence:
 
     def hear(self, message: Mapping[str, str]) -> None:
         """Take an event; those that say nothing of presence are passed over."""
+        if self._apply(message):
+            if self._refreshing.locked():
+                self._heard.append(message)
+            self._tell_freed()
+
+    def _apply(self, message: Mapping[str, str]) -> bool:
         name = message.get("Event", "")
         if name == "ExtensionStatus":
             self._hear_hint(message)
@@ -72,21 +81,24 @@ class Presence:
         elif message.get("UserEvent") == "DB_UserBuddyStatus":
             self._statuses[message.get("key", "").rpartition("/")[2]] = message.get("val", "")
         else:
-            return
-        self._tell_freed()
+            return False
+        return True
 
     async def refresh(self) -> None:
         """Look at everything anew. Raises AmiDownError or TimeoutError."""
-        asked = self._asked | self._lines.keys()
-        if not asked:
-            return
-        queues = await self._fetch_queues()
-        lines = {inner_num: await self._look_at(inner_num, queues) for inner_num in asked}
-        hints = await self._fetch_hints()
-        self._statuses = await self._fetch_statuses()
-        self._queues, self._hints = queues, hints
-        self._lines.update(lines)
-        self._asked -= lines.keys()
+        async with self._refreshing:
+            self._heard.clear()
+            asked = self._asked | self._lines.keys()
+            if not asked:
+                return
+            queues = await self._fetch_queues()
+            lines = {inner_num: await self._look_at(inner_num, queues) for inner_num in asked}
+            hints, statuses = await self._fetch_hints(), await self._fetch_statuses()
+            self._queues, self._hints, self._statuses = queues, hints, statuses
+            for message in self._heard:  # what changed while we asked; told twice it does no harm
+                self._apply(message)
+            self._lines.update(lines)
+            self._asked -= lines.keys()
         self._tell_freed()
 
     async def run(self) -> None:

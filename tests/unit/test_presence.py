@@ -136,3 +136,21 @@ async def test_events_that_make_no_sense_change_nothing_and_break_nothing() -> N
     for event in ({}, {"Event": "QueueMemberStatus"}, {"Event": "ExtensionStatus", "Exten": "9", "Status": "x"}):
         presence.hear(event)
     assert presence.is_free("201")
+
+
+async def test_an_event_that_comes_amid_a_refresh_is_not_overwritten_by_what_was_asked_before() -> None:
+    asterisk = Asterisk()
+    asterisk.hints = [("201", "internal", 0)]
+    presence, freed = await presence_of(asterisk, "201")
+    whole = asterisk.action
+
+    async def action_and_event(fields: Mapping[str, str], timeout_s: float = 10.0) -> list[dict[str, str]]:
+        answer = await whole(fields)
+        if fields["Action"] == "DBGetTree":  # the hints have been asked for
+            presence.hear({"Event": "ExtensionStatus", "Exten": "201", "Context": "internal", "Status": "1"})
+        return answer
+
+    asterisk.action = action_and_event  # type: ignore[method-assign]
+    await presence.refresh()
+    assert not presence.is_free("201")
+    assert freed == ["201"]
