@@ -98,8 +98,10 @@ async def test_call_files_whose_attempt_is_not_open_are_removed(own_world: World
     foreign = world.pbx.spool_dir / "somebody-elses.call"
     half_written = world.pbx.spool_dir.parent / "tmp" / "dialer-17.call"
     for file in (*strays, foreign, half_written):
-        file.write_text("Channel: Local/1@nowhere\nApplication: Hangup\n")
-        os.utime(file, (in_an_hour, in_an_hour))
+        aside = world.pbx.workdir / file.name
+        aside.write_text("Channel: Local/1@nowhere\nApplication: Hangup\n")
+        os.utime(aside, (in_an_hour, in_an_hour))
+        aside.rename(file)
     await world.dialer.start()
     await world.dialer.wait_dialling()
     assert not any(file.exists() for file in (*strays, half_written))

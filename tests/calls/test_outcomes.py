@@ -79,7 +79,7 @@ FAIL_OVER = [
 
 @pytest.mark.parametrize(
     ("route", "trunks"),
-    [("7955", ("795200", "795201")), ("7956", ("795202", "795203"))],
+    [("7955", ("795290", "795291")), ("7956", ("795292", "795293"))],
     ids=["two Dials", "a subroutine for each trunk"],
 )
 async def test_the_last_trunk_that_spoke_to_the_subscriber_decides(
@@ -105,7 +105,7 @@ async def test_the_last_trunk_that_spoke_to_the_subscriber_decides(
 
 async def test_a_subscriber_who_declined_is_not_rung_again_through_the_next_trunk(world: World, series: int) -> None:
     place = series // 1000
-    for route, trunks in (("7955", ("795200", "795201")), ("7956", ("795202", "795203"))):
+    for route, trunks in (("7955", ("795290", "795291")), ("7956", ("795292", "795293"))):
         number = f"{route}{place:03d}7162"
         row = row_of(await connect(world, "201", [number]), number)
         assert (row["result"], row["cause"]) == ("FAIL", "SIP 603 Decline")
