@@ -1,14 +1,11 @@
 """The daemon put together: what is started in which order, and stopped in which."""
 
 import asyncio
-import fcntl
 import logging
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from importlib.metadata import version
-from pathlib import Path
 
 from aiohttp import web
 
@@ -28,6 +25,7 @@ from dialer.speech.engines import EspeakNg
 from dialer.speech.prompts import PromptLibrary
 from dialer.store.attempts import fetch_in_progress
 from dialer.store.database import Store
+from dialer.store.sole import sole_user
 
 log = logging.getLogger(__name__)
 TELL_S = 1.0
@@ -43,33 +41,6 @@ def _naming(setting: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StartError(f"{setting}: {error}") from error
-
-
-@contextmanager
-def only_one(url: str) -> Iterator[None]:
-    """Raises StartError while another daemon uses the same SQLite file. (The kernel frees the lock of a killed one.)"""
-    scheme, _, path = url.partition(":///")
-    lock = _open_lock(Path(f"{path}.lock")) if scheme == "sqlite" else None
-    if lock is None:
-        yield
-        return
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StartError(f"[store] url: another dialer is using {path}") from None
-        yield
-    finally:
-        os.close(lock)
-
-
-def _open_lock(file: Path) -> int | None:
-    """None where no file can be made: then the database cannot either, and opening it says why."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
-    except OSError:
-        return None
 
 
 class Daemon:
@@ -209,7 +180,7 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    with only_one(settings.store.url):
+    with sole_user(settings.store.url):
         store = await Store.open(settings.store.url)
         try:
             await Daemon(settings, store).run(stop)

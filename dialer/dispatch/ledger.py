@@ -73,6 +73,10 @@ class Ledger:
         self._grace: dict[int, asyncio.TimerHandle] = {}
         self._saving: dict[int, deque[_Change]] = {}
         """Attempts with changes that are not committed yet: the first one is being tried, the others wait for it."""
+        self._claiming: dict[int, list[NeverDialled]] = {}
+        """Attempts whose claim is being committed, and what their calls said meanwhile."""
+        self._failing: set[int] = set()
+        """Attempts whose first change could not be committed yet."""
         self._held: dict[int, int] = {}
         """Attempts in a dialogue, and the id of its polling."""
         self._empty = asyncio.Event()
@@ -129,6 +133,9 @@ class Ledger:
             if attempt_id not in self._saving:
                 self.on_committed(attempt_id, kept_under(event))
             return
+        if isinstance(event, NeverDialled) and attempt_id in self._claiming:
+            self._claiming[attempt_id].append(event)  # whether it had leave is just being decided
+            return
         moved = apply_event(attempt, event)
         if moved is attempt:
             if isinstance(event, NeverDialled):  # of another call than the one that was given leave
@@ -149,6 +156,10 @@ class Ledger:
 
     def take_back(self, attempt_id: int) -> None:
         """Give an attempt whose call file nobody has looked at to the queue, with no blame on anybody."""
+        if attempt_id not in self._claiming:
+            self._take_back(attempt_id)
+
+    def _take_back(self, attempt_id: int) -> None:
         attempt = self._attempts.get(attempt_id)
         if attempt is not None and attempt.state is AttemptState.SPOOLED:
             self._give_back(apply_event(attempt, NeverDialled()))
@@ -159,25 +170,32 @@ class Ledger:
         if attempt is None or attempt.state is not AttemptState.SPOOLED:
             log.warning("claim refused: attempt %d is not waiting for one", attempt_id)
             return False
-        order = self._orders[attempt_id]
-        may_be_dialled = self.claims_open and self.may_connect(order.inner_num_type, order.inner_num)
+        told_meanwhile = self._claiming.setdefault(attempt_id, [])
         try:
-            granted = may_be_dialled and await self._store.write(
-                stored.claim_attempt(attempt_id, linked_id, verbose_call_id)
-            )
-        except StoreError as error:
-            log.error("claim of attempt %d refused: %s", attempt_id, error)  # noqa: TRY400 - no trace needed
-            granted = False
-        if not granted:
-            self.take_back(attempt_id)  # not if another call of the same attempt was granted it meanwhile
-            return False
+            granted = await self._commit_claim(self._orders[attempt_id], linked_id, verbose_call_id)
+        finally:
+            self._claiming.pop(attempt_id, None)
         attempt = self._attempts.get(attempt_id)
-        if attempt is None:
+        if not granted or attempt is None:
+            self._take_back(attempt_id)  # not if another call of the same attempt was granted it meanwhile
+            for event in told_meanwhile:
+                self.on_committed(attempt_id, kept_under(event))
             return False
         self._attempts[attempt_id] = apply_event(attempt, ClaimGranted(linked_id))
         self.on_claimed()
         log.info("%s: dialling", self._call_of(attempt))
+        for event in told_meanwhile:
+            self.note(attempt_id, event)
         return True
+
+    async def _commit_claim(self, order: CallOrder, linked_id: str, verbose_call_id: str) -> bool:
+        if not self.claims_open or not self.may_connect(order.inner_num_type, order.inner_num):
+            return False
+        try:
+            return await self._store.write(stored.claim_attempt(order.attempt_id, linked_id, verbose_call_id))
+        except StoreError as error:
+            log.error("claim of attempt %d refused: %s", order.attempt_id, error)  # noqa: TRY400 - no trace needed
+            return False
 
     async def begin_dialogue(self, attempt_id: int) -> Flow | None:
         """The call flow for an answered attempt; None when there is none to hold (deleted, not a polling, unknown)."""
@@ -290,9 +308,12 @@ class Ledger:
             return
         error = done.exception()
         if error is not None:
-            log.error("attempt %d: not stored, tried again in %.0f s: %s", attempt_id, SAVE_RETRY_S, error)
+            level = logging.DEBUG if attempt_id in self._failing else logging.ERROR
+            log.log(level, "attempt %d: not stored, tried again every %.0f s: %s", attempt_id, SAVE_RETRY_S, error)
+            self._failing.add(attempt_id)
             asyncio.get_running_loop().call_later(SAVE_RETRY_S, self._submit, attempt_id)
             return
+        self._failing.discard(attempt_id)
         changes = self._saving[attempt_id]
         change = changes.popleft()
         if changes:

@@ -132,9 +132,10 @@ class Attempt:
 
     @property
     def answered(self) -> bool:
-        """Whether the subscriber picked up, by any of the traces an answer leaves."""
-        if self.out_record is not None and self.out_record.answered:
-            return True
+        """Whether the subscriber picked up, by any of the traces an answer leaves. Asterisk answers the leg also where
+        the routes themselves do, with an announcement after a Dial that failed: then the Dial's word counts."""
+        if self.out_record is not None and self.out_record.dial_status:
+            return self.out_record.answered
         return self.in_record is not None or self.state in _ANSWERED_STATES
 
     @property

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 HINT_IDLE = 0
 """Asterisk 22 pbx.h AST_EXTENSION_NOT_INUSE. In use, busy, unavailable, ringing and on hold are not it."""
-DEVICE_NOT_IN_USE = 1
-"""Asterisk 22 devicestate.h AST_DEVICE_NOT_INUSE, as app_queue shows its members."""
+FREE_DEVICES = frozenset({0, 1})
+"""Asterisk 22 devicestate.h AST_DEVICE_UNKNOWN and AST_DEVICE_NOT_INUSE, as app_queue shows its members. A device whose
+state nobody tells is unknown, and rung."""
 _PRESENT = frozenset({"", "0"})
 _EMPLOYEE = re.compile(r"[^/]+/([0-9*#]+)(?:[@-].*)?", re.ASCII)
 
@@ -34,5 +35,5 @@ def is_employee_free(hints: Collection[int], status: str) -> bool:
 
 
 def is_member_free(member: Member, status: str) -> bool:
-    """Free: app_queue would ring the member, and its employee is not away."""
-    return status in _PRESENT and not member.paused and member.device_state == DEVICE_NOT_IN_USE
+    """Free: not paused, not on a call, not unreachable, and its employee is not away."""
+    return status in _PRESENT and not member.paused and member.device_state in FREE_DEVICES

@@ -26,10 +26,14 @@ class OutRecord:
     """Final or last provisional SIP code of every trunk that gave a word, in the order in which they were dialled; 0
     for one that does not speak SIP. A trunk that kept silent is not among them (Asterisk 22 HANGUPCAUSE_KEYS)."""
     subscriber_hung_up: bool
+    cut: bool = False
+    """The call lasted as long as any call may, [dialing] max_call_s."""
+    side_untold: bool = False
+    """The trunk is a Local channel: whether the subscriber hung up cannot be known."""
 
     @property
     def answered(self) -> bool:
-        return self.dial_status == "ANSWER"
+        return self.dial_status == "ANSWER" or 200 in self.sip_codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,9 @@ def parse_record(text: str) -> OutRecord | InRecord:
     try:
         if leg == "out" and len(fields) == _OUT_FIELDS:
             status, cause, codes, side = fields
-            return OutRecord(status, int(cause or 0), _sip_codes(codes), side == "subscriber")
+            return OutRecord(
+                status, int(cause or 0), _sip_codes(codes), side == "subscriber", side == "limit", side == "untold"
+            )
         if leg == "in" and len(fields) in _IN_FIELDS:
             status, queue, talk_s, cause, dialogue, agi, codes, side = (*fields, "", "")[:8]
             return InRecord(

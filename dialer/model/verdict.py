@@ -32,8 +32,12 @@ RINGING_CODES = frozenset({180, 181, 182, 183})
 SUBSCRIBER_CODES = BUSY_CODES | DECLINED_CODES | BAD_NUMBER_CODES | NO_ANSWER_CODES | RINGING_CODES
 """A trunk that says one of these has spoken to the subscriber, or about it; any other refusal is its own."""
 
+Q850_NORMAL = 16
+Q850_NO_ANSWER = 19
+"""Also what a call file's WaitTime leaves when it is over (Asterisk 22 pbx_spool.c)."""
 Q850_CALL_REJECTED = 21
 _SUBSCRIBER_Q850 = frozenset({1, 17, 18, 19, 21, 22, 28})
+_CUT = "Cut: the call lasted as long as any may"
 _UNANSWERED = frozenset({"NOANSWER", "CANCEL"})
 _NOBODY_FREE = frozenset({"BUSY", "CHANUNAVAIL", "CONGESTION"})
 _QUEUE_CLOSED = frozenset({"FULL", "JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL", "BUSY"})
@@ -53,6 +57,8 @@ def decide_unanswered(out: OutRecord) -> Verdict:
     """The subscriber did not answer. The last trunk that spoke to the subscriber decides, if any did."""
     decisive = _decisive_code(out)
     refusals = [code for code in out.sip_codes if code >= 300]
+    if not out.dial_status and out.hangup_cause == Q850_NO_ANSWER:
+        return Verdict(Outcome.FAIL, "No answer: the routes had not dialled yet")
     if not out.dial_status:
         return Verdict(Outcome.FAIL_ROUTE, "No outgoing route")
     if decisive is not None:
@@ -91,6 +97,8 @@ def decide_polling(out: OutRecord | None, leg: InRecord | None, *, begun: bool, 
         return Verdict(Outcome.FAIL_POLLING, "A prompt could not be played")
     if leg and leg.dialogue == "unstored":
         return Verdict(Outcome.FAIL_POLLING, "An answer could not be stored")
+    if out and out.cut:
+        return Verdict(Outcome.FAIL_POLLING, _CUT)
     if (out and out.subscriber_hung_up) or (leg and leg.agi_status == "HANGUP"):
         return Verdict(Outcome.FAIL_POLLING)
     if begun:
@@ -109,21 +117,26 @@ def decide_talk(out: OutRecord | None, leg: InRecord | None) -> Verdict:
     if leg.talked:
         if subscriber_hung_up:
             return Verdict(Outcome.SUCCESS_CLIENT_H)
+        if out is not None and out.cut:
+            return Verdict(Outcome.SUCCESS, _CUT)
         # A queue's members are mostly Local channels, behind which Asterisk does not say which end hung up; the
-        # subscriber's end it does. Else it was an administrator, or the limit of a call's length.
-        by_employee = leg.employee_hung_up or leg.from_queue
+        # subscriber's end it does.
+        side_known = out is not None and not out.side_untold
+        by_employee = leg.employee_hung_up or (leg.from_queue and side_known)
         return Verdict(Outcome.SUCCESS_USER_H if by_employee else Outcome.SUCCESS)
-    if leg.queue_status:
-        return _decide_queue(leg)
     if subscriber_hung_up or leg.dial_status == "CANCEL":
         return Verdict(Outcome.FAIL_CLIENT_H_BEFORE_ANSWER)
+    if leg.queue_status:
+        return _decide_queue(leg)
     if leg.dial_status:
         return _decide_employee(leg)
     if leg.from_queue:
         return Verdict(Outcome.FAIL_CLIENT_H_BEFORE_ANSWER)  # QUEUESTATUS is empty only when the caller left
-    if leg.hangup_cause:
+    if leg.hangup_cause == Q850_NORMAL:
         return Verdict(Outcome.SUCCESS, "The internal number called nobody")  # an IVR that came to its end
-    return Verdict(Outcome.FAIL_USER_BUSY, "No such employee or queue")
+    if leg.hangup_cause:
+        return Verdict(Outcome.FAIL_USER_BUSY, _q850(leg.hangup_cause))
+    return Verdict(Outcome.FAIL_USER_BUSY, "No such internal number, or it calls nobody")
 
 
 def _decide_employee(leg: InRecord) -> Verdict:

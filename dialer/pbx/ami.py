@@ -63,6 +63,8 @@ class _Manager(Manager):  # type: ignore[misc]
         error = None if f.cancelled() else f.exception()
         if error is not None:
             self._owner.failed(error)
+        else:
+            self._owner.connected()
         super().connection_made(f)
 
     def connect(self, *args: Any, **kwargs: Any) -> Any:
@@ -99,6 +101,7 @@ class AmiClient:
         self._waiting: set[asyncio.Future[Any]] = set()
         self.state = AmiState.AWAY
         self.address = f"{host}:{port}"
+        self._connected_at_s: float | None = None
         self.problem = "not connected yet"
         """Why the last attempt to connect failed."""
         self.on_state: Callable[[AmiState], None] = lambda state: None
@@ -123,10 +126,20 @@ class AmiClient:
             self._manager.close()
         self.lost()
 
+    def connected(self) -> None:
+        self._connected_at_s = asyncio.get_running_loop().time()
+
     async def watch(self, interval_s: float = 3.0, timeout_s: float = 5.0) -> None:
         """Ping for ever; a connection that does not answer in time is dropped, so that it is made anew."""
+        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(interval_s)
+            if self.state is AmiState.AWAY and self._connected_at_s is not None:  # panoramisk waits for ever
+                if loop.time() - self._connected_at_s > timeout_s:
+                    self.problem = f"no answer to the login within {timeout_s:.0f} s"
+                    log.warning("AMI %s: %s: connecting anew", self.address, self.problem)
+                    self.drop()
+                continue
             if self.state in (AmiState.READY, AmiState.BOOTING):
                 try:
                     await self.action({"Action": "Ping"}, timeout_s=timeout_s)
@@ -179,6 +192,7 @@ class AmiClient:
             self.problem = str(error)
 
     def lost(self) -> None:
+        self._connected_at_s = None
         if self.state is not AmiState.REFUSED:  # after a refusal Asterisk closes too; the reason is worth keeping
             self._set_state(AmiState.AWAY)
         waiting, self._waiting = self._waiting, set()

@@ -47,6 +47,8 @@ class PbxLink:
         self._presence = presence
         self._on_ready = on_ready
         self._declined: asyncio.Queue[int] = asyncio.Queue()
+        self._not_heard_whole: set[int] = set()
+        """Attempts that were in progress when we began to listen."""
         self._changed = asyncio.Event()
         self._silent: set[int] = set()
         self._asked = asyncio.Event()
@@ -96,12 +98,17 @@ class PbxLink:
             self._ledger.note(*known)
             return
         declined = read_declined(message)
-        if declined:
-            for attempt in self._ledger.in_progress().values():
-                if attempt.linked_id == declined and attempt.state is AttemptState.DIALLING:
-                    self._declined.put_nowait(attempt.attempt_id)
-        else:
+        if declined is None:
             self._presence.hear(message)
+        elif declined:
+            self._hear_declined(declined)
+
+    def _hear_declined(self, linked_id: str) -> None:
+        """Only of calls that we have listened to since their claim: of others we may have missed the answer, and then
+        it is an employee who has declined."""
+        for attempt_id, attempt in self._ledger.in_progress().items():
+            if attempt.linked_id == linked_id and attempt_id not in self._not_heard_whole:
+                self._declined.put_nowait(attempt_id)
 
     def _state_changed(self, state: AmiState) -> None:
         if state is not AmiState.READY and self.ready:
@@ -121,13 +128,16 @@ class PbxLink:
                 continue
             try:
                 await self._reconciler.run()
-                await self._presence.refresh()
             except (AmiDownError, AmiRefusedError, TimeoutError) as error:
-                self._refusal = f"Asterisk refuses what reconciliation asks (AMI rights?): {error!r}"
+                refused = isinstance(error, AmiRefusedError)
+                why = f"refused, see the rights in manager_autodialer.conf: {error}" if refused else "no answer"
+                self._refusal = f"Asterisk: looking for calls in progress: {why}"
                 log.warning("%s; tried again", self._refusal)
                 asyncio.get_running_loop().call_later(RETRY_S, self._changed.set)
                 continue
             if self._client.state is AmiState.READY:
+                self._not_heard_whole = set(self._ledger.in_progress())
+                self._presence.look_again()
                 self.ready = True
                 self._refusal = None
                 self._on_ready(True)
@@ -139,6 +149,9 @@ class PbxLink:
         """
         while True:
             attempt_id = await self._declined.get()
+            attempt = self._ledger.in_progress().get(attempt_id)
+            if attempt is None or attempt.state is not AttemptState.DIALLING:
+                continue
             channel = rf"/^Local\/{attempt_id:d}@autodialer-out-[0-9a-f]+;2$/"
             try:
                 await self._client.action({"Action": "Hangup", "Channel": channel, "Cause": "21"})

@@ -7,7 +7,7 @@ somebody asks for a number we have not looked at, and from events in between.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dialer.model.presence import Member, is_employee_free, is_member_free
@@ -17,7 +17,10 @@ log = logging.getLogger(__name__)
 REFRESH_S = 30.0
 """Dialplan, queues and AstDB can change without an event."""
 RETRY_S = 1.0
+MOST_GOTOS = 4
 BUDDY_FAMILY = "UserBuddyStatus"
+_NOTHING_THERE = ("Did not find", "Invalid/unknown command")
+"""Asterisk 22: no such context or extension; the module with that action is not loaded."""
 EVENTS = ("ExtensionStatus", "QueueMemberAdded", "QueueMemberPause", "QueueMemberRemoved", "QueueMemberStatus")
 
 
@@ -27,6 +30,14 @@ class _Line:
 
     queue: str | None = None
     """Name of the queue that its extension leads to."""
+    hint: str = ""
+    """The devices of its hint as the employees' context has it; empty: that has none, look in all contexts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hint:
+    devices: str
+    state: int
 
 
 class Presence:
@@ -38,8 +49,8 @@ class Presence:
         self._lines: dict[str, _Line] = {}
         """The numbers somebody has asked for, as far as they have been looked at."""
         self._asked: set[str] = set()
-        self._hints: dict[str, dict[str, int]] = {}
-        """Number, context of the hint, state."""
+        self._hints: dict[str, dict[str, _Hint]] = {}
+        """By number, and context of the hint."""
         self._statuses: dict[str, str] = {}
         """AstDB UserBuddyStatus by number."""
         self._queues: dict[str, dict[str, Member]] = {}
@@ -63,7 +74,9 @@ class Presence:
         if line.queue is not None:
             members = self._queues.get(line.queue, {}).values()
             return any(is_member_free(member, self._statuses.get(member.employee, "")) for member in members)
-        return is_employee_free(self._hints.get(inner_num, {}).values(), self._statuses.get(inner_num, ""))
+        hints = self._hints.get(inner_num, {}).values()
+        own = [hint.state for hint in hints if line.hint in {"", hint.devices}]
+        return is_employee_free(own, self._statuses.get(inner_num, ""))
 
     def hear(self, message: Mapping[str, str]) -> None:
         """Take an event; those that say nothing of presence are passed over."""
@@ -85,7 +98,7 @@ class Presence:
         return True
 
     async def refresh(self) -> None:
-        """Look at everything anew. Raises AmiDownError or TimeoutError."""
+        """Look at everything anew. Raises what AmiClient.action raises; then nothing has changed."""
         async with self._refreshing:
             self._heard.clear()
             asked = self._asked | self._lines.keys()
@@ -101,6 +114,13 @@ class Presence:
             self._asked -= lines.keys()
         self._tell_freed()
 
+    def look_again(self) -> None:
+        """Asterisk has come back: nobody is free until looked at."""
+        self._asked |= self._lines.keys()
+        self._lines.clear()
+        self._was_free.clear()
+        self._wake.set()
+
     async def run(self) -> None:
         """Refresh when a new number is asked for, and every so often. Serves until cancelled."""
         while True:
@@ -112,12 +132,14 @@ class Presence:
             self._wake.clear()
             try:
                 await self.refresh()
-            except (AmiDownError, TimeoutError) as error:
-                log.info("presence of employees not known now: %s", error or "time-out")
+            except AmiDownError:
+                continue  # `look_again` follows
+            except (AmiRefusedError, TimeoutError) as error:
+                log.warning("who is free is not known now: %s; tried again", error or "no answer")
                 asyncio.get_running_loop().call_later(RETRY_S, self._wake.set)
 
     def _hear_hint(self, message: Mapping[str, str]) -> None:
-        self._hints.setdefault(message.get("Exten", ""), {})[message.get("Context", "")] = _number(message, "Status")
+        self._hints.setdefault(message.get("Exten", ""), {})[message.get("Context", "")] = _hint(message)
 
     def _hear_member(self, message: Mapping[str, str], *, gone: bool) -> None:
         members = self._queues.setdefault(message.get("Queue", ""), {})
@@ -137,16 +159,37 @@ class Presence:
             self._was_free[inner_num] = free
 
     async def _look_at(self, inner_num: str, queues: Mapping[str, object]) -> _Line:
-        """Follow the number's extension to its queue; and have Asterisk make its hint, should that be a pattern."""
-        number = {"Context": self._context}
-        await self._list("ExtensionState", {**number, "Exten": inner_num})
-        extension = await self._list("ShowDialPlan", {**number, "Extension": inner_num})
-        return _Line(_queue_of(extension) or (inner_num if inner_num in queues else None))
+        """What the number is: its queue, its hint. (Asking for the state makes the hint, should it be a pattern.)"""
+        asked = {"Action": "ExtensionState", "Context": self._context, "Exten": inner_num}
+        (state, *_) = await self._client.action(asked)
+        queue = inner_num if inner_num in queues else await self._find_queue(self._context, inner_num)
+        return _Line(queue, state.get("Hint", ""))
 
-    async def _fetch_hints(self) -> dict[str, dict[str, int]]:
-        hints: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    async def _find_queue(self, context: str, exten: str) -> str | None:
+        """The queue that an extension leads to: the first thing that its dialplan, Gotos followed, calls."""
+        for _ in range(MOST_GOTOS):
+            steps = await self._list("ShowDialPlan", {"Context": context, "Extension": exten})
+            calls = [step for step in steps if step.get("Application", "").lower() in ("dial", "queue", "goto")]
+            if not calls:
+                return None
+            application, data = calls[0].get("Application", "").lower(), calls[0].get("AppData", "").split(",")
+            if "$" in calls[0].get("AppData", "") or application == "dial":
+                return None
+            if application == "queue":
+                return data[0] or None
+            match data:
+                case [context, exten, _]:
+                    continue
+                case [exten, _]:
+                    continue
+                case _:
+                    return None  # to another line of the same extension
+        return None
+
+    async def _fetch_hints(self) -> dict[str, dict[str, _Hint]]:
+        hints: defaultdict[str, dict[str, _Hint]] = defaultdict(dict)
         for hint in await self._list("ExtensionStateList", {}):
-            hints[hint.get("Exten", "")][hint.get("Context", "")] = _number(hint, "Status")
+            hints[hint.get("Exten", "")][hint.get("Context", "")] = _hint(hint)
         return dict(hints)
 
     async def _fetch_queues(self) -> dict[str, dict[str, Member]]:
@@ -163,22 +206,18 @@ class Presence:
         return {entry.get("Key", "").rpartition("/")[2]: entry.get("Val", "") for entry in entries}
 
     async def _list(self, action: str, fields: Mapping[str, str]) -> list[Mapping[str, str]]:
-        """The items of a list; none where Asterisk knows nothing of the kind (no such extension, no app_queue)."""
+        """The items of a list; none where Asterisk knows nothing of the kind. Any other refusal is raised."""
         try:
             messages = await self._client.action({"Action": action, **fields})
         except AmiRefusedError as error:
-            log.debug("%s", error)
+            if not any(words in str(error) for words in _NOTHING_THERE):
+                raise
             return []
         return [message for message in messages[1:] if "Complete" not in message.get("Event", "")]
 
 
-def _queue_of(extension: Iterable[Mapping[str, str]]) -> str | None:
-    """The queue that an extension leads to, by its dialplan; a name made of variables is not followed."""
-    for step in extension:
-        name = step.get("AppData", "").partition(",")[0]
-        if step.get("Application") == "Queue" and name and "$" not in name:
-            return name
-    return None
+def _hint(message: Mapping[str, str]) -> _Hint:
+    return _Hint(message.get("Hint", ""), _number(message, "Status"))
 
 
 def _member(message: Mapping[str, str], interface: str) -> Member:

@@ -21,7 +21,6 @@ class AttemptLedger(Protocol):
     """What reconciliation needs of the ledger."""
 
     def in_progress(self) -> dict[int, Attempt]: ...
-    def knows(self, attempt_id: int) -> bool: ...
     def note(self, attempt_id: int, event: AttemptEvent) -> None: ...
     def take_back(self, attempt_id: int) -> None: ...
 
@@ -55,8 +54,9 @@ class Reconciler:
             if attempt.attempt_id not in live and attempt.state is AttemptState.SPOOLED:
                 self._call_files.remove(attempt.attempt_id)
                 self._ledger.take_back(attempt.attempt_id)
+        in_progress = self._ledger.in_progress()
         for attempt_id in self._call_files.attempts():
-            if not self._ledger.knows(attempt_id):
+            if attempt_id not in in_progress:
                 log.info("call file of attempt %d: not in progress, removed", attempt_id)
                 self._call_files.remove(attempt_id)
 

@@ -211,8 +211,9 @@ class Store:
         """The next group begins with a new one, about which there is nothing to guess."""
         connection, self._write_connection = self._write_connection, None
         if connection is not None:
-            await connection.invalidate()
-            await connection.close()
+            with contextlib.suppress(Exception):  # it is given up, whatever its state
+                await connection.invalidate()
+                await connection.close()
 
     async def _apply(self, group: list[_Job]) -> list[Any]:
         if self._write_connection is None:

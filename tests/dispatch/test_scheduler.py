@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from dialer.dispatch.callfile import CallFileSettings, Spool
@@ -19,7 +20,7 @@ from dialer.model.records import InRecord, OutRecord
 from dialer.model.task import InnerNumType, Number, TaskState
 from dialer.store.attempts import fetch_in_progress
 from dialer.store.database import Store
-from dialer.store.results import fetch_task_results
+from dialer.store.results import fetch_answers_since, fetch_task_results
 from dialer.store.tasks import TaskChange, fetch_task
 from tests.rig.waiting import wait_for_answer, wait_until
 
@@ -342,3 +343,88 @@ async def test_only_what_asterisk_keeps_is_forgotten_there(bench: Bench) -> None
     assert forgotten[-1] == ("out",)
     bench.ledger.note(attempt_id, LegEnded(InRecord("", "", "", 16, "", "")))
     assert forgotten[-1] == ("in",)
+
+
+@asynccontextmanager
+async def locked(bench: Bench, busy_timeout_ms: int) -> AsyncIterator[sqlite3.Connection]:
+    """Another process holds the database; `ROLLBACK` on it lets go."""
+    await bench.store.write(lambda tx: tx.connection.exec_driver_sql(f"PRAGMA busy_timeout = {busy_timeout_ms}"))
+    with closing(sqlite3.connect(bench.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
+async def claim_being_committed(bench: Bench) -> tuple[int, "asyncio.Task[bool]"]:
+    """A claim whose commit waits for the database."""
+    (attempt_id,) = bench.take()
+    claim = asyncio.create_task(bench.ledger.claim(attempt_id, "rig-1", ""))
+    await wait_until(lambda: attempt_id in bench.ledger._claiming, "the claim is being committed")
+    return attempt_id, claim
+
+
+async def test_a_number_is_not_taken_back_while_its_claim_is_being_committed(bench: Bench) -> None:
+    """Reconciliation saw no channel: the call came a moment later."""
+    await bench.post(1, channels=1)
+    await bench.settled_files(1)
+    async with locked(bench, 10_000) as other:
+        attempt_id, claim = await claim_being_committed(bench)
+        bench.ledger.take_back(attempt_id)
+        bench.ledger.note(attempt_id, NeverDialled())
+        other.execute("ROLLBACK")
+    assert await claim
+    assert bench.ledger.in_progress()[attempt_id].state is AttemptState.DIALLING
+    assert [one.state for one in await bench.store.read(fetch_in_progress)] == [AttemptState.DIALLING]
+
+
+async def test_a_call_that_died_while_its_claim_was_being_committed_is_dialled_again(bench: Bench) -> None:
+    await bench.post(1, channels=1)
+    await bench.settled_files(1)
+    async with locked(bench, 10_000) as other:
+        attempt_id, claim = await claim_being_committed(bench)
+        bench.ledger.note(attempt_id, NeverDialled("rig-1"))
+        other.execute("ROLLBACK")
+    await claim
+    await bench.ledger.settle()
+    assert await bench.store.read(fetch_in_progress) == []
+    assert bench.ledger.in_use == 0
+    bench.now_s += 1
+    await bench.settled_files(1)
+    assert bench.take() == [attempt_id]
+
+
+async def test_nothing_is_dialled_while_the_database_cannot_be_written(bench: Bench) -> None:
+    bench.scheduler.pbx_is_ready(False)
+    await bench.post(1, channels=1)
+    bench.store.trouble = "the disk is full"
+    bench.scheduler.pbx_is_ready(True)
+    await wait_until(lambda: bench.scheduler._timer, "the scheduler has looked, and will look again")
+    assert bench.files() == set()
+    bench.store.trouble = None
+    await bench.settled_files(1)  # it looks again by itself
+
+
+async def test_an_answer_waits_for_a_database_that_fails_for_a_moment(bench: Bench) -> None:
+    await bench.post(1, channels=1)
+    await bench.settled_files(1)
+    (attempt_id,) = bench.take()
+    assert await bench.ledger.claim(attempt_id, "rig-1", "")
+    async with locked(bench, 20) as other:
+        keeping = asyncio.create_task(bench.ledger.keep_answer(attempt_id, "1", "yes", "1"))
+        await wait_until(lambda: bench.store.trouble, "the first try has failed")
+        other.execute("ROLLBACK")
+        assert await keeping
+    answers = await bench.store.read(lambda connection: fetch_answers_since(connection, 0, 100))
+    assert [row.result for row in answers] == ["yes"], "stored once"
+
+
+async def test_an_answer_that_cannot_be_stored_is_not_acknowledged(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dialer.dispatch.ledger.ANSWER_PATIENCE_S", 0.5)
+    await bench.post(1, channels=1)
+    await bench.settled_files(1)
+    (attempt_id,) = bench.take()
+    assert await bench.ledger.claim(attempt_id, "rig-1", "")
+    async with locked(bench, 20) as other:
+        assert await bench.ledger.keep_answer(attempt_id, "1", "yes", "1") is False
+        other.execute("ROLLBACK")

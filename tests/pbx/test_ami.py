@@ -22,9 +22,11 @@ NAME = "Анна"
 class Peer:
     """Half an Asterisk: logs in whoever comes, then runs a script per connection (the last one again and again)."""
 
-    def __init__(self, *scripts: Script, login: str = "Success") -> None:
+    def __init__(self, *scripts: Script, login: str = "Success", mute_logins: int = 0) -> None:
         self.scripts = scripts
         self.login = login
+        self.mute_logins = mute_logins
+        """So many connections at first get a greeting and never another word."""
         self.actions: list[dict[str, str]] = []
         self.connections = 0
         self.port = 0
@@ -39,6 +41,8 @@ class Peer:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             writer.write(GREETING)
             action = await self.read_action(reader)
+            if self.connections <= self.mute_logins:
+                await self.silence(reader, writer)
             writer.write(self.answer(action, self.login) + (BOOTED if self.login == "Success" else b""))
             await script(reader, writer)
         writer.close()
@@ -150,6 +154,16 @@ async def test_a_connection_that_does_not_answer_is_dropped_and_made_anew() -> N
     async with serving(peer), connected(peer) as client:
         watching = asyncio.create_task(client.watch(interval_s=0.05, timeout_s=0.2))
         await wait_until(lambda: peer.connections == 2 and client.state is AmiState.READY, "a second connection")
+        watching.cancel()
+
+
+async def test_a_login_that_is_never_answered_is_tried_anew() -> None:
+    peer = Peer(mute_logins=1)
+    peer.scripts = (peer.answer_all,)
+    async with serving(peer), connected(peer, AmiState.AWAY) as client:
+        watching = asyncio.create_task(client.watch(interval_s=0.05, timeout_s=0.2))
+        await wait_until(lambda: client.state is AmiState.READY, "a second connection")
+        assert peer.connections == 2
         watching.cancel()
 
 

@@ -58,10 +58,7 @@ RULES: dict[tuple[AttemptState, str], AttemptState | str] = {
     (S.DIALLING, "dialogue on"): S.POLLING,
     (S.DIALLING, "dialogue end"): S.POLLED,
     (S.POLLING, "dialogue end"): S.POLLED,
-    (S.DIALLING, "out busy"): "closed",
-    (S.CONNECTING, "out busy"): "noted",
-    (S.POLLING, "out busy"): "noted",
-    (S.POLLED, "out busy"): "noted",
+    **{(state, "out busy"): "closed" for state in DIALLED_STATES},  # the routes may answer by themselves
     **{(state, "out answered"): "noted" for state in DIALLED_STATES},
     **{(state, "in"): "noted" for state in DIALLED_STATES},
     **{(state, "lost"): "closed" for state in DIALLED_STATES},

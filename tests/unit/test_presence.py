@@ -28,9 +28,9 @@ def test_a_status_that_is_present_and_not_0_is_away(status: str, free: bool) -> 
 
 @pytest.mark.parametrize(
     ("state", "paused", "free"),
-    [(1, False, True), (1, True, False), (0, False, False), (2, False, False), (5, False, False), (6, False, False)],
+    [(1, False, True), (1, True, False), (0, False, True), (2, False, False), (5, False, False), (6, False, False)],
 )
-def test_a_member_is_free_when_not_in_use_and_not_paused(state: int, paused: bool, free: bool) -> None:
+def test_a_member_is_free_when_not_on_a_call_and_not_paused(state: int, paused: bool, free: bool) -> None:
     assert is_member_free(Member("PJSIP/201", state, paused), "") is free
 
 
@@ -42,6 +42,11 @@ def test_a_member_s_employee_is_the_number_of_its_interface(interface: str, empl
     assert Member(interface, 1, False).employee == employee
 
 
+def hint_event(exten: str, context: str, state: int) -> dict[str, str]:
+    devices = f"PJSIP/{exten}" if context != "elsewhere" else "PJSIP/other"
+    return {"Event": "ExtensionStatus", "Exten": exten, "Context": context, "Status": str(state), "Hint": devices}
+
+
 class Asterisk:
     """Answers of AMI actions, as observed. (What a real one says and when: tests/calls/test_presence.py.)"""
 
@@ -50,21 +55,25 @@ class Asterisk:
         self.dialplan: dict[str, list[tuple[str, str]]] = {}
         self.members: list[tuple[str, str, int]] = []
         self.statuses: dict[str, str] = {}
+        self.refuses: str | None = None
 
     async def action(self, fields: Mapping[str, str], timeout_s: float = 10.0) -> list[dict[str, str]]:
+        if self.refuses is not None:
+            raise AmiRefusedError(f"{fields['Action']}: {self.refuses}")
         match fields["Action"]:
             case "ExtensionState":
-                items: list[dict[str, str]] = []
+                hints = [h for h in self.hints if h[:2] == (fields["Exten"], fields["Context"])]
+                return [{"Response": "Success", "Hint": f"PJSIP/{fields['Exten']}" if hints else ""}]
             case "ShowDialPlan":
-                if fields["Extension"] not in self.dialplan:
-                    raise AmiRefusedError("Did not find extension")
-                steps = self.dialplan[fields["Extension"]]
-                items = [{"Event": "ListDialplan", "Application": name, "AppData": data} for name, data in steps]
-            case "ExtensionStateList":
-                items = [
-                    {"Event": "ExtensionStatus", "Exten": exten, "Context": context, "Status": str(state)}
-                    for exten, context, state in self.hints
+                place = f"{fields['Extension']}@{fields['Context']}".removesuffix("@internal")
+                if place not in self.dialplan:
+                    raise AmiRefusedError("ShowDialPlan: Did not find extension")
+                steps = self.dialplan[place]
+                items: list[dict[str, str]] = [
+                    {"Event": "ListDialplan", "Application": name, "AppData": data} for name, data in steps
                 ]
+            case "ExtensionStateList":
+                items = [hint_event(exten, context, state) for exten, context, state in self.hints]
             case "QueueStatus":
                 items = [{"Event": "QueueParams", "Queue": queue} for queue, _, _ in self.members]
                 items += [
@@ -95,9 +104,68 @@ async def test_hints_of_another_context_than_the_employees_own_count() -> None:
     asterisk.hints = [("201", "internal-hints", 0), ("202", "internal-hints", 1)]
     presence, freed = await presence_of(asterisk, "201", "202")
     assert (presence.is_free("201"), presence.is_free("202"), freed) == (True, False, ["201"])
-    presence.hear({"Event": "ExtensionStatus", "Exten": "202", "Context": "internal-hints", "Status": "0"})
-    presence.hear({"Event": "ExtensionStatus", "Exten": "201", "Context": "internal-hints", "Status": "8"})
+    presence.hear(hint_event("202", "internal-hints", 0))
+    presence.hear(hint_event("201", "internal-hints", 8))
     assert (presence.is_free("201"), presence.is_free("202"), freed) == (False, True, ["201", "202"])
+
+
+async def test_a_hint_of_the_same_number_that_belongs_to_another_telephone_does_not_count() -> None:
+    asterisk = Asterisk()
+    asterisk.hints = [("201", "internal", 0), ("201", "elsewhere", 4)]
+    presence, _ = await presence_of(asterisk, "201")
+    assert presence.is_free("201")
+    presence.hear(hint_event("201", "elsewhere", 1))
+    assert presence.is_free("201")
+    presence.hear(hint_event("201", "internal", 1))
+    assert not presence.is_free("201")
+
+
+async def test_an_employee_with_an_overflow_queue_is_an_employee() -> None:
+    asterisk = Asterisk()
+    asterisk.hints = [("201", "internal", 1), ("202", "internal", 0)]
+    asterisk.dialplan = {number: [("Dial", "PJSIP/x,15"), ("Queue", "support")] for number in ("201", "202")}
+    asterisk.members = [("support", "PJSIP/203", 6)]
+    presence, _ = await presence_of(asterisk, "201", "202")
+    assert (presence.is_free("201"), presence.is_free("202")) == (False, True)
+
+
+async def test_a_queue_is_found_behind_gotos() -> None:
+    asterisk = Asterisk()
+    asterisk.dialplan = {
+        "600": [("Goto", "queues,300,1")],
+        "300@queues": [("Answer", ""), ("goto", "301,1")],
+        "301@queues": [("queue", "support")],
+        "700": [("Goto", "700,1")],
+        "701": [("Goto", "somewhere")],
+        "702": [("Goto", "${WHERE},1,1")],
+    }
+    asterisk.members = [("support", "PJSIP/203", 6)]
+    presence, _ = await presence_of(asterisk, "600", "700", "701", "702")
+    assert not presence.is_free("600")
+    assert [presence.is_free(number) for number in ("700", "701", "702")] == [True, True, True]
+
+
+async def test_what_asterisk_refuses_to_tell_is_not_taken_for_nobody_there() -> None:
+    asterisk = Asterisk()
+    asterisk.hints = [("201", "internal", 1)]
+    presence, freed = await presence_of(asterisk, "201")
+    asterisk.refuses = "Asterisk is shutting down"
+    with pytest.raises(AmiRefusedError):
+        await presence.refresh()
+    assert not presence.is_free("201")
+    presence.look_again()
+    with pytest.raises(AmiRefusedError):
+        await presence.refresh()
+    assert (presence.is_free("201"), freed) == (False, [])
+
+
+async def test_after_a_reconnect_nobody_is_free_until_looked_at() -> None:
+    asterisk = Asterisk()
+    presence, freed = await presence_of(asterisk, "201")
+    presence.look_again()
+    assert not presence.is_free("201")
+    await presence.refresh()
+    assert (presence.is_free("201"), freed) == (True, ["201", "201"])
 
 
 async def test_a_queue_is_found_by_its_extension_or_by_its_name() -> None:
@@ -147,7 +215,7 @@ async def test_an_event_that_comes_amid_a_refresh_is_not_overwritten_by_what_was
     async def action_and_event(fields: Mapping[str, str], timeout_s: float = 10.0) -> list[dict[str, str]]:
         answer = await whole(fields)
         if fields["Action"] == "DBGetTree":  # the hints have been asked for
-            presence.hear({"Event": "ExtensionStatus", "Exten": "201", "Context": "internal", "Status": "1"})
+            presence.hear(hint_event("201", "internal", 1))
         return answer
 
     asterisk.action = action_and_event  # type: ignore[method-assign]

@@ -30,6 +30,8 @@ UNANSWERED = [
     ("CHANUNAVAIL", 18, (), O.FAIL_PROVIDER, "Q.850 18 No user responding"),
     ("CHANUNAVAIL", 3, (), O.FAIL_PROVIDER, "Q.850 3 No route to destination"),
     ("", 0, (), O.FAIL_ROUTE, "No outgoing route"),
+    ("", 1, (), O.FAIL_ROUTE, "No outgoing route"),  # routes that end in Hangup(1)
+    ("", 19, (), O.FAIL, "No answer: the routes had not dialled yet"),
     # several trunks: the last one that spoke to the subscriber decides
     ("CONGESTION", 34, (486, 503), O.FAIL, "SIP 486 Busy Here"),
     ("BUSY", 17, (503, 486), O.FAIL, "SIP 486 Busy Here"),
@@ -111,6 +113,13 @@ TALKS = [
     (out(True), None, O.FAIL_CLIENT_H_BEFORE_ANSWER),
     (out(False), None, O.FAIL),
     (out(False), leg(q850=0), O.FAIL_USER_BUSY),  # no such extension
+    (out(False), leg(q850=17), O.FAIL_USER_BUSY),  # Hangup(17): do not disturb
+    (out(True), leg("CANCEL", queue="TIMEOUT", talk_s="0"), O.FAIL_CLIENT_H_BEFORE_ANSWER),  # left in the overflow
+    (out(True), leg(queue="TIMEOUT", talk_s="0", codes=(180,)), O.FAIL_CLIENT_H_BEFORE_ANSWER),
+    (OutRecord("ANSWER", 16, (200,), False, cut=True), leg(talk_s="9", codes=(200,)), O.SUCCESS),
+    (OutRecord("ANSWER", 16, (200,), False, cut=True), leg("ANSWER"), O.SUCCESS),
+    (None, leg(talk_s="9", codes=(200,)), O.SUCCESS),
+    (OutRecord("ANSWER", 16, (200,), False, side_untold=True), leg(talk_s="9", codes=(200,)), O.SUCCESS),
     (out(False), leg(), O.SUCCESS),  # an extension that neither dials nor queues
     (out(False), leg(queue="TIMEOUT", codes=(180, 486)), O.FAIL_USER_NO_ANSWER),
     (out(False), leg(queue="TIMEOUT", codes=(486, 486)), O.FAIL_USER_BUSY),
@@ -170,6 +179,7 @@ def test_records_are_read_as_the_dialplan_writes_them() -> None:
     assert parse_record("out|ANSWER|16|00000000:200 |subscriber") == OutRecord("ANSWER", 16, (200,), True)
     assert parse_record("out|BUSY|17|e11:HA  00000001:486 |").sip_codes == (486, 0)  # a trunk that is not SIP
     assert parse_record("out|BUSY|17|: |").sip_codes == (0,)
+    assert parse_record("out|ANSWER|16|00000000:200 |limit") == OutRecord("ANSWER", 16, (200,), False, cut=True)
     assert parse_record("out||0||") == OutRecord("", 0, (), False)
     talk = InRecord("ANSWER", "", "4", 16, "finished", "SUCCESS", (180, 200), True)
     assert parse_record("in|ANSWER||4|16|finished|SUCCESS|0a:180 0b:200 |employee") == talk

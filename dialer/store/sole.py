@@ -1,0 +1,54 @@
+"""One daemon at a time on one SQLite file."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from dialer.store.errors import StoreError
+
+
+@contextmanager
+def sole_user(url: str) -> Iterator[None]:
+    """Hold the database for this process; StoreError while another daemon has it. The kernel frees the lock of a
+    process that was killed. What is not a SQLite file, or cannot be made, is left to whoever opens it."""
+    file = _sqlite_file(url)
+    lock = _open_lock(file) if file is not None else None
+    if lock is None:
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(f"[store] url: another dialer is using {file}") from None
+        yield
+    finally:
+        os.close(lock)
+
+
+def _sqlite_file(url: str) -> Path | None:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return None
+    return Path(parsed.database).resolve()  # the same file by whatever name
+
+
+def _open_lock(file: Path) -> int | None:
+    lock = file.with_name(f"{file.name}.lock")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
+    except PermissionError as error:
+        if lock.exists():
+            raise StoreError(f"[store] url: {lock} cannot be opened by this user: mend its owner") from error
+        return None
+    except OSError:
+        return None

@@ -1,0 +1,26 @@
+"""One daemon at a time on one SQLite file, by whatever name it calls it."""
+
+from pathlib import Path
+
+import pytest
+
+from dialer.store.errors import StoreError
+from dialer.store.sole import sole_user
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "sqlite+aiosqlite"])
+@pytest.mark.parametrize("name", ["dialer.db", "link.db", "folder/../dialer.db", "dialer.db?timeout=3"])
+def test_a_second_user_is_refused_by_whatever_name(tmp_path: Path, scheme: str, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.db").symlink_to(tmp_path / "dialer.db")
+    first, second = sole_user(f"sqlite:///{tmp_path}/dialer.db"), sole_user(f"{scheme}:///{tmp_path}/{name}")
+    with first, pytest.raises(StoreError, match="another dialer is using"), second:
+        raise AssertionError
+    with sole_user(f"{scheme}:///{tmp_path}/{name}"):
+        pass  # free again
+
+
+@pytest.mark.parametrize("url", ["postgresql://host/dialer", "nonsense", "sqlite://", "sqlite:////proc/none/dialer.db"])
+def test_what_is_no_file_that_can_be_made_is_left_to_whoever_opens_it(url: str) -> None:
+    with sole_user(url), sole_user(url):
+        pass
