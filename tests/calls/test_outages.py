@@ -84,6 +84,7 @@ async def test_a_killed_asterisk_dials_nobody_twice_and_every_number_ends(own_wo
     lost = [row for row in task["results"] if row["result"] == "FAIL"]
     assert len(lost) == 4
     assert all(row["cause"].startswith("Lost: ") for row in lost)
+    assert list(world.pbx.spool_dir.glob("dialer-*.call")) == [], "the files of the calls that were lost are removed"
     assert (await world.dialer.health())["calls_in_progress"] == 0
 
 
