@@ -18,12 +18,12 @@ class CallDesk(AnswerBook, Protocol):
     """Who decides about attempts."""
 
     async def claim(self, attempt_id: int, linked_id: str, verbose_call_id: str) -> bool: ...
-    async def begin_dialogue(self, attempt_id: int) -> Flow | None: ...
+    async def begin_dialogue(self, attempt_id: int, linked_id: str) -> Flow | None: ...
     async def end_dialogue(self, attempt_id: int, *, finished: bool) -> None: ...
 
 
 class FastAgiServer:
-    """Listens on host:port; `agi://host:port/claim,ID,LINKEDID,CALLID` and `agi://host:port/dialogue,ID`."""
+    """Listens on host:port; `agi://host:port/claim,ID,LINKEDID,CALLID` and `agi://host:port/dialogue,ID,LINKEDID`."""
 
     def __init__(self, host: str, port: int, desk: CallDesk, voice: Voice, dialogue_limit_s: int) -> None:
         self._host = host
@@ -89,7 +89,7 @@ class FastAgiServer:
         await session.set_variable("AUTODIALER_CLAIM", "granted" if granted else "refused")
 
     async def _dialogue(self, session: AgiSession, attempt_id: int) -> None:
-        flow = await self._desk.begin_dialogue(attempt_id)
+        flow = await self._desk.begin_dialogue(attempt_id, session.argument(2))
         if flow is None:
             raise AgiError(f"no dialogue for attempt {attempt_id}")
         finished = False

@@ -74,7 +74,14 @@ class Daemon:
         presence = Presence(ami, asterisk.internal_context)
         self._ledger.is_free = presence.is_free
         presence.on_free = self._scheduler.employee_is_free
-        self._link = PbxLink(ami, self._ledger, spool, presence, self._scheduler.pbx_is_ready)
+        self._link = PbxLink(
+            ami,
+            self._ledger,
+            spool,
+            presence,
+            contexts=(asterisk.outgoing_context, asterisk.internal_context),
+            on_ready=self._scheduler.pbx_is_ready,
+        )
         self._prompts = PromptLibrary(settings.audio.dir, EspeakNg(settings.tts.voice), settings.audio.allowed_dirs)
         self._agi = FastAgiServer(
             settings.agi.host, settings.agi.port, self._ledger, self._prompts, dialing.polling_limit_s
@@ -100,6 +107,7 @@ class Daemon:
             dialling,
             trouble,
             self._ledger.in_use,
+            self._scheduler.waiting_for,
             version("autodialer"),
         )
 
@@ -152,6 +160,7 @@ class Daemon:
         """Log every change of what /health says, for those who read logs."""
         told: str | None = "not told yet"
         while True:
+            await asyncio.sleep(TELL_S)
             if self._store.trouble:
                 await self._store.probe()  # nothing else may be there to be written
             report = self.report()
@@ -159,7 +168,6 @@ class Daemon:
                 told = report.trouble
                 log.log(logging.WARNING if told else logging.INFO, "nothing is dialled: %s" if told else "dialling%s",
                         told or "")  # fmt: skip
-            await asyncio.sleep(TELL_S)
 
     async def _drain(self) -> None:
         self._draining = True

@@ -16,6 +16,8 @@ class HealthReport:
     trouble: str | None
     """Why nothing is dialled, in words."""
     calls_in_progress: int
+    waiting_for: list[str]
+    """Internal numbers of open tasks that dial nobody while nobody there is free."""
     version: str
 
 

@@ -40,6 +40,7 @@ class TaskDesk:
     async def delete(self, task_id: int) -> bool:
         """Delete the task and its rows; calls in progress finish. False: no such task."""
         found = await self._store.write(delete_task(task_id))
-        log.info("task %d: deleted", task_id)
+        if found:
+            log.info("task %d: deleted", task_id)
         self._scheduler.task_is_gone(task_id)
         return found

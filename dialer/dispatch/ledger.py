@@ -22,7 +22,9 @@ from dialer.model.attempt import (
     DialogueStarted,
     LegEnded,
     NeverDialled,
+    SubscriberAnswered,
     apply_event,
+    is_of_another_call,
 )
 from dialer.model.call import CallOrder
 from dialer.model.compile_polling import compile_polling
@@ -138,7 +140,7 @@ class Ledger:
             return
         moved = apply_event(attempt, event)
         if moved is attempt:
-            if isinstance(event, NeverDialled):  # of another call than the one that was given leave
+            if isinstance(event, NeverDialled) or is_of_another_call(attempt, event):
                 self.on_committed(attempt_id, kept_under(event))
             return
         self._attempts[attempt_id] = moved
@@ -197,12 +199,13 @@ class Ledger:
             log.error("claim of attempt %d refused: %s", order.attempt_id, error)  # noqa: TRY400 - no trace needed
             return False
 
-    async def begin_dialogue(self, attempt_id: int) -> Flow | None:
-        """The call flow for an answered attempt; None when there is none to hold (deleted, not a polling, unknown)."""
+    async def begin_dialogue(self, attempt_id: int, linked_id: str) -> Flow | None:
+        """The call flow for an answered attempt; None when there is none to hold (deleted, not a polling, unknown, of
+        another call)."""
         attempt, order = self._attempts.get(attempt_id), self._orders.get(attempt_id)
         if attempt is None or order is None or attempt.state not in DIALLED_STATES:
             return None
-        if attempt.kind is not InnerNumType.POLLING:
+        if attempt.kind is not InnerNumType.POLLING or is_of_another_call(attempt, SubscriberAnswered(linked_id)):
             return None
         polling = await self._pollings.find(order.inner_num)
         if polling is None:
@@ -220,8 +223,8 @@ class Ledger:
             try:
                 await self._store.write(operation)
             except StoreError as error:
-                log.error("answer of attempt %d: %s", attempt_id, error)  # noqa: TRY400 - no trace needed
                 if asyncio.get_running_loop().time() >= deadline_s:
+                    log.error("answer of attempt %d: %s", attempt_id, error)  # noqa: TRY400 - no trace needed
                     return False
                 await asyncio.sleep(ANSWER_RETRY_S)
             else:

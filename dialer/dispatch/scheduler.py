@@ -75,12 +75,20 @@ class Scheduler:
     def trouble(self) -> str | None:
         """Why nothing is dialled although Asterisk is there, in words; None when all is well."""
         trouble = self._spool.check()
-        if trouble is None and self._failures and self._hungry:
+        if trouble is None and self._failures and (self._hungry or self._ledger.in_use):
             trouble = (
                 "call files come back without a claim: does Asterisk take them from [asterisk] spool_dir, "
                 f"does it include our dialplan, does it reach FastAGI at {self._call_files.agi_address}?"
             )
         return trouble
+
+    @property
+    def waiting_for(self) -> list[str]:
+        """Internal numbers of open tasks at which nobody is free."""
+        tasks = (queue.task for queue in self._queues.values())
+        return sorted(
+            {task.inner_num for task in tasks if not self._ledger.may_connect(task.inner_num_type, task.inner_num)}
+        )
 
     async def load(self) -> None:
         """Take the open tasks from the store."""

@@ -18,6 +18,7 @@ After CreateTask and CreateCallFile nothing was dialled. From afterDialOut on an
   EVENT_POLLING_END | -       | -       | -         | -        | -           | -            | noted          | closes
   closed            | -       | -       | -         | -        | -           | -            | -              | -
   +: the next state · -: ignored, nothing changes (events come late, twice and out of order)
+  A record or an answer that is of another call than the one that got leave is ignored.
   noted: kept as evidence; closes the attempt when the evidence is complete: the outbound leg's record without an
   answer, or the records of both legs. `CallLost` closes it when the second record is not coming.
   (1) CreateTask, but only on the word of the very call that got the leave: it says that it did not dial.
@@ -76,6 +77,9 @@ class NeverDialled:
 @dataclass(frozen=True, slots=True)
 class SubscriberAnswered:
     """The answered leg began to call the employee."""
+
+    linked_id: str = ""
+    """The call that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,8 @@ def apply_event(attempt: Attempt, event: AttemptEvent) -> Attempt:
     """The attempt after the event; the same object when the event changes nothing. Total: never raises."""
     if attempt.closed:
         return attempt
+    if is_of_another_call(attempt, event):
+        return attempt
     if isinstance(event, LegEnded):
         return _note_record(attempt, event.record)
     if isinstance(event, CallLost):
@@ -169,6 +175,19 @@ def apply_event(attempt: Attempt, event: AttemptEvent) -> Attempt:
         return replace(attempt, state=S.CREATED, linked_id="")
     moved = _MOVES.get((attempt.state, type(event)))
     return attempt if moved is None else replace(attempt, state=moved)
+
+
+def is_of_another_call(attempt: Attempt, event: AttemptEvent) -> bool:
+    """A call that somebody else placed under this attempt's number: another database's, before this one was put in its
+    place. What does not say whose it is comes from the first version of the dialplan."""
+    match event:
+        case LegEnded(record):
+            said = record.call
+        case SubscriberAnswered(linked_id):
+            said = linked_id
+        case _:
+            return False
+    return said != "" and attempt.linked_id not in {"", said}
 
 
 def _got_no_answer(attempt: Attempt, event: NeverDialled) -> bool:

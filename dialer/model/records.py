@@ -5,9 +5,9 @@ Written by `dialplan/extensions_autodialer.conf`, contexts autodialer-out-gone a
 
 from dataclasses import dataclass
 
-_OUT_FIELDS = 4
-_IN_FIELDS = (6, 8)
-"""The first version of the dialplan wrote 6: such a record may still lie in AstDB after an upgrade."""
+_OUT_FIELDS, _FIRST_OUT_FIELDS = 5, 4
+_IN_FIELDS, _FIRST_IN_FIELDS = 9, 6
+"""The first version of the dialplan wrote fewer: such records may still lie in AstDB after an upgrade."""
 
 
 class BadRecordError(ValueError):
@@ -30,6 +30,8 @@ class OutRecord:
     """The call lasted as long as any call may, [dialing] max_call_s."""
     side_untold: bool = False
     """The trunk is a Local channel: whether the subscriber hung up cannot be known."""
+    call: str = ""
+    """The id that the call claimed with; empty from the first version of the dialplan."""
 
     @property
     def answered(self) -> bool:
@@ -54,6 +56,8 @@ class InRecord:
     sip_codes: tuple[int, ...] = ()
     """Of every telephone that gave a word, as in `OutRecord`."""
     employee_hung_up: bool = False
+    call: str = ""
+    """As in `OutRecord`."""
 
     @property
     def talked(self) -> bool:
@@ -75,15 +79,21 @@ def parse_record(text: str) -> OutRecord | InRecord:
     """Read one record; raises BadRecordError."""
     leg, *fields = text.split("|")
     try:
-        if leg == "out" and len(fields) == _OUT_FIELDS:
-            status, cause, codes, side = fields
+        if leg == "out" and len(fields) in {_OUT_FIELDS, _FIRST_OUT_FIELDS}:
+            status, cause, codes, side, call = (*fields, "")[:5]
             return OutRecord(
-                status, int(cause or 0), _sip_codes(codes), side == "subscriber", side == "limit", side == "untold"
+                status,
+                int(cause or 0),
+                _sip_codes(codes),
+                side == "subscriber",
+                side == "limit",
+                side == "untold",
+                call,
             )
-        if leg == "in" and len(fields) in _IN_FIELDS:
-            status, queue, talk_s, cause, dialogue, agi, codes, side = (*fields, "", "")[:8]
+        if leg == "in" and len(fields) in {_IN_FIELDS, _FIRST_IN_FIELDS}:
+            status, queue, talk_s, cause, dialogue, agi, codes, side, call = (*fields, "", "", "")[:9]
             return InRecord(
-                status, queue, talk_s, int(cause or 0), dialogue, agi, _sip_codes(codes), side == "employee"
+                status, queue, talk_s, int(cause or 0), dialogue, agi, _sip_codes(codes), side == "employee", call
             )
     except ValueError as error:
         raise BadRecordError(f"{text[:120]!r}: {error}") from None

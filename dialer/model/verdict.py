@@ -32,6 +32,7 @@ RINGING_CODES = frozenset({180, 181, 182, 183})
 SUBSCRIBER_CODES = BUSY_CODES | DECLINED_CODES | BAD_NUMBER_CODES | NO_ANSWER_CODES | RINGING_CODES
 """A trunk that says one of these has spoken to the subscriber, or about it; any other refusal is its own."""
 
+Q850_UNALLOCATED = 1
 Q850_NORMAL = 16
 Q850_NO_ANSWER = 19
 """Also what a call file's WaitTime leaves when it is over (Asterisk 22 pbx_spool.c)."""
@@ -86,6 +87,9 @@ def dial_status_shown(out: OutRecord) -> str:
 
 def _decisive_code(out: OutRecord) -> int | None:
     about_subscriber = [code for code in out.sip_codes if code in SUBSCRIBER_CODES]
+    declined = [code for code in out.sip_codes if code in DECLINED_CODES]
+    if declined and out.dial_status == "CANCEL" and out.hangup_cause == Q850_CALL_REJECTED:
+        return declined[-1]  # whatever rang after it was stopped for that (PbxLink)
     return about_subscriber[-1] if about_subscriber else None
 
 
@@ -134,9 +138,9 @@ def decide_talk(out: OutRecord | None, leg: InRecord | None) -> Verdict:
         return Verdict(Outcome.FAIL_CLIENT_H_BEFORE_ANSWER)  # QUEUESTATUS is empty only when the caller left
     if leg.hangup_cause == Q850_NORMAL:
         return Verdict(Outcome.SUCCESS, "The internal number called nobody")  # an IVR that came to its end
-    if leg.hangup_cause:
+    if leg.hangup_cause not in {0, Q850_UNALLOCATED}:
         return Verdict(Outcome.FAIL_USER_BUSY, _q850(leg.hangup_cause))
-    return Verdict(Outcome.FAIL_USER_BUSY, "No such internal number, or it calls nobody")
+    return Verdict(Outcome.FAIL_USER_BUSY, "No such internal number")
 
 
 def _decide_employee(leg: InRecord) -> Verdict:

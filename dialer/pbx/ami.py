@@ -144,7 +144,8 @@ class AmiClient:
                 try:
                     await self.action({"Action": "Ping"}, timeout_s=timeout_s)
                 except TimeoutError:
-                    log.warning("AMI does not answer for %.0f s: connecting anew", timeout_s)
+                    self.problem = f"no answer for {timeout_s:.0f} s"
+                    log.warning("AMI %s: %s: connecting anew", self.address, self.problem)
                     self.drop()
                 except (AmiDownError, AmiRefusedError):
                     continue  # refused (Asterisk 22 refuses all while it shuts down) is an answer too

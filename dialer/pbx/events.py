@@ -28,7 +28,7 @@ def read_user_event(message: Mapping[str, str]) -> tuple[int, AttemptEvent] | No
         return None
     match name:
         case "AutodialerAnswered":
-            return int(attempt), SubscriberAnswered()
+            return int(attempt), SubscriberAnswered(message.get("Call", ""))
         case "AutodialerUnclaimed":
             return int(attempt), NeverDialled(message.get("Call", ""))
         case "AutodialerGone":

@@ -1,19 +1,23 @@
 """The link to one Asterisk: listens, reconciles after every absence, and says when dialling may go on."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from typing import Protocol
 
 from dialer.model.attempt import DIALLED_STATES, Attempt, AttemptState, CallLost
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError, AmiState, Forgetter
 from dialer.pbx.events import read_declined, read_user_event
+from dialer.pbx.preflight import find_fault
 from dialer.pbx.presence import EVENTS, Presence
 from dialer.pbx.reconcile import AttemptLedger, CallFiles, Reconciler
 
 log = logging.getLogger(__name__)
 RETRY_S = 1.0
+FAULT_RETRY_S = 5.0
+FAULT_SWEEP_S = 30.0
 SWEEP_S = 5.0
 """A call file that nobody has asked leave for since the last sweep is looked for in Asterisk …"""
 ABSENCE_LIMIT_S = 3600.0
@@ -38,6 +42,8 @@ class PbxLink:
         ledger: WatchedLedger,
         call_files: CallFiles,
         presence: Presence,
+        *,
+        contexts: Sequence[str],
         on_ready: Callable[[bool], None],
     ) -> None:
         self._client = client
@@ -45,6 +51,7 @@ class PbxLink:
         self._forgetter = Forgetter(client)
         self._reconciler = Reconciler(client, ledger, call_files, self._forgetter.forget)
         self._presence = presence
+        self._contexts = contexts
         self._on_ready = on_ready
         self._declined: asyncio.Queue[int] = asyncio.Queue()
         self._not_heard_whole: set[int] = set()
@@ -74,7 +81,7 @@ class PbxLink:
         if self._client.state is AmiState.AWAY:
             return f"Asterisk: away (AMI {self._client.address}: {self._client.problem})"
         if self._client.state is AmiState.BOOTING:
-            return "Asterisk: booting"
+            return "Asterisk: booting (or our AMI user lacks read = system, see manager_autodialer.conf)"
         return self._refusal or "Asterisk: looking for calls in progress"
 
     async def run(self) -> None:
@@ -89,6 +96,7 @@ class PbxLink:
                 group.create_task(self._look_for_silent(), name="look for silent attempts")
                 group.create_task(self._presence.run(), name="presence")
                 group.create_task(self._end_declined(), name="end declined calls")
+                group.create_task(self._look_for_faults(), name="look for faults")
         finally:
             self._client.close()
 
@@ -128,6 +136,7 @@ class PbxLink:
                 continue
             try:
                 await self._reconciler.run()
+                self._refusal = await self._find_fault()
             except (AmiDownError, AmiRefusedError, TimeoutError) as error:
                 refused = isinstance(error, AmiRefusedError)
                 why = f"refused, see the rights in manager_autodialer.conf: {error}" if refused else "no answer"
@@ -135,12 +144,29 @@ class PbxLink:
                 log.warning("%s; tried again", self._refusal)
                 asyncio.get_running_loop().call_later(RETRY_S, self._changed.set)
                 continue
-            if self._client.state is AmiState.READY:
+            if self._refusal is not None:
+                asyncio.get_running_loop().call_later(FAULT_RETRY_S, self._changed.set)
+            elif self._client.state is AmiState.READY:
                 self._not_heard_whole = set(self._ledger.in_progress())
                 self._presence.look_again()
                 self.ready = True
-                self._refusal = None
                 self._on_ready(True)
+
+    async def _find_fault(self) -> str | None:
+        fault = await find_fault(self._client, self._contexts)
+        return f"Asterisk: {fault}" if fault else None
+
+    async def _look_for_faults(self) -> None:
+        """Somebody reloads a dialplan or unloads a module: nothing is dialled until it is mended."""
+        while True:
+            await asyncio.sleep(FAULT_SWEEP_S)
+            if self.ready:
+                with contextlib.suppress(AmiDownError, AmiRefusedError, TimeoutError):
+                    self._refusal = await self._find_fault()
+                    if self._refusal is not None and self.ready:
+                        self.ready = False
+                        self._on_ready(False)
+                        self._changed.set()
 
     async def _end_declined(self) -> None:
         """Hang up the outbound leg of a subscriber who declined, lest the routes ring it through their next trunk.

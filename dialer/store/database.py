@@ -69,8 +69,8 @@ class Store:
         self._anchor: AsyncConnection | None = None
         self._last_us = 0
         self._closed = False
-        self.trouble: str | None = None
-        """Why the last group could not be committed, in words; None since one could."""
+        self._trouble: str | None = None
+        self._damage: str | None = None
 
     @classmethod
     async def open(cls, url: str) -> "Store":
@@ -105,6 +105,11 @@ class Store:
         return store
 
     @property
+    def trouble(self) -> str | None:
+        """Why the last group could not be committed, in words; None since one could. Damage stays."""
+        return self._damage or self._trouble
+
+    @property
     def url(self) -> str:
         """Where the data is, without a password."""
         return self._engine.url.render_as_string()
@@ -133,7 +138,7 @@ class Store:
             async with self._engine.connect() as connection:
                 return await connection.run_sync(query)
         except SQLAlchemyError as error:
-            raise store_error(error, self._place) from error
+            raise self._told(error) from error
 
     async def write(self, operation: Operation[T]) -> T:
         """Return the operation's result once it is committed (durable against the death of this process and, with
@@ -178,7 +183,7 @@ class Store:
             else:
                 self._fail(group, error)
             return error
-        self.trouble = None
+        self._trouble = None
         for job, result in zip(group, results, strict=True):
             if not job.done.done():
                 job.done.set_result(result)
@@ -198,14 +203,19 @@ class Store:
                 return
 
     def _fail(self, group: list[_Job], error: Exception) -> None:
-        if group and isinstance(error, SQLAlchemyError):
-            told = str(error if is_of_operation(error) else store_error(error, self._place))
-            log.warning("operations not stored: %d: %s", len(group), told)
-            self.trouble = None if is_of_operation(error) else told
+        reason = self._told(error) if isinstance(error, SQLAlchemyError) else error
+        if not is_of_operation(error) and str(reason) != self._trouble:  # said once, not for each that waits
+            log.warning("nothing can be stored: %s", reason)
+            self._trouble = str(reason)
         for job in group:
             if not job.done.done():
-                reason = store_error(error, self._place) if isinstance(error, SQLAlchemyError) else error
-                job.done.set_exception(reason)
+                job.done.set_exception(type(reason)(*reason.args) if isinstance(reason, StoreError) else reason)
+
+    def _told(self, error: SQLAlchemyError) -> StoreError:
+        told = store_error(error, self._place)
+        if isinstance(told, DatabaseRefusedError):
+            self._damage = str(told)
+        return told
 
     async def _drop_write_connection(self) -> None:
         """The next group begins with a new one, about which there is nothing to guess."""

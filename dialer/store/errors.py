@@ -17,10 +17,7 @@ class DatabaseRefusedError(StoreError):
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # after these a rollback leaves the connection as new, whether or not SQLite had rolled back by itself
 _ROLLED_BACK = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL})
-_RESCUE = (
-    "nothing was changed; put a backup in its place, or take out what can be read: "
-    "sqlite3 DAMAGED .recover | sqlite3 NEW"
-)
+_RESCUE = "nothing was changed; put a backup in its place (a database that is made anew has neither tasks nor results)"
 
 
 def is_of_operation(error: Exception) -> bool:

@@ -66,7 +66,10 @@ def _step(connection: sqlite3.Connection, database: str) -> int:
                 f"it stays as it was: go back to the dialer that knows version {version}, and tell us"
             ) from error
         connection.execute(f"PRAGMA user_version = {new_version}")
-    log.info("%s: schema version %d, was %d", database, new_version, version)
+    if version:
+        log.info("%s: upgraded from schema version %d to %d", database, version, new_version)
+    else:
+        log.warning("%s: made anew, with neither tasks nor results", database)
     return new_version
 
 

@@ -395,11 +395,11 @@ async def test_a_call_that_died_while_its_claim_was_being_committed_is_dialled_a
 async def test_nothing_is_dialled_while_the_database_cannot_be_written(bench: Bench) -> None:
     bench.scheduler.pbx_is_ready(False)
     await bench.post(1, channels=1)
-    bench.store.trouble = "the disk is full"
+    bench.store._trouble = "the disk is full"
     bench.scheduler.pbx_is_ready(True)
     await wait_until(lambda: bench.scheduler._timer, "the scheduler has looked, and will look again")
     assert bench.files() == set()
-    bench.store.trouble = None
+    bench.store._trouble = None
     await bench.settled_files(1)  # it looks again by itself
 
 

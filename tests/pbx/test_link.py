@@ -53,7 +53,9 @@ async def test_calls_of_an_asterisk_that_does_not_come_back_end_after_a_bounded_
     ports = PortBlock(udp_ports=0, tcp_ports=1)
     client = AmiClient("127.0.0.1", ports.port(1), "autodialer", "secret")  # nobody listens
     ledger = Ledger(AttemptState.SPOOLED, AttemptState.DIALLING, AttemptState.POLLING)
-    pbx = link.PbxLink(client, ledger, NoCallFiles(), Presence(client, "internal"), lambda ready: None)
+    pbx = link.PbxLink(
+        client, ledger, NoCallFiles(), Presence(client, "internal"), contexts=(), on_ready=lambda ready: None
+    )
     running = asyncio.create_task(pbx.run())
     try:
         await wait_until(lambda: len(ledger.noted) == 2, "both dialled calls are given up")

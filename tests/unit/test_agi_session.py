@@ -99,7 +99,7 @@ class Desk:
         self.claims.append((attempt_id, linked_id, verbose_call_id))
         return True
 
-    async def begin_dialogue(self, attempt_id: int) -> Flow | None:
+    async def begin_dialogue(self, attempt_id: int, linked_id: str) -> Flow | None:
         return None
 
     async def end_dialogue(self, attempt_id: int, *, finished: bool) -> None: ...

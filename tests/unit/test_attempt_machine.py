@@ -173,3 +173,24 @@ def test_every_dialled_attempt_can_be_brought_to_an_end(kind: InnerNumType, sequ
         attempt = apply_event(attempt, event)
     if attempt.state in DIALLED_STATES:
         assert apply_event(attempt, CallLost()).closed
+
+
+@pytest.mark.parametrize("state", sorted(DIALLED_STATES))
+@pytest.mark.parametrize(
+    "event",
+    [
+        LegEnded(replace(OUT_BUSY, call="call-2")),
+        LegEnded(replace(IN_LEFT, call="call-2")),
+        SubscriberAnswered("call-2"),
+        NeverDialled("call-2"),
+    ],
+)
+def test_what_another_call_under_the_same_number_says_is_ignored(state: AttemptState, event: AttemptEvent) -> None:
+    """A call of the database that stood here before this one: a backup was put in its place, or a new one made."""
+    before = attempt_in(state)
+    assert apply_event(before, event) is before
+
+
+def test_what_the_call_with_the_leave_says_counts() -> None:
+    assert apply_event(attempt_in(S.DIALLING), LegEnded(replace(OUT_BUSY, call="call-1"))).closed
+    assert apply_event(attempt_in(S.DIALLING), SubscriberAnswered("call-1")).state is S.CONNECTING

@@ -40,6 +40,8 @@ UNANSWERED = [
     ("CONGESTION", 34, (180, 503), O.FAIL, "No answer"),
     ("CHANUNAVAIL", 21, (500, 403), O.FAIL_PROVIDER, "SIP 403 Forbidden"),
     ("NOANSWER", 16, (403,), O.FAIL_PROVIDER, "SIP 403 Forbidden"),  # the second one kept silent
+    ("CANCEL", 21, (603, 180), O.FAIL, "SIP 603 Decline"),  # stopped as the second telephone rang
+    ("CANCEL", 19, (603, 180), O.FAIL, "No answer"),
     # trunks that are not SIP
     ("BUSY", 17, (0,), O.FAIL, "Q.850 17 User busy"),
     ("NOANSWER", 19, (0,), O.FAIL, "No answer"),
@@ -112,7 +114,8 @@ TALKS = [
     (out(True), leg(), O.FAIL_CLIENT_H_BEFORE_ANSWER),
     (out(True), None, O.FAIL_CLIENT_H_BEFORE_ANSWER),
     (out(False), None, O.FAIL),
-    (out(False), leg(q850=0), O.FAIL_USER_BUSY),  # no such extension
+    (out(False), leg(q850=0), O.FAIL_USER_BUSY),
+    (out(False), leg(q850=1), O.FAIL_USER_BUSY),  # no such extension
     (out(False), leg(q850=17), O.FAIL_USER_BUSY),  # Hangup(17): do not disturb
     (out(True), leg("CANCEL", queue="TIMEOUT", talk_s="0"), O.FAIL_CLIENT_H_BEFORE_ANSWER),  # left in the overflow
     (out(True), leg(queue="TIMEOUT", talk_s="0", codes=(180,)), O.FAIL_CLIENT_H_BEFORE_ANSWER),
@@ -174,15 +177,19 @@ def test_the_records_own_word_is_enough_for_a_finished_polling() -> None:
 
 def test_records_are_read_as_the_dialplan_writes_them() -> None:
     declined = OutRecord("CHANUNAVAIL", 21, (603, 503), False)
-    assert parse_record("out|CHANUNAVAIL|21|0000000f:603 00000010:503 |") == declined
-    assert parse_record("out|CHANUNAVAIL|21|00000010:503 0000000f:603 |") == declined  # the keys have no order
-    assert parse_record("out|ANSWER|16|00000000:200 |subscriber") == OutRecord("ANSWER", 16, (200,), True)
+    assert parse_record("out|CHANUNAVAIL|21|0000000f:603 00000010:503 ||") == declined
+    assert parse_record("out|CHANUNAVAIL|21|00000010:503 0000000f:603 ||") == declined  # the keys have no order
+    answered = OutRecord("ANSWER", 16, (200,), True, call="rig-1.0")
+    assert parse_record("out|ANSWER|16|00000000:200 |subscriber|rig-1.0") == answered
+    assert parse_record("out|ANSWER|16|00000000:200 |untold|") == OutRecord(
+        "ANSWER", 16, (200,), False, side_untold=True
+    )
     assert parse_record("out|BUSY|17|e11:HA  00000001:486 |").sip_codes == (486, 0)  # a trunk that is not SIP
     assert parse_record("out|BUSY|17|: |").sip_codes == (0,)
     assert parse_record("out|ANSWER|16|00000000:200 |limit") == OutRecord("ANSWER", 16, (200,), False, cut=True)
     assert parse_record("out||0||") == OutRecord("", 0, (), False)
-    talk = InRecord("ANSWER", "", "4", 16, "finished", "SUCCESS", (180, 200), True)
-    assert parse_record("in|ANSWER||4|16|finished|SUCCESS|0a:180 0b:200 |employee") == talk
+    talk = InRecord("ANSWER", "", "4", 16, "finished", "SUCCESS", (180, 200), True, "rig-1.0")
+    assert parse_record("in|ANSWER||4|16|finished|SUCCESS|0a:180 0b:200 |employee|rig-1.0") == talk
 
 
 def test_records_of_the_first_version_are_read_after_an_upgrade() -> None:
@@ -190,7 +197,9 @@ def test_records_of_the_first_version_are_read_after_an_upgrade() -> None:
     assert parse_record("in|ANSWER||4|16||HANGUP") == InRecord("ANSWER", "", "4", 16, "", "HANGUP")
 
 
-@pytest.mark.parametrize("text", ["", "out", "out|a|b|c|d", "in|ANSWER", "up|ANSWER|16| 200|", "out|BUSY|17|486|x|y"])
+@pytest.mark.parametrize(
+    "text", ["", "out", "out|a|b|c|d", "in|ANSWER", "up|ANSWER|16| 200|", "out|BUSY|17|486|x|y|z", "in|a|b|c|1|d|e|f"]
+)
 def test_what_is_no_record_is_refused(text: str) -> None:
     with pytest.raises(BadRecordError):
         parse_record(text)
