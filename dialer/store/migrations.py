@@ -67,9 +67,9 @@ def _step(connection: sqlite3.Connection, database: str) -> int:
             ) from error
         connection.execute(f"PRAGMA user_version = {new_version}")
     if version:
-        log.info("%s: upgraded from schema version %d to %d", database, version, new_version)
+        log.info("%s: schema version %d, upgraded from %d", database, new_version, version)
     else:
-        log.warning("%s: made anew, with neither tasks nor results", database)
+        log.warning("%s: schema version %d, made anew: neither tasks nor results", database, new_version)
     return new_version
 
 

@@ -220,7 +220,7 @@ async def test_each_version_is_a_step_of_its_own(
     assert "second" in names
     assert "third" not in names
     assert [record.message for record in caplog.records if "schema" in record.message] == [
-        f"{old}: schema version 2, was 1"
+        f"{old}: schema version 2, upgraded from 1"
     ]
 
 
@@ -260,7 +260,7 @@ async def test_daemons_that_start_at_once_migrate_once(tmp_path: Path, version: 
         release(child)
     said = [child.communicate()[0] for child in children]
     assert [child.returncode for child in children] == [0] * 4, said
-    migrations_done = re.findall(r"schema version (\d+), was", "".join(said))
+    migrations_done = re.findall(r"schema version (\d+), (?:upgraded|made)", "".join(said))
     assert migrations_done == [str(step) for step in range((version or SCHEMA_VERSION - 1) + 1, SCHEMA_VERSION + 1)]
 
 

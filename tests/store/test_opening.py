@@ -59,7 +59,7 @@ SPOILT: list[tuple[Callable[[Path], None], str]] = [
     (make_foreign, "is a database of some other program: give another"),
     (make_foreign_with_our_version, "is a database of some other program: give another"),
     (make_junk, "is damaged or not a database: file is not a database; .* put a backup in its place"),
-    (truncate, "is damaged or not a database: database disk image is malformed; .* [.]recover"),
+    (truncate, "is damaged or not a database: database disk image is malformed; .* put a backup"),
     (make_a_folder, "is a folder: give a file"),
 ]
 
