@@ -6,11 +6,11 @@ through the state machine in `dialer.model.attempt`, into the store, and wakes t
 
 import asyncio
 import logging
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from dialer.dispatch.pollings import PollingBook
+from dialer.dispatch.saving import Saver
 from dialer.model.attempt import (
     DIALLED_STATES,
     Attempt,
@@ -32,22 +32,13 @@ from dialer.model.flow import Flow
 from dialer.model.records import InRecord, OutRecord
 from dialer.model.task import InnerNumType
 from dialer.store import attempts as stored
-from dialer.store.database import Operation, Store, StoreError
+from dialer.store.database import Store, StoreError
 
 log = logging.getLogger(__name__)
 GRACE_S = 2.0
 """How long one leg's record waits for the other's before Asterisk is asked. They come within milliseconds, or not."""
-SAVE_RETRY_S = 1.0
-SETTLE_S = 10.0
 ANSWER_PATIENCE_S = 3.0
 ANSWER_RETRY_S = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    operation: Operation[None]
-    acknowledge: tuple[str, ...]
-    """Keys below AstDB autodialer/ATTEMPT that Asterisk may forget when this is committed."""
 
 
 def kept_under(event: AttemptEvent) -> tuple[str, ...]:
@@ -73,18 +64,13 @@ class Ledger:
         self._orders: dict[int, CallOrder] = {}
         self._by_task: defaultdict[int, set[int]] = defaultdict(set)
         self._grace: dict[int, asyncio.TimerHandle] = {}
-        self._saving: dict[int, deque[_Change]] = {}
-        """Attempts with changes that are not committed yet: the first one is being tried, the others wait for it."""
+        self._saver = Saver(store, self._saved)
         self._claiming: dict[int, list[NeverDialled]] = {}
         """Attempts whose claim is being committed, and what their calls said meanwhile."""
-        self._failing: set[int] = set()
-        """Attempts whose first change could not be committed yet."""
         self._held: dict[int, int] = {}
         """Attempts in a dialogue, and the id of its polling."""
         self._empty = asyncio.Event()
         self._empty.set()
-        self._saved = asyncio.Event()
-        self._saved.set()
         self.claims_open = True
         """False while the daemon drains: no claim is granted any more."""
         self.is_free: Callable[[str], bool] = lambda inner_num: True
@@ -113,7 +99,7 @@ class Ledger:
 
     def knows(self, attempt_id: int) -> bool:
         """In progress, or its last change is not committed yet."""
-        return attempt_id in self._attempts or attempt_id in self._saving
+        return attempt_id in self._attempts or self._saver.is_saving(attempt_id)
 
     def may_connect(self, kind: InnerNumType, inner_num: str) -> bool:
         """Whether somebody is there to talk to a subscriber of such a task: an employee, a queue; a polling always."""
@@ -132,7 +118,7 @@ class Ledger:
         """Apply an event. Unknown attempts (finished, deleted) are acknowledged, so that Asterisk forgets them."""
         attempt = self._attempts.get(attempt_id)
         if attempt is None:
-            if attempt_id not in self._saving:
+            if not self._saver.is_saving(attempt_id):
                 self.on_committed(attempt_id, kept_under(event))
             return
         if isinstance(event, NeverDialled) and attempt_id in self._claiming:
@@ -152,9 +138,9 @@ class Ledger:
         elif moved.awaits_record:
             self._arm_grace(attempt_id)
         elif moved.state is AttemptState.SPOOLED:
-            self._save(attempt_id, stored.mark_spooled(self._orders[attempt_id]))
+            self._saver.save(attempt_id, stored.mark_spooled(self._orders[attempt_id]))
         elif moved.state is not attempt.state:
-            self._save(attempt_id, stored.save_progress(moved))
+            self._saver.save(attempt_id, stored.save_progress(moved))
 
     def take_back(self, attempt_id: int) -> None:
         """Give an attempt whose call file nobody has looked at to the queue, with no blame on anybody."""
@@ -241,11 +227,11 @@ class Ledger:
 
     async def settle(self) -> None:
         """Return when everything noted so far is committed, or after 10 s: Asterisk keeps what is not."""
-        try:
-            async with asyncio.timeout(SETTLE_S):
-                await self._saved.wait()
-        except TimeoutError:
-            log.warning("not committed at the end: attempts %s", sorted(self._saving))
+        await self._saver.settle()
+
+    def _saved(self, attempt_id: int, keys: tuple[str, ...]) -> None:
+        if keys:
+            self.on_committed(attempt_id, keys)
 
     def _call_of(self, attempt: Attempt) -> str:
         """The call as a log line names it, the number masked."""
@@ -262,12 +248,12 @@ class Ledger:
         log.info("%s: %s", self._call_of(attempt), attempt.verdict)
         self._forget(attempt)
         keys = ("out",) * (attempt.out_record is not None) + ("in",) * (attempt.in_record is not None)
-        self._save(attempt.attempt_id, stored.save_result(attempt), keys)
+        self._saver.save(attempt.attempt_id, stored.save_result(attempt), keys)
         self.on_channel_free(attempt.task_id)
 
     def _give_back(self, attempt: Attempt, linked_id: str = "", keys: tuple[str, ...] = ()) -> None:
         self._forget(attempt)
-        self._save(attempt.attempt_id, stored.requeue_attempt(attempt.attempt_id, linked_id), keys)
+        self._saver.save(attempt.attempt_id, stored.requeue_attempt(attempt.attempt_id, linked_id), keys)
         self.on_channel_free(attempt.task_id)
 
     def _forget(self, attempt: Attempt) -> None:
@@ -293,37 +279,3 @@ class Ledger:
         del self._grace[attempt_id]
         self._arm_grace(attempt_id)
         self.on_silence(attempt_id)
-
-    def _save(self, attempt_id: int, operation: Operation[None], acknowledge: tuple[str, ...] = ()) -> None:
-        """Commit a change after the attempt's earlier ones, trying until it is done: what ended must not stay open."""
-        changes = self._saving.setdefault(attempt_id, deque())
-        changes.append(_Change(operation, acknowledge))
-        self._saved.clear()
-        if len(changes) == 1:
-            self._submit(attempt_id)
-
-    def _submit(self, attempt_id: int) -> None:
-        future = self._store.submit(self._saving[attempt_id][0].operation)
-        future.add_done_callback(lambda done: self._submitted(attempt_id, done))
-
-    def _submitted(self, attempt_id: int, done: "asyncio.Future[None]") -> None:
-        if done.cancelled():
-            return
-        error = done.exception()
-        if error is not None:
-            level = logging.DEBUG if attempt_id in self._failing else logging.ERROR
-            log.log(level, "attempt %d: not stored, tried again every %.0f s: %s", attempt_id, SAVE_RETRY_S, error)
-            self._failing.add(attempt_id)
-            asyncio.get_running_loop().call_later(SAVE_RETRY_S, self._submit, attempt_id)
-            return
-        self._failing.discard(attempt_id)
-        changes = self._saving[attempt_id]
-        change = changes.popleft()
-        if changes:
-            self._submit(attempt_id)
-        else:
-            del self._saving[attempt_id]
-        if not self._saving:
-            self._saved.set()
-        if change.acknowledge:
-            self.on_committed(attempt_id, change.acknowledge)

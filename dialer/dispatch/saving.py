@@ -1,0 +1,82 @@
+"""Saving what happens to attempts: in order, and again until it is committed."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dialer.store.database import Operation, Store
+
+log = logging.getLogger(__name__)
+SAVE_RETRY_S = 1.0
+SETTLE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    operation: Operation[None]
+    keys: tuple[str, ...]
+    """Where Asterisk keeps what this makes durable."""
+
+
+class Saver:
+    """Commits each attempt's changes one after the other: what ended must not stay open, whatever the database does.
+
+    `on_saved` is called with the attempt and the keys of each change that is committed.
+    """
+
+    def __init__(self, store: Store, on_saved: Callable[[int, tuple[str, ...]], None]) -> None:
+        self._store = store
+        self._on_saved = on_saved
+        self._changes: dict[int, deque[_Change]] = {}
+        """By attempt: the first one is being tried, the others wait for it."""
+        self._failing: set[int] = set()
+        """Attempts whose first change could not be committed yet."""
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def is_saving(self, attempt_id: int) -> bool:
+        """Whether a change of the attempt is not committed yet."""
+        return attempt_id in self._changes
+
+    def save(self, attempt_id: int, operation: Operation[None], keys: tuple[str, ...] = ()) -> None:
+        """Commit a change after the attempt's earlier ones."""
+        changes = self._changes.setdefault(attempt_id, deque())
+        changes.append(_Change(operation, keys))
+        self._idle.clear()
+        if len(changes) == 1:
+            self._submit(attempt_id)
+
+    async def settle(self) -> None:
+        """Return when everything is committed, or after 10 s."""
+        try:
+            async with asyncio.timeout(SETTLE_S):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("not committed at the end: attempts %s", sorted(self._changes))
+
+    def _submit(self, attempt_id: int) -> None:
+        future = self._store.submit(self._changes[attempt_id][0].operation)
+        future.add_done_callback(lambda done: self._submitted(attempt_id, done))
+
+    def _submitted(self, attempt_id: int, done: "asyncio.Future[None]") -> None:
+        if done.cancelled():
+            return
+        error = done.exception()
+        if error is not None:
+            level = logging.DEBUG if attempt_id in self._failing else logging.ERROR
+            log.log(level, "attempt %d: not stored, tried again every %.0f s: %s", attempt_id, SAVE_RETRY_S, error)
+            self._failing.add(attempt_id)
+            asyncio.get_running_loop().call_later(SAVE_RETRY_S, self._submit, attempt_id)
+            return
+        self._failing.discard(attempt_id)
+        changes = self._changes[attempt_id]
+        change = changes.popleft()
+        if changes:
+            self._submit(attempt_id)
+        else:
+            del self._changes[attempt_id]
+        if not self._changes:
+            self._idle.set()
+        self._on_saved(attempt_id, change.keys)
