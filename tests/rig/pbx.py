@@ -56,8 +56,8 @@ class Pbx:
     ) -> None:
         """Take ports; nothing runs yet.
 
-        `dialplan_globals` are written to [globals] of extensions.conf at every start. Without `registrar_port` nobody
-        answers our registration.
+        `dialplan_globals` are written to [globals] of extensions.conf at every start. Without `registrar_port`
+        there is no registration.
         """
         self.workdir = workdir.resolve()
         self.etc_dir = self.workdir / "etc"
@@ -197,6 +197,7 @@ class Pbx:
             "RTP_END": str(self._ports.port(_RTP_END)),
             "PROVIDER_PORT": str(self._provider_port),
             "REGISTRAR_PORT": str(self._registrar_port or self._ports.port(_DEAD_PROVIDER)),
+            "REGISTRATION": self._registration_section(),
             "DEAD_PORT": str(self._ports.port(_DEAD_PROVIDER)),
             "EMPLOYEES": self._employee_sections(),
             "GLOBALS": "\n".join(f"{name} = {value}" for name, value in self.dialplan_globals.items()),
@@ -208,6 +209,19 @@ class Pbx:
         # The daemon's own user, as an administrator installs it: only the secret is changed.
         manager = (REPO_DIR / "dialplan" / "manager_autodialer.conf").read_text()
         (self.etc_dir / "manager_autodialer.conf").write_text(manager.replace("CHANGE-ME", self.ami_secret))
+
+    def _registration_section(self) -> str:
+        """Our registration with the registrar that refuses it; none where there is no registrar."""
+        if self._registrar_port is None:
+            return ""
+        return (
+            "[provider-unregistered]\ntype = registration\ntransport = transport-udp\n"
+            f"server_uri = sip:127.0.0.1:{self._registrar_port}\n"
+            f"client_uri = sip:rig@127.0.0.1:{self._registrar_port}\n"
+            "endpoint = provider-unregistered\nline = yes\n"
+            # refused for good: no second try within a test
+            "auth_rejection_permanent = yes\nforbidden_retry_interval = 0"
+        )
 
     def _employee_sections(self) -> str:
         sections = []
