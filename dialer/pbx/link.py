@@ -1,7 +1,6 @@
 """The link to one Asterisk: listens, reconciles after every absence, and says when dialling may go on."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
@@ -60,6 +59,8 @@ class PbxLink:
         self._silent: set[int] = set()
         self._asked = asyncio.Event()
         self._refusal: str | None = None
+        self._unaccounted_s = 0.0
+        """How long nobody has been able to say what became of the calls; a faulty set-up can still be asked."""
         self.ready = False
         client.events = ("UserEvent", "Hangup", *EVENTS)
         client.on_event = self._hear
@@ -136,6 +137,7 @@ class PbxLink:
                 continue
             try:
                 await self._reconciler.run()
+                self._unaccounted_s = 0.0
                 self._refusal = await self._find_fault()
             except (AmiDownError, AmiRefusedError, TimeoutError) as error:
                 refused = isinstance(error, AmiRefusedError)
@@ -161,12 +163,15 @@ class PbxLink:
         while True:
             await asyncio.sleep(FAULT_SWEEP_S)
             if self.ready:
-                with contextlib.suppress(AmiDownError, AmiRefusedError, TimeoutError):
+                try:
                     self._refusal = await self._find_fault()
-                    if self._refusal is not None and self.ready:
-                        self.ready = False
-                        self._on_ready(False)
-                        self._changed.set()
+                except (AmiDownError, AmiRefusedError, TimeoutError) as error:
+                    log.warning("looking for faults of the set-up failed: %r", error)
+                    continue
+                if self._refusal is not None and self.ready:
+                    self.ready = False
+                    self._on_ready(False)
+                    self._changed.set()
 
     async def _end_declined(self) -> None:
         """Hang up the outbound leg of a subscriber who declined, lest the routes ring it through their next trunk.
@@ -187,11 +192,10 @@ class PbxLink:
     async def _sweep(self) -> None:
         last: dict[int, Attempt] = {}
         long_ago: dict[int, Attempt] = {}
-        away_s = 0.0
         for sweep in count(1):
             await asyncio.sleep(SWEEP_S)
-            away_s = 0.0 if self.ready else away_s + SWEEP_S
-            if away_s >= ABSENCE_LIMIT_S:
+            self._unaccounted_s = 0.0 if self.ready else self._unaccounted_s + SWEEP_S
+            if self._unaccounted_s >= ABSENCE_LIMIT_S:
                 self._give_up()
             now = self._ledger.in_progress()
             for attempt_id, attempt in now.items():

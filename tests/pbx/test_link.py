@@ -8,8 +8,9 @@ import pytest
 from dialer.model.attempt import Attempt, AttemptEvent, AttemptState, CallLost
 from dialer.model.task import InnerNumType
 from dialer.pbx import link
-from dialer.pbx.ami import AmiClient
+from dialer.pbx.ami import AmiClient, AmiState
 from dialer.pbx.presence import Presence
+from dialer.pbx.reconcile import Reconciler
 from tests.rig.ports import PortBlock
 from tests.rig.waiting import wait_until
 
@@ -65,3 +66,40 @@ async def test_calls_of_an_asterisk_that_does_not_come_back_end_after_a_bounded_
         ports.release()
     assert ledger.noted == [(1, CallLost()), (2, CallLost())]
     assert list(ledger.attempts) == [0], "what was not dialled waits for Asterisk"
+
+
+async def test_calls_of_an_asterisk_that_is_only_set_up_wrongly_are_not_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is dialled through it, but it can be asked what became of its calls, however long they last."""
+    looked = 0
+
+    async def look(_self: Reconciler) -> None:
+        nonlocal looked
+        looked += 1
+
+    async def fault(*_: object) -> str:
+        return "modules are not loaded: func_timeout"
+
+    monkeypatch.setattr(link, "SWEEP_S", 0.01)
+    monkeypatch.setattr(link, "ABSENCE_LIMIT_S", 0.2)
+    monkeypatch.setattr(link, "FAULT_RETRY_S", 0.02)
+    monkeypatch.setattr(link, "find_fault", fault)
+    monkeypatch.setattr(Reconciler, "run", look)
+    ports = PortBlock(udp_ports=0, tcp_ports=1)
+    client = AmiClient("127.0.0.1", ports.port(1), "autodialer", "secret")
+    ledger = Ledger(AttemptState.DIALLING)
+    pbx = link.PbxLink(
+        client, ledger, NoCallFiles(), Presence(client, "internal"), contexts=(), on_ready=lambda ready: None
+    )
+    running = asyncio.create_task(pbx.run())
+    try:
+        await wait_until(lambda: pbx.trouble, "it runs")
+        client._set_state(AmiState.READY)
+        await wait_until(lambda: looked > 30, "it was asked again and again, for longer than the limit")
+        assert "func_timeout" in (pbx.trouble or "")
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        ports.release()
+    assert ledger.noted == []
