@@ -5,7 +5,7 @@ The statements of the paths that run for every call are built once, here, and ex
 
 from dataclasses import dataclass
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, insert, or_, select, update
+from sqlalchemy import BindParameter, Boolean, Connection, and_, bindparam, case, insert, or_, select, update
 
 from dialer.model.attempt import Attempt, AttemptState, shown_state
 from dialer.model.call import CallOrder
@@ -28,7 +28,12 @@ _FETCH_QUEUED = (
 _MARK_SPOOLED = (
     update(attempt)
     .where(_THIS, QUEUED)
-    .values(state=AttemptState.SPOOLED.value, call_file=bindparam("file"), changed_us=_NOW)
+    .values(
+        state=AttemptState.SPOOLED.value,
+        call_file=bindparam("file"),
+        recording=bindparam("recorded_as"),
+        changed_us=_NOW,
+    )
 )
 _CLAIM = (
     update(attempt)
@@ -50,7 +55,14 @@ _REQUEUE = (
             and_(attempt.c.state == AttemptState.DIALLING.value, attempt.c.linked_id == bindparam("linked")),
         ),
     )
-    .values(state=AttemptState.CREATED.value, call_file=None, linked_id=None, verbose_call_id=None, changed_us=_NOW)
+    .values(
+        state=AttemptState.CREATED.value,
+        call_file=None,
+        linked_id=None,
+        verbose_call_id=None,
+        recording=None,
+        changed_us=_NOW,
+    )
 )
 _SAVE_PROGRESS = update(attempt).where(_THIS, _OPEN).values(state=bindparam("moved_to"), changed_us=_NOW)
 _SAVE_RESULT = (
@@ -62,6 +74,8 @@ _SAVE_RESULT = (
         cause=bindparam("because"),
         out_dial_state=bindparam("out_status"),
         in_dial_state=bindparam("in_status"),
+        # a talk that did not come about has no recording
+        recording=case((bindparam("talked", type_=Boolean()), attempt.c.recording), else_=None),
         changed_us=_NOW,
         closed_us=_NOW,
     )
@@ -107,7 +121,13 @@ def mark_spooled(order: CallOrder) -> Operation[None]:
 
     def operation(tx: Transaction) -> None:
         tx.connection.execute(
-            _MARK_SPOOLED, {"attempt_id": order.attempt_id, "file": order.shown_call_file, "now_us": tx.now_us}
+            _MARK_SPOOLED,
+            {
+                "attempt_id": order.attempt_id,
+                "file": order.shown_call_file,
+                "recorded_as": order.recording,
+                "now_us": tx.now_us,
+            },
         )
 
     return operation
@@ -165,6 +185,7 @@ def save_result(closed: Attempt) -> Operation[None]:
         "because": verdict.cause,
         "out_status": (dial_status_shown(out) or None) if out and not out.answered else None,
         "in_status": leg.shown_status or None if leg else None,
+        "talked": leg is not None and leg.talked,
     }
 
     def operation(tx: Transaction) -> None:
@@ -202,6 +223,7 @@ def fetch_in_progress(connection: Connection) -> list[InProgress]:
                 row.inner_num,
                 InnerNumType(row.inner_num_type),
                 row.params,
+                row.recording,
             ),
             AttemptState(row.state),
             row.linked_id or "",

@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     literal_column,
+    text,
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -24,7 +25,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from dialer.model.attempt import AttemptState
 from dialer.model.outcome import Outcome
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised with every change below; `migrations.py` then gets the way from the version before."""
 
 metadata = MetaData()
@@ -69,6 +70,7 @@ task = Table(
     Column("max_count_channels", Integer, nullable=False),
     Column("dial_prefix", String, nullable=False),
     Column("changed_us", BigInteger, nullable=False),
+    Column("record_talk", Integer, server_default=text("0"), nullable=False),
     sqlite_autoincrement=True,
 )
 
@@ -91,6 +93,7 @@ attempt = Table(
     Column("call_file", String),
     Column("changed_us", BigInteger, nullable=False),
     Column("closed_us", BigInteger),
+    Column("recording", String),
     # exactly one result per number and attempt: see also the triggers below
     UniqueConstraint("task_id", "phone_id", "attempt_number"),
     CheckConstraint("(result IS NULL) = (closed_us IS NULL)", name="closed_with_result"),
@@ -122,6 +125,38 @@ answer = Table(
 )
 Index("answer_changed", answer.c.changed_us, answer.c.id)
 Index("answer_attempt", answer.c.attempt_id)
+
+audio = Table(
+    "audio",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+client = Table(
+    "client",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("crm_id", String, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("properties", JSON, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+client_phone = Table(
+    "client_phone",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("client_id", _Id, ForeignKey("client.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("phone_id", String, nullable=False, index=True),
+    Column("phone", String, nullable=False),
+    UniqueConstraint("client_id", "phone_id"),
+    sqlite_autoincrement=True,
+)
 
 
 def _texts(values: Iterable[str]) -> str:

@@ -35,6 +35,7 @@ class TaskChange:
     max_count_channels: int | None = None
     dial_prefix: str | None = None
     numbers: Sequence[Number] | None = None
+    record_talk: bool | None = None
 
     def columns(self) -> dict[str, object]:
         said = {
@@ -44,6 +45,7 @@ class TaskChange:
             "inner_num_type": self.inner_num_type,
             "max_count_channels": self.max_count_channels,
             "dial_prefix": self.dial_prefix,
+            "record_talk": None if self.record_talk is None else int(self.record_talk),
         }
         return {column: value for column, value in said.items() if value is not None}
 
@@ -149,6 +151,7 @@ def _task_of(row: Row[tuple[object, ...]]) -> Task:
         InnerNumType(row.inner_num_type),
         row.max_count_channels,
         row.dial_prefix,
+        bool(row.record_talk),
     )
 
 

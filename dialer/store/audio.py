@@ -1,0 +1,72 @@
+"""Uploaded sound files by name."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from dialer.model.polling import Press
+from dialer.store.database import Operation, Transaction
+from dialer.store.schema import audio, polling, question
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAudio:
+    audio_id: int
+    name: str
+    size_bytes: int
+    changed_us: int
+
+
+class AudioInUseError(Exception):
+    """A stored polling still plays the file."""
+
+    def __init__(self, crm_id: str) -> None:
+        super().__init__(f"the file is played by polling {crm_id!r}")
+        self.crm_id = crm_id
+
+
+def save_audio(name: str, size: int) -> Operation[int]:
+    """Note a file of `size` bytes; returns its id. The same name keeps its id."""
+    return lambda tx: _save(tx, name, size)
+
+
+def _save(tx: Transaction, name: str, size: int) -> int:
+    values = {"size_bytes": size, "changed_us": tx.now_us}
+    known = find_audio(tx.connection, name)
+    if known is not None:
+        tx.connection.execute(update(audio).where(audio.c.id == known.audio_id).values(values))
+        return known.audio_id
+    return int(tx.connection.execute(insert(audio).values(name=name, **values).returning(audio.c.id)).scalar_one())
+
+
+def delete_audio(name: str, path: str) -> Operation[bool]:
+    """False: no such file. Raises AudioInUseError while a stored polling plays it, by its name or its path."""
+    return lambda tx: _delete(tx.connection, name, path)
+
+
+def _delete(connection: Connection, name: str, path: str) -> bool:
+    known = find_audio(connection, name)
+    if known is None:
+        return False
+    references = (name, path)
+    users = connection.execute(
+        select(polling.c.crm_id, question.c.file, question.c.press)
+        .join(question, question.c.polling_id == polling.c.id)
+        .order_by(polling.c.id)
+    )
+    for user in users:
+        presses = (Press.from_json(press) for press in user.press)
+        if user.file in references or any(one.plays_file and one.value in references for one in presses):
+            raise AudioInUseError(user.crm_id)
+    connection.execute(delete(audio).where(audio.c.id == known.audio_id))
+    return True
+
+
+def fetch_audio(connection: Connection) -> list[StoredAudio]:
+    rows = connection.execute(select(audio).order_by(audio.c.id))
+    return [StoredAudio(row.id, row.name, row.size_bytes, row.changed_us) for row in rows]
+
+
+def find_audio(connection: Connection, name: str) -> StoredAudio | None:
+    row = connection.execute(select(audio).where(audio.c.name == name)).first()
+    return None if row is None else StoredAudio(row.id, row.name, row.size_bytes, row.changed_us)
