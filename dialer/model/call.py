@@ -16,6 +16,8 @@ class CallOrder:
     inner_num: str
     inner_num_type: InnerNumType
     params: dict[str, object] | None = None
+    recording: str | None = None
+    """The file name that the talk is recorded under, if the task asks for it."""
 
     @property
     def shown_call_file(self) -> str:

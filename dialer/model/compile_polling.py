@@ -1,39 +1,36 @@
 """A MikoPBX polling as a call flow."""
 
-import re
 from collections.abc import Mapping
 
-from dialer.model.flow import Ask, Connect, Finish, Flow, Keep, Prompt, Say, Step, StepName
+from dialer.model.flow import Ask, Connect, Finish, Flow, Keep, Prompt, Record, Say, Step, StepName
 from dialer.model.polling import Action, Polling, Press, Question
+from dialer.model.texts import fill_text
 
 END = "end"
-_PARAMETER = re.compile(r"<([^<>]{1,64})>")
+Source = Mapping[str, object] | None
 
 
-def fill_text(text: str, params: Mapping[str, object] | None) -> str:
-    """Replace `<name>` by that parameter; an unknown one is left out. Values of digits only are spoken one by one."""
-
-    def value_of(match: re.Match[str]) -> str:
-        value = str((params or {}).get(match.group(1), ""))
-        return " ".join(value) if value.isdecimal() else value
-
-    return _PARAMETER.sub(value_of, text)
+def compile_polling(polling: Polling, *sources: Source) -> Flow:
+    """Compile the polling for one number, its `<name>` filled from the first source that has it. A polling without
+    questions finishes at once."""
+    return _Compiler(polling, sources).flow()
 
 
-def has_parameters(text: str) -> bool:
-    """Whether the text is different for every number."""
-    return _PARAMETER.search(text) is not None
+def prompt_of_question(question: Question, *sources: Source) -> Prompt:
+    return Prompt(fill_text(question.text, *sources), question.file, question.lang)
 
 
-def compile_polling(polling: Polling, params: Mapping[str, object] | None = None) -> Flow:
-    """Compile the polling for one number. A polling without questions finishes at once."""
-    return _Compiler(polling, params or {}).flow()
+def prompt_of_press(question: Question, press: Press, *sources: Source) -> Prompt:
+    """What a key plays: nothing but silence where it has nothing to play."""
+    if press.plays_file:
+        return Prompt("", press.value, question.lang)
+    return Prompt(fill_text(press.value or "", *sources), None, question.lang)
 
 
 class _Compiler:
-    def __init__(self, polling: Polling, params: Mapping[str, object]) -> None:
+    def __init__(self, polling: Polling, sources: tuple[Source, ...]) -> None:
         self._questions = polling.questions
-        self._params = params
+        self._sources = sources
         self._names = {question.question_id: f"question {question.question_id}" for question in polling.questions}
         self._start = self._names[polling.questions[0].question_id] if polling.questions else END
         self._steps: dict[StepName, Step] = {END: Finish()}
@@ -44,7 +41,7 @@ class _Compiler:
         return Flow(self._start, self._steps)
 
     def _compile_question(self, question: Question) -> None:
-        prompt = Prompt(fill_text(question.text, self._params), question.file, question.lang)
+        prompt = prompt_of_question(question, *self._sources)
         answers = {press.key: self._compile_press(question, press) for press in question.press}
         self._steps[self._names[question.question_id]] = (
             Ask(prompt, answers, question.timeout_s, question.def_press)
@@ -68,12 +65,11 @@ class _Compiler:
                 self._steps[f"{name} connect"] = Connect(value)
                 self._steps[name] = Keep(question.question_id, value, f"{name} connect")
             case Action.PLAYBACK:
-                if press.value_options == "file":
-                    prompt = Prompt("", value, question.lang)
-                else:
-                    prompt = Prompt(fill_text(value, self._params), None, question.lang)
-                self._steps[f"{name} say"] = Say(prompt, after)
+                self._steps[f"{name} say"] = Say(prompt_of_press(question, press, *self._sources), after)
                 self._steps[name] = Keep(question.question_id, None, f"{name} say")
+            case Action.PLAYBACK_RECORD:
+                self._steps[f"{name} record"] = Record(question.question_id, press.record_s, after)
+                self._steps[name] = Say(prompt_of_press(question, press, *self._sources), f"{name} record")
         return name
 
     def _goes_on(self, question_id: str | None) -> StepName:

@@ -1,17 +1,25 @@
 """The call flow: the small set of steps that every facade's dialogue compiles to and `agi/dialogue.py` runs."""
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 StepName = str
 
 
+class PromptError(Exception):
+    """The prompt cannot be played; the text says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Something a subscriber hears: a text to speak or an audio file to play."""
+    """Something a subscriber hears: an audio file to play or, without one or when it cannot be played, a text to
+    speak."""
 
     text: str = ""
+    """Plain: parameters filled in, no markup (`dialer.model.texts`)."""
     file: str | None = None
+    """The name of an uploaded file, or a full path."""
     lang: str = "ru-RU"
 
     @property
@@ -48,6 +56,15 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """Record what the subscriber says after a tone, and store the recording's name as the answer."""
+
+    question_id: str
+    max_s: int
+    then: StepName
+
+
+@dataclass(frozen=True, slots=True)
 class Connect:
     """The dialogue is finished; connect the subscriber to an internal number."""
 
@@ -59,10 +76,25 @@ class Finish:
     """The dialogue reached its end."""
 
 
-Step = Say | Ask | Keep | Connect | Finish
+Step = Say | Ask | Keep | Record | Connect | Finish
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
     start: StepName
     steps: Mapping[StepName, Step]
+
+    def prompts(self) -> Iterator[Prompt]:
+        """Everything that may be played, what comes first in a call first."""
+        next_steps, seen = deque([self.start]), {self.start}
+        while next_steps:
+            step = self.steps[next_steps.popleft()]
+            if isinstance(step, Say | Ask) and not step.prompt.silent:
+                yield step.prompt
+            following = [*step.answers.values()] if isinstance(step, Ask) else [getattr(step, "then", None)]
+            unseen = [then for then in dict.fromkeys(following) if then is not None and then not in seen]
+            seen.update(unseen)
+            if isinstance(step, Say | Ask):
+                next_steps.extend(unseen)
+            else:  # takes no time: what it leads to comes next
+                next_steps.extendleft(unseen)

@@ -11,6 +11,7 @@ _PREFIX = re.compile(r"\+?[0-9*#]{0,16}", re.ASCII)
 _EXTENSION = re.compile(r"[0-9*#]{1,20}", re.ASCII)
 _CONTEXT = re.compile(r"[A-Za-z0-9_-]{1,79}", re.ASCII)
 _SOUND_PATH = re.compile(r"/[A-Za-z0-9._/-]{1,400}", re.ASCII)
+_RECORDING = re.compile(r"[a-z]{1,20}-[0-9]{1,19}-[0-9a-f]{16}\.wav", re.ASCII)
 _HOST_PORT = re.compile(r"[A-Za-z0-9.:\[\]-]{1,120}", re.ASCII)
 
 KEYS = frozenset("0123456789*#")
@@ -66,6 +67,11 @@ def safe_sound_path(value: str) -> str:
     if ".." in value.split("/"):
         raise UnsafeValueError(f"a path without '..' expected, got {value[:60]!r}")
     return _checked(_SOUND_PATH, value, "an absolute path of letters, digits and . _ - /")
+
+
+def safe_recording_name(value: str) -> str:
+    """The name of a recording of ours: what it is of, the attempt's id, 16 hexadecimal digits nobody can guess."""
+    return _checked(_RECORDING, value, "the name of a recording")
 
 
 def safe_host_port(value: str) -> str:

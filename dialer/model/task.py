@@ -34,6 +34,8 @@ class Task:
     inner_num_type: InnerNumType
     max_count_channels: int
     dial_prefix: str
+    record_talk: bool = False
+    """Record the talk with an employee."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from agi.dialogue import Ending, EndlessFlowError, Listen, Play, StoreAnswer, converse
-from dialer.model.compile_polling import compile_polling, fill_text
+from agi.dialogue import Ending, EndlessFlowError, Listen, Play, RecordAnswer, StoreAnswer, converse
+from dialer.model.compile_polling import compile_polling
+from dialer.model.flow import Prompt
 from dialer.model.polling import Action, Polling, Press, Question
 
 SILENCE = ""
@@ -39,6 +40,9 @@ def play(subject: Polling, keys: Sequence[str], params: dict[str, object] | None
                 reply = next(presses, None) or SILENCE
                 if reply == SILENCE and len(script) > 20:
                     return [*script, "never ends"]
+            case RecordAnswer(max_s):
+                script.append(f"record {max_s}")
+                reply = next(presses)
             case StoreAnswer(question_id, result, pressed):
                 script.append(f"store {question_id}={result} ({pressed})")
 
@@ -108,9 +112,35 @@ def test_a_polling_without_questions_ends_at_once() -> None:
     assert play(polling(), []) == ["end"]
 
 
-def test_parameters_fill_texts_and_unknown_ones_are_left_out() -> None:
-    params: dict[str, object] = {"NAME": "Анна", "CODE": "12", "N": 7}
-    assert fill_text("Hello <NAME>, code <CODE>, <N> of <OTHER>.", params) == "Hello Анна, code 1 2, 7 of ."
+def test_a_file_carries_its_text_for_when_it_cannot_be_played() -> None:
+    flow = compile_polling(polling(Question("1", "<NAME>?", "q.mp3", press=(Press("1"),))), {"NAME": "Анна"})
+    assert list(flow.prompts()) == [Prompt("Анна?", "q.mp3")]
+
+
+def test_a_recorded_answer_is_stored_by_its_name() -> None:
+    subject = polling(
+        Question("1", "one?", next_question="2", press=(Press("1", Action.PLAYBACK_RECORD, "speak", "30"),)),
+        Question("2", "bye"),
+    )
+    assert play(subject, ["1", "answer.wav"]) == [
+        "ask one?", "say speak", "record 30", "store 1=answer.wav (1)", "say bye", "end",
+    ]  # fmt: skip
+
+
+def test_a_recording_may_begin_with_the_tone_alone() -> None:
+    subject = polling(Question("1", "one?", press=(Press("1", Action.PLAYBACK_RECORD),)))
+    assert play(subject, ["1", "a.wav"]) == ["ask one?", "record 60", "store 1=a.wav (1)", "end"]
+
+
+def test_prompts_come_in_the_order_of_the_call() -> None:
+    subject = polling(
+        Question("1", "one?", press=(Press("1", Action.PLAYBACK, "thanks", None, "3"), Press("2", next_question="2"))),
+        Question("2", "two?", press=(Press("1", Action.RESTART),)),
+        Question("3", "three?", press=(Press("1", Action.PLAYBACK_RECORD, "speak"),)),
+        Question("4", "never asked"),
+    )
+    spoken = [prompt.text for prompt in compile_polling(subject).prompts()]
+    assert spoken == ["one?", "thanks", "two?", "three?", "speak"]
 
 
 def test_a_circle_without_a_word_is_an_error_and_no_endless_loop() -> None:

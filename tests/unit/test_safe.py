@@ -1,12 +1,15 @@
 """The one door to Asterisk: what passes, and that nothing else does."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.dispatch.callfile import CallFileSettings, render_call_file
+from dialer.dispatch.recordings import new_talk_name
 from dialer.model.call import CallOrder
 from dialer.model.safe import (
     UnsafeValueError,
@@ -17,11 +20,12 @@ from dialer.model.safe import (
     safe_keys,
     safe_number,
     safe_prefix,
+    safe_recording_name,
     safe_sound_path,
 )
 from dialer.model.task import InnerNumType
 
-SETTINGS = CallFileSettings("127.0.0.1:4573", "outgoing", "internal", 45, 14_400)
+SETTINGS = CallFileSettings("127.0.0.1:4573", "outgoing", "internal", 45, 14_400, Path("/var/rec"))
 HOSTILE = [
     "1\n2", "1\r\n2", "79520000000\nSetvar: X=1", "1|2", "1,2", "1;2", "1&2", "${CHANNEL}", "$[1+1]", "1\\2", "1\0",
     "٣٤٥", "１２３", "7 952", "a", "-1", "1" * 200, "../1", "1/2", "@context", '"', "'",
@@ -45,6 +49,23 @@ def test_contexts_are_plain_names(value: str) -> None:
 def test_sound_paths_are_plain_and_absolute(value: str) -> None:
     with pytest.raises(UnsafeValueError):
         safe_sound_path(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "a.wav", "talk-1-00.wav", "../talk-1-0123456789abcdef.wav", "talk-1-0123456789ABCDEF.wav"]
+)
+def test_recordings_have_names_of_our_making_only(value: str) -> None:
+    with pytest.raises(UnsafeValueError):
+        safe_recording_name(value)
+    assert safe_recording_name(new_talk_name(17)).startswith("talk-17-")
+
+
+def test_a_talk_is_recorded_to_the_folder_of_the_settings() -> None:
+    order = CallOrder(1, 2, "79522233446", "", "201", InnerNumType.EXTEN, None, "talk-1-0123456789abcdef.wav")
+    assert "Setvar: AUTODIALER_RECORD=/var/rec/talk-1-0123456789abcdef.wav\n" in render_call_file(order, SETTINGS)
+    with pytest.raises(UnsafeValueError):
+        render_call_file(replace(order, recording="x,b)&System(reboot"), SETTINGS)
+    assert "RECORD" not in render_call_file(replace(order, recording=None), SETTINGS)
 
 
 def test_what_telephones_need_passes() -> None:

@@ -1,0 +1,43 @@
+"""A polling's texts: parameters filled in, markup taken out."""
+
+import html
+import re
+from collections.abc import Mapping
+
+MAX_VALUE_CHARS = 1000
+"""What is longer is no name and no sum, and is cut: it would be spoken for minutes."""
+_TAG = re.compile(r"<([^<>]{1,64})>")
+_ALWAYS_MARKUP = re.compile(
+    r"<(?:/[^<>]{1,64}|[^<>]{0,63}/|[A-Za-z][A-Za-z0-9-]*\s[^<>=]{1,40}=[^<>]{1,200}|br|hr|p)>", re.I
+)
+_UNHEARD = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\s]+")
+
+
+def fill_text(text: str, *sources: Mapping[str, object] | None) -> str:
+    """The text as it is spoken: `<name>` becomes the value of the first source that has it, unknown ones and markup are
+    left out. A value of digits only is spoken digit by digit."""
+
+    def value_of(match: re.Match[str]) -> str:
+        for source in sources:
+            if source and (value := source.get(match.group(1))) is not None:
+                return _spoken_value(str(value))
+        return ""
+
+    return plain_text(_TAG.sub(value_of, text))
+
+
+def has_parameters(text: str) -> bool:
+    """Whether the text may be different for every number. Markup is no parameter: `<br>`, or `<b>` where `</b>` is."""
+    names = {match.group(1).strip().lower() for match in _TAG.finditer(_ALWAYS_MARKUP.sub("", text))}
+    closed = {match.group(1).strip(" /").lower() for match in _TAG.finditer(text) if match.group(1).startswith("/")}
+    return bool(names - closed)
+
+
+def plain_text(text: str) -> str:
+    """Without tags, entities as their characters, every run of white space and control characters as one space."""
+    return _UNHEARD.sub(" ", html.unescape(_TAG.sub(" ", text))).strip()
+
+
+def _spoken_value(value: str) -> str:
+    value = value[:MAX_VALUE_CHARS]
+    return " ".join(value) if value.isdecimal() else value
