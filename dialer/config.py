@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from dialer.model.safe import safe_context, safe_host_port, safe_prefix
+from dialer.model.safe import safe_context, safe_host_port, safe_prefix, safe_sound_path
 
 ENVIRONMENT_PREFIX = "DIALER_"
+YANDEX_URL = "https://tts.api.cloud.yandex.net/speech/v1/tts:synthesize"
 
 
 class ConfigError(Exception):
@@ -26,6 +27,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Host = Annotated[str, AfterValidator(safe_host_port)]
 Context = Annotated[str, AfterValidator(safe_context)]
 Prefix = Annotated[str, AfterValidator(safe_prefix)]
+Voice = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9+_/-]*$", max_length=60)]
 
 
 def _time_zone(name: str) -> str:
@@ -71,20 +73,64 @@ class AsteriskSettings(_Section):
     internal_context: Context = "internal"
 
 
+def _sound_dir(folder: Path) -> Path:
+    safe_sound_path(str(folder))
+    return folder
+
+
+SoundDir = Annotated[Path, AfterValidator(_sound_dir)]
+
+
 class Audio(_Section):
-    dir: Path = Path("/var/lib/autodialer/audio")
+    dir: SoundDir = Path("/var/lib/autodialer/audio")
     allowed_dirs: tuple[Path, ...] = (Path("/var/lib/asterisk/sounds"), Path("/usr/share/asterisk/sounds"))
+    recordings_dir: SoundDir | None = None
+    recordings_max_age_days: Annotated[int, Field(ge=0)] = 0
+    max_upload_mb: Annotated[int, Field(ge=1, le=1024)] = 20
+    max_upload_s: Annotated[int, Field(ge=1, le=7200)] = 600
+
+    @property
+    def recordings(self) -> Path:
+        """Where Asterisk records to."""
+        return self.recordings_dir or self.dir / "recordings"
 
 
 class YandexTts(_Section):
     api_key: SecretStr = SecretStr("")
     folder_id: str = ""
+    voice: Voice = "alena"
+    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] = YANDEX_URL
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+
+class RhVoiceTts(_Section):
+    voice: Voice = "anna"
+
+
+class PiperTts(_Section):
+    model: Path | None = None
+
+
+class EspeakNgTts(_Section):
+    voice: Voice | Literal[""] = ""
 
 
 class Tts(_Section):
-    engine: Literal["auto", "espeak-ng", "yandex", "rhvoice", "piper"] = "auto"
-    voice: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9+_/-]*)?$")] = ""
+    engine: Literal["auto", "yandex", "rhvoice", "piper", "espeak-ng"] = "auto"
+    cache_max_mb: Annotated[int, Field(ge=1)] = 1024
+    cache_max_age_days: Annotated[int, Field(ge=1)] = 90
     yandex: YandexTts = YandexTts()
+    rhvoice: RhVoiceTts = RhVoiceTts()
+    piper: PiperTts = PiperTts()
+    espeak_ng: EspeakNgTts = EspeakNgTts()
+
+    @model_validator(mode="after")
+    def _engine_is_configured(self) -> "Tts":
+        if self.engine == "yandex" and not self.yandex.api_key.get_secret_value():
+            raise ValueError('engine "yandex" needs [tts.yandex] api_key')
+        if self.engine == "piper" and self.piper.model is None:
+            raise ValueError('engine "piper" needs [tts.piper] model, the path of a voice (.onnx)')
+        return self
 
 
 class Auth(_Section):
@@ -156,8 +202,6 @@ def settings_without_effect(settings: Settings) -> list[str]:
         and "requests through a proxy are refused, as every request from another machine",
         "[auth] password_hash": settings.auth.password_hash.get_secret_value() and "there is no login yet",
         "[auth] api_keys": settings.auth.api_keys and "API keys are not looked at yet",
-        "[tts.yandex]": settings.tts.yandex != YandexTts() and "texts are spoken by espeak-ng",
-        "[tts] engine": settings.tts.engine not in ("auto", "espeak-ng") and "texts are spoken by espeak-ng",
     }
     return [f"{key} has no effect in this version: {note}" for key, note in notes.items() if note]
 

@@ -1,53 +1,35 @@
-"""Text to speech. One small interface; espeak-ng, which is always there, is the engine of this version."""
+"""What every text-to-speech engine is to the rest: one small interface, and how one fails."""
 
-import asyncio
 from pathlib import Path
 from typing import Protocol
 
-SYNTHESIS_TIMEOUT_S = 20.0
-
 
 class SpeechError(Exception):
-    """The text could not be spoken; the message says which engine and why."""
+    """This text could not be spoken; the message says by which engine, and why."""
+
+
+class EngineDownError(SpeechError):
+    """The engine as a whole does not work now (not installed, not reachable, refuses our key): others speak."""
 
 
 class SpeechEngine(Protocol):
     """Speaks a text into an audio file of any rate."""
 
     name: str
+    """As in the settings, `[tts] engine`."""
     voice: str
+    """Name of the voice; with `name` and the language part of what a spoken text is kept under."""
+    reads_russian: bool
+    """Whether it reads numbers, dates and sums in Russian texts properly by itself."""
+    at_once: int
+    """Syntheses that may run at the same time."""
+
+    def speaks(self, lang: str) -> bool:
+        """Whether the engine has a voice for the language (BCP 47, `ru-RU`)."""
 
     async def synthesize(self, text: str, lang: str, target: Path) -> None:
-        """Write the spoken text to `target`. Raises SpeechError."""
+        """Write the spoken text to `target`, a WAV file. Raises SpeechError; nothing of a process or a connection
+        stays behind, also when cancelled."""
 
-
-class EspeakNg:
-    """Debian's espeak-ng. The text goes through standard input: it is never an option or a shell word."""
-
-    name = "espeak-ng"
-
-    def __init__(self, voice: str = "", words_per_minute: int = 150) -> None:
-        self.voice = voice
-        self._words_per_minute = words_per_minute
-
-    async def synthesize(self, text: str, lang: str, target: Path) -> None:
-        voice = self.voice or lang.partition("-")[0].lower() or "ru"
-        command = ["espeak-ng", "-v", voice, "-s", str(self._words_per_minute), "-w", str(target), "--stdin"]
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-            )
-        except FileNotFoundError:
-            raise SpeechError("espeak-ng is not installed") from None
-        try:
-            async with asyncio.timeout(SYNTHESIS_TIMEOUT_S):
-                _, errors = await process.communicate(text.encode())
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            raise SpeechError(f"espeak-ng took more than {SYNTHESIS_TIMEOUT_S:.0f} s") from None
-        if process.returncode != 0:
-            raise SpeechError(f"espeak-ng: {errors.decode(errors='replace').strip()[:200]}")
+    async def close(self) -> None:
+        """Give back what is kept between texts."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agi.server import FastAgiServer
-from agi.session import AgiError, AgiSession, HungUpError, UnplayableError
+from agi.session import AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
 from dialer.model.flow import Flow, Prompt
 from tests.rig.ports import PortBlock
 from tests.rig.waiting import wait_until
@@ -89,6 +89,32 @@ async def test_no_value_breaks_out_of_a_verb(value: str) -> None:
             await wire.session.play(f"/sounds/{value}\n")
 
 
+@pytest.mark.parametrize(
+    ("reply", "recorded"),
+    [
+        (b"200 result=0 (timeout) endpos=16000", True),
+        (b"200 result=35 (dtmf) endpos=16000", True),
+        (b"200 result=0 (timeout) endpos=0", True),
+        (b"200 result=-1 (hangup) endpos=16000", True),
+        (b"200 result=-1 (hangup) endpos=800", False),
+        (b"200 result=-1 (waitfor) endpos=", False),
+    ],
+)
+async def test_a_recording_ends_by_silence_a_key_or_a_hang_up(reply: bytes, recorded: bool) -> None:
+    async with Wire() as wire:
+        wire.asterisk.write(reply + b"\n")
+        assert await wire.session.record("/rec/a", 10, 3.0) is recorded
+        command = await wire.reader.readline()
+    assert command == b'RECORD FILE /rec/a wav "#*0123456789" 10000 s=3\n'
+
+
+async def test_a_recording_that_asterisk_cannot_write_is_the_administrators_to_mend() -> None:
+    async with Wire() as wire:
+        wire.asterisk.write(b"200 result=-1 (writefile)\n")
+        with pytest.raises(UnstoredError, match="recordings_dir"):
+            await wire.session.record("/rec/a", 10, 3.0)
+
+
 class Desk:
     """Grants everything; remembers what it was asked."""
 
@@ -107,13 +133,16 @@ class Desk:
     async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> bool:
         return True
 
-    async def fetch(self, prompt: Prompt) -> Path:
+    async def fetch(self, prompt: Prompt, patience_s: float | None = None) -> Path:
+        raise AssertionError
+
+    def tone(self) -> Path:
         raise AssertionError
 
 
-async def test_a_client_that_closes_at_any_byte_costs_nothing() -> None:
+async def test_a_client_that_closes_at_any_byte_costs_nothing(tmp_path: Path) -> None:
     desk, ports = Desk(), PortBlock(udp_ports=0, tcp_ports=1)
-    server = FastAgiServer("127.0.0.1", ports.port(1), desk, desk, 120)
+    server = FastAgiServer("127.0.0.1", ports.port(1), desk, desk, recordings=tmp_path, dialogue_limit_s=120)
     await server.start()
     for length in range(len(ENVIRONMENT)):
         _, writer = await asyncio.open_connection("127.0.0.1", ports.port(1))

@@ -19,8 +19,11 @@ MAY_IMPORT = {
 ONLY_IMPORTER = {
     "panoramisk": {"dialer/pbx/ami.py"},
     "pydub": {"dialer/speech/audio.py"},
+    "ru_normalizr": {"dialer/speech/reading.py"},
+    "num2words": {"dialer/speech/numerals.py"},
+    "tenacity": {"dialer/speech/yandex.py"},
     "sqlalchemy": {"dialer/store"},
-    "aiohttp": {"dialer/api", "dialer/app.py"},
+    "aiohttp": {"dialer/api", "dialer/app.py", "dialer/speech/yandex.py"},
     "pydantic": {"dialer/api", "dialer/config.py"},
 }
 

@@ -57,7 +57,6 @@ def test_the_designs_own_example_loads_and_what_has_no_effect_yet_is_said(tmp_pa
     assert settings.ami.secret.get_secret_value() == "s3cret"
     assert [note.split(" has")[0] for note in settings_without_effect(settings)] == [
         "[auth] password_hash",
-        "[tts.yandex]",
     ]
 
 
@@ -80,7 +79,13 @@ def test_only_the_secret_has_no_default(tmp_path: Path) -> None:
         ('[ami]\nsecret = "x"\n[dialing]\ntimezone = "Mars/Olympus"', "dialing.timezone: "),
         ('[ami]\nsecret = "x"\n[dialing]\ndial_prefix = "9,9"', "dialing.dial_prefix: "),
         ('[ami]\nsecret = "x"\n[asterisk]\noutgoing_context = "out going"', "asterisk.outgoing_context: "),
-        ('[ami]\nsecret = "x"\n[tts]\nvoice = "-q"', "tts.voice: "),
+        ('[ami]\nsecret = "x"\n[tts.rhvoice]\nvoice = "-q"', "tts.rhvoice.voice: "),
+        ('[ami]\nsecret = "x"\n[tts]\nengine = "yandex"', 'tts: engine "yandex" needs [tts.yandex] api_key'),
+        ('[ami]\nsecret = "x"\n[tts]\nengine = "piper"', 'tts: engine "piper" needs [tts.piper] model'),
+        ('[ami]\nsecret = "x"\n[tts]\nengine = "loud"', "tts.engine: "),
+        ('[ami]\nsecret = "x"\n[tts]\ncache_max_mb = 0', "tts.cache_max_mb: "),
+        ('[ami]\nsecret = "x"\n[audio]\ndir = "/srv/My Sounds"', "audio.dir: an absolute path of letters"),
+        ('[ami]\nsecret = "x"\n[audio]\nrecordings_dir = "rec"', "audio.recordings_dir: an absolute path"),
         ("ami = 5", "ami: a section [ami] expected"),
         ("[ami", "not TOML"),
     ],

@@ -1,0 +1,186 @@
+"""Engines on this machine, each a command of its own: the text in through standard input, a WAV file out."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from dialer.speech.engines import EngineDownError, SpeechError
+
+SYNTHESIS_TIMEOUT_S = 20.0
+ERROR_CHARS = 200
+WAV_HEADER_BYTES = 44
+RHVOICE_VOICES = Path("/usr/share/RHVoice/voices")
+
+
+class EspeakNg:
+    """Debian's espeak-ng: always there, speaks nearly every language, pleases nobody."""
+
+    name = "espeak-ng"
+    reads_russian = False
+    at_once = 2
+
+    def __init__(self, voice: str = "", words_per_minute: int = 150) -> None:
+        self.voice = voice
+        self._words_per_minute = words_per_minute
+
+    def speaks(self, lang: str) -> bool:
+        return True
+
+    async def synthesize(self, text: str, lang: str, target: Path) -> None:
+        voice = self.voice or _language(lang) or "ru"
+        command = ["espeak-ng", "-v", voice, "-s", str(self._words_per_minute), "-w", str(target), "--stdin"]
+        code, error = await run_command(self.name, command, text)
+        if code != 0 and self.voice and "voice does not exist" in error:
+            raise EngineDownError(f"espeak-ng has no voice {self.voice}")
+        _check_written(self.name, code, error, target)
+
+    async def close(self) -> None:
+        pass
+
+
+class RhVoice:
+    """Debian's RHVoice by its `RHVoice-test` command; Russian voices only."""
+
+    name = "rhvoice"
+    reads_russian = False
+    at_once = 2
+
+    def __init__(self, voice: str = "anna") -> None:
+        self.voice = voice
+
+    @staticmethod
+    def installed() -> bool:
+        return shutil.which("RHVoice-test") is not None
+
+    def speaks(self, lang: str) -> bool:
+        return _language(lang) == "ru"
+
+    async def synthesize(self, text: str, lang: str, target: Path) -> None:
+        if not self.installed():
+            raise EngineDownError("rhvoice is not installed")
+        # RHVoice 1.8 speaks with another voice, and says nothing of it, when it does not know this one.
+        if self.voice.casefold() not in _folder_names(RHVOICE_VOICES):
+            raise EngineDownError(f"rhvoice has no voice {self.voice} (in {RHVOICE_VOICES})")
+        code, error = await run_command(self.name, ["RHVoice-test", "-p", self.voice, "-o", str(target)], text)
+        _check_written(self.name, code, error, target)
+
+    async def close(self) -> None:
+        pass
+
+
+class Piper:
+    """The `piper` command with one voice, a model file (.onnx) that has its config (.onnx.json) beside it."""
+
+    name = "piper"
+    reads_russian = False
+    at_once = 2
+
+    def __init__(self, model: Path) -> None:
+        self.voice = model.stem
+        self._model = model.absolute()
+        self._config = self._model.with_name(f"{model.name}.json")
+
+    def speaks(self, lang: str) -> bool:
+        """Compares languages without regions. True also when the config is not readable: `synthesize` says so then."""
+        try:
+            return self._read_language() == _language(lang)
+        except EngineDownError:
+            return True
+
+    async def synthesize(self, text: str, lang: str, target: Path) -> None:
+        piper = _find_piper()
+        if not self._model.is_file():
+            raise EngineDownError(f"piper: no model {self._model}")
+        self._read_language()
+        command = [piper, "-m", str(self._model), "-f", str(target)]
+        code, error = await run_command(self.name, command, text, {"PYTHONUTF8": "1"})
+        # What piper 1.2 .. 1.8 end with when a text has nothing to say; anything else is not the text's doing.
+        if code != 0 and "channels not specified" not in error:
+            raise EngineDownError(f"piper: {error or f'ended with {code}'}")
+        _check_written(self.name, 0, "", target)
+
+    async def close(self) -> None:
+        pass
+
+    def _read_language(self) -> str:
+        """The language part of the voice's config. Raises EngineDownError."""
+        try:
+            config = json.loads(self._config.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise EngineDownError(f"piper: no config {self._config} ({error.strerror})") from None
+        except ValueError:
+            raise EngineDownError(f"piper: {self._config} is not JSON") from None
+        for section, field in (("language", "code"), ("espeak", "voice")):
+            with contextlib.suppress(KeyError, TypeError):
+                return _language(str(config[section][field]))
+        raise EngineDownError(f"piper: {self._config} has neither language.code nor espeak.voice")
+
+
+async def run_command(
+    name: str, command: list[str], text: str, environment: dict[str, str] | None = None
+) -> tuple[int, str]:
+    """Exit code and last error line (cut to 200 characters) of a command that gets the text on its standard input.
+
+    `environment` is added to ours. Raises EngineDownError when it cannot be started and SpeechError when it takes
+    more than 20 s. However it ends, also by cancellation, neither it nor a process it started is left.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise EngineDownError(f"{name} is not installed") from None
+    except OSError as error:
+        raise EngineDownError(f"{name} cannot be started: {error.strerror}") from None
+    try:
+        async with asyncio.timeout(SYNTHESIS_TIMEOUT_S):
+            _, errors = await process.communicate(text.encode(errors="replace"))
+            code = await process.wait()
+    except TimeoutError:
+        raise SpeechError(f"{name} took more than {SYNTHESIS_TIMEOUT_S:g} s") from None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    lines = errors.decode(errors="replace").split("\n")
+    return code, next((line.strip()[:ERROR_CHARS] for line in reversed(lines) if line.strip()), "")
+
+
+def _check_written(name: str, code: int, error: str, target: Path) -> None:
+    if code != 0:
+        raise SpeechError(f"{name}: {error or f'ended with {code}'}")
+    if not target.exists() or target.stat().st_size <= WAV_HEADER_BYTES:
+        raise SpeechError(f"{name}: nothing to say in this text")
+
+
+def _language(lang: str) -> str:
+    """The language part of `ru-RU`, `ru_RU` or `ru`."""
+    return re.split("[-_]", lang, maxsplit=1)[0].lower()
+
+
+def _folder_names(folder: Path) -> set[str]:
+    try:
+        return {entry.name.casefold() for entry in folder.iterdir() if entry.is_dir()}
+    except OSError:
+        return set()
+
+
+def _find_piper() -> str:
+    """The command of the environment we run in, else the one on PATH. Raises EngineDownError."""
+    beside = Path(sys.executable).with_name("piper")
+    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("piper")
+    if found is None:
+        raise EngineDownError("piper is not installed")
+    return found

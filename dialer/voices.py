@@ -1,0 +1,38 @@
+"""The prompt library put together as the settings say: which engines speak, in which order."""
+
+from dialer.config import Settings, Tts
+from dialer.speech.cache import PromptCache
+from dialer.speech.chain import EngineChain
+from dialer.speech.engines import SpeechEngine
+from dialer.speech.local import EspeakNg, Piper, RhVoice
+from dialer.speech.prompts import PromptLibrary
+from dialer.speech.uploads import Uploads
+from dialer.speech.yandex import Yandex
+
+DAY_S = 86_400
+MB = 1_000_000
+
+
+def build_engines(settings: Tts) -> list[SpeechEngine]:
+    """The engine of the settings first, then whatever else is configured or installed, espeak-ng last."""
+    engines: list[SpeechEngine] = []
+    if settings.yandex.api_key.get_secret_value():
+        yandex = settings.yandex
+        key = yandex.api_key.get_secret_value()
+        engines.append(Yandex(key, yandex.folder_id, yandex.voice, url=yandex.url, timeout_s=yandex.timeout_s))
+    if settings.engine == "rhvoice" or RhVoice.installed():
+        engines.append(RhVoice(settings.rhvoice.voice))
+    if settings.piper.model is not None:
+        engines.append(Piper(settings.piper.model))
+    engines.append(EspeakNg(settings.espeak_ng.voice))
+    return sorted(engines, key=lambda engine: engine.name != settings.engine)
+
+
+def build_prompts(settings: Settings, chain: EngineChain, cache: PromptCache, uploads: Uploads) -> PromptLibrary:
+    audio = settings.audio
+    return PromptLibrary(cache, chain, uploads, [audio.dir, *audio.allowed_dirs], audio.max_upload_s)
+
+
+def build_cache(settings: Settings) -> PromptCache:
+    tts = settings.tts
+    return PromptCache(settings.audio.dir / "prompts", tts.cache_max_mb * MB, tts.cache_max_age_days * DAY_S)
