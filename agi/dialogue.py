@@ -1,20 +1,26 @@
 """The dialogue: runs a call flow. First what is said and asked, without I/O; then the same over FastAGI."""
 
 import logging
+import secrets
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from agi.session import AgiError, AgiSession, UnstoredError
-from dialer.model.flow import Ask, Connect, Finish, Flow, Keep, Prompt, Say
-from dialer.model.safe import KEYS, safe_extension
+from agi.session import AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
+from dialer.model.flow import Ask, Connect, Finish, Flow, Keep, Prompt, PromptError, Record, Say
+from dialer.model.safe import KEYS, safe_extension, safe_recording_name
 
 log = logging.getLogger(__name__)
 NEXT_KEY_TIMEOUT_S = 2.0
 """Between the keys of an answer of several digits."""
 SILENT_TIMEOUT_S = 1.0
 """The least wait where nothing is said: a question asked again and again must not spin."""
+SILENCE_ENDS_S = 3.0
+"""A recorded answer ends when the subscriber has said nothing for so long."""
+PATIENCE_S = 0.8
+"""How long the subscriber waits for a prompt that is still being made, before another voice stands in: a second with
+what that one takes. Shorter waits would let it stand in often; a longer silence makes people say 'hello?' and leave."""
 _ALL_KEYS = "".join(sorted(KEYS))
 
 
@@ -44,18 +50,26 @@ class StoreAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordAnswer:
+    """Record what the subscriber says; reply with the recording's name."""
+
+    max_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """The flow reached its end; `connect_to` is the extension that the subscriber gets, if any."""
 
     connect_to: str | None = None
 
 
-Command = Play | Listen | StoreAnswer
+Command = Play | Listen | StoreAnswer | RecordAnswer
 Conversation = Generator[Command, str, Ending]
 
 
 def converse(flow: Flow) -> Conversation:
-    """Walk the flow: yields commands, is sent what the subscriber pressed, returns the ending. EndlessFlowError."""
+    """Walk the flow: yields commands, is sent what the subscriber pressed or said, returns the ending. Raises
+    EndlessFlowError."""
     step_name = flow.start
     pressed = ""
     without_a_word = 0
@@ -78,6 +92,11 @@ def converse(flow: Flow) -> Conversation:
             case Keep(question_id, value, then):
                 yield StoreAnswer(question_id, pressed if value is None else value, pressed)
                 step_name = then
+            case Record(question_id, max_s, then):
+                recording = yield RecordAnswer(max_s)
+                yield StoreAnswer(question_id, recording, pressed)
+                without_a_word = 0
+                step_name = then
             case Connect(extension):
                 return Ending(extension)
             case Finish():
@@ -89,9 +108,11 @@ class EndlessFlowError(AgiError):
 
 
 class Voice(Protocol):
-    """Where prompts come from."""
+    """Where prompts come from. Raises PromptError for what cannot be played."""
 
-    async def fetch(self, prompt: Prompt) -> Path: ...
+    async def fetch(self, prompt: Prompt, patience_s: float | None = None) -> Path: ...
+
+    def tone(self) -> Path: ...
 
 
 class AnswerBook(Protocol):
@@ -101,11 +122,13 @@ class AnswerBook(Protocol):
 
 
 class Speaker:
-    """Holds conversations over FastAGI. `limit_s` seconds without an accepted answer end one."""
+    """Holds conversations over FastAGI. `limit_s` seconds without an accepted answer end one. Asterisk records answers
+    to `recordings`."""
 
-    def __init__(self, voice: Voice, book: AnswerBook, limit_s: int) -> None:
+    def __init__(self, voice: Voice, book: AnswerBook, recordings: Path, limit_s: int) -> None:
         self._voice = voice
         self._book = book
+        self._recordings = recordings
         self._limit_s = limit_s
 
     async def hold(self, session: AgiSession, attempt_id: int, flow: Flow) -> Ending:
@@ -128,7 +151,10 @@ class Speaker:
             if answered:  # a key was pressed and accepted: the time begins anew (an assumed key does not count)
                 await session.hang_up_after(self._limit_s)
                 answered = heard = False
-            pressed = await self._speak(session, command)
+            if isinstance(command, RecordAnswer):
+                pressed = await self._record(session, attempt_id, command.max_s)
+            else:
+                pressed = await self._speak(session, command)
             heard = heard or pressed != ""
         if ending.connect_to is not None:
             await session.hang_up_after(0)
@@ -139,15 +165,26 @@ class Speaker:
         """Play, and return what was pressed."""
         if isinstance(command, Listen):
             return await self._listen(session, command)
-        await session.play(await self._sound(command.prompt))
+        await session.play(await self._fetch(command.prompt))
         return ""
+
+    async def _record(self, session: AgiSession, attempt_id: int, max_s: int) -> str:
+        """Record after a tone, and return the recording's name. Who hangs up has said what was to be said."""
+        name = safe_recording_name(f"answer-{attempt_id}-{secrets.token_hex(8)}.wav")
+        path = self._recordings / name
+        await session.hang_up_after(self._limit_s + max_s)
+        await session.play(_sound(self._voice.tone()))
+        if not await session.record(_sound(path), max_s, SILENCE_ENDS_S):
+            path.unlink(missing_ok=True)
+            raise HungUpError("nothing was said before the hang-up")
+        return name
 
     async def _listen(self, session: AgiSession, command: Listen) -> str:
         key, timeout_s = "", command.timeout_s
         if command.prompt.silent:  # a text of parameters that this number does not have
             timeout_s = max(timeout_s, SILENT_TIMEOUT_S)
         else:
-            key = await session.play(await self._sound(command.prompt), _ALL_KEYS)
+            key = await session.play(await self._fetch(command.prompt), _ALL_KEYS)
         if not key:
             key = await session.wait_for_key(timeout_s)
         pressed = ""
@@ -158,5 +195,13 @@ class Speaker:
             key = await session.wait_for_key(NEXT_KEY_TIMEOUT_S)
         return pressed
 
-    async def _sound(self, prompt: Prompt) -> str:
-        return str((await self._voice.fetch(prompt)).with_suffix(""))
+    async def _fetch(self, prompt: Prompt) -> str:
+        try:
+            return _sound(await self._voice.fetch(prompt, PATIENCE_S))
+        except PromptError as error:
+            raise UnplayableError(str(error)) from error
+
+
+def _sound(file: Path) -> str:
+    """The file as AGI takes it: without its ending."""
+    return str(file.with_suffix(""))

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Protocol
 
 from agi.dialogue import AnswerBook, Speaker, Voice
@@ -25,11 +26,13 @@ class CallDesk(AnswerBook, Protocol):
 class FastAgiServer:
     """Listens on host:port; `agi://host:port/claim,ID,LINKEDID,CALLID` and `agi://host:port/dialogue,ID,LINKEDID`."""
 
-    def __init__(self, host: str, port: int, desk: CallDesk, voice: Voice, dialogue_limit_s: int) -> None:
+    def __init__(
+        self, host: str, port: int, desk: CallDesk, voice: Voice, *, recordings: Path, dialogue_limit_s: int
+    ) -> None:
         self._host = host
         self._port = port
         self._desk = desk
-        self._speaker = Speaker(voice, desk, dialogue_limit_s)
+        self._speaker = Speaker(voice, desk, recordings, dialogue_limit_s)
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self.trouble: str | None = None
@@ -99,7 +102,7 @@ class FastAgiServer:
             self.trouble = None
             await session.set_variable("AUTODIALER_DIALOGUE", "finished")
         except UnplayableError as error:
-            self.trouble = f"[audio] dir: {error}"
+            self.trouble = f"a prompt cannot be played: {error}"
             log.error("attempt %d: %s", attempt_id, error)  # noqa: TRY400 - no trace needed
             await session.set_variable("AUTODIALER_DIALOGUE", "unplayable")
         except UnstoredError as error:

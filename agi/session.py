@@ -14,8 +14,13 @@ REPLY_TIMEOUT_S = 10.0
 MAX_LINE_BYTES = 8192
 MAX_ENVIRONMENT_LINES = 200
 _REPLY = re.compile(r"200 result=(-?\d+)(.*)")
+_END_POSITION = re.compile(r"endpos=([0-9]{1,12})")
 _VALUE = re.compile(r"[A-Za-z0-9*#._+-]{0,128}", re.ASCII)
 _NAME = re.compile(r"[A-Z_]{1,40}", re.ASCII)
+
+
+LEAST_RECORDED_SAMPLES = 4000
+"""Half a second at 8 kHz: less than that before a hang-up is the noise of a receiver being put down."""
 
 
 class HungUpError(Exception):
@@ -31,7 +36,8 @@ class UnplayableError(AgiError):
 
 
 class UnstoredError(AgiError):
-    """The database's fault: an answer could not be stored, so the dialogue does not go on."""
+    """An answer could not be stored, so the dialogue does not go on: the fault of the database, or of the folder that
+    recordings go to."""
 
 
 class AgiSession:
@@ -83,6 +89,22 @@ class AgiSession:
     async def hang_up_after(self, limit_s: int) -> None:
         """Have Asterisk hang up by itself in so many seconds, also if we are gone by then; 0 takes it back."""
         await self._command(f"SET AUTOHANGUP {limit_s:d}")
+
+    async def record(self, path: str, max_s: float, silence_s: float) -> bool:
+        """Record the subscriber into `path`.wav until `max_s` are over, `silence_s` are silent, a key is pressed or
+        somebody hangs up. False: the subscriber left with nothing said. Raises UnstoredError.
+
+        Asterisk 22 res_agi.c, handle_recordfile: `result=-1 (writefile)` when the file cannot be made, else the key or
+        -1, the reason, and `endpos=` in samples.
+        """
+        command = (
+            f'RECORD FILE {safe_sound_path(path)} wav "{"".join(sorted(KEYS))}" {round(max_s * 1000):d} s={silence_s:g}'
+        )
+        result, rest = await self._reply_to(command, REPLY_TIMEOUT_S + max_s)
+        if "writefile" in rest:
+            raise UnstoredError(f"Asterisk cannot record to {path}.wav: see [audio] recordings_dir")
+        said = _END_POSITION.search(rest)
+        return result != -1 or (said is not None and int(said.group(1)) >= LEAST_RECORDED_SAMPLES)
 
     async def set_variable(self, name: str, value: str) -> None:
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):

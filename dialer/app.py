@@ -11,24 +11,34 @@ from aiohttp import web
 
 from agi.server import FastAgiServer
 from dialer.api.health import Health, HealthReport
+from dialer.api.mikopbx.audio import AudioFiles
+from dialer.api.mikopbx.clients import Clients
+from dialer.api.mikopbx.pollings import Pollings
+from dialer.api.mikopbx.recordings import RecordingFiles
+from dialer.api.mikopbx.results import Results
+from dialer.api.mikopbx.tasks import Tasks
 from dialer.api.server import build_http
 from dialer.config import Settings, settings_without_effect
 from dialer.dispatch.callfile import CallFileSettings, Spool
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.ledger import Ledger
 from dialer.dispatch.pollings import PollingBook
+from dialer.dispatch.recordings import Recordings
+from dialer.dispatch.rehearsal import Rehearsal
 from dialer.dispatch.scheduler import Scheduler
 from dialer.pbx.ami import AmiClient
 from dialer.pbx.link import PbxLink
 from dialer.pbx.presence import Presence
-from dialer.speech.engines import EspeakNg
-from dialer.speech.prompts import PromptLibrary
+from dialer.speech.chain import EngineChain
+from dialer.speech.uploads import Uploads
 from dialer.store.attempts import fetch_in_progress
 from dialer.store.database import Store
 from dialer.store.sole import sole_user
+from dialer.voices import MB, build_cache, build_engines, build_prompts
 
 log = logging.getLogger(__name__)
 TELL_S = 1.0
+KEEP_RECORDINGS_S = 3600.0
 
 
 class StartError(Exception):
@@ -63,6 +73,7 @@ class Daemon:
                 asterisk.internal_context,
                 dialing.ring_timeout_s,
                 dialing.max_call_s,
+                settings.audio.recordings,
                 dialing.dial_prefix,
             ),
             max_channels=dialing.max_channels,
@@ -82,16 +93,33 @@ class Daemon:
             contexts=(asterisk.outgoing_context, asterisk.internal_context),
             on_ready=self._scheduler.pbx_is_ready,
         )
-        self._prompts = PromptLibrary(settings.audio.dir, EspeakNg(settings.tts.voice), settings.audio.allowed_dirs)
+        self._voices = EngineChain(build_engines(settings.tts))
+        self._cache = build_cache(settings)
+        uploads = Uploads(settings.audio.dir)
+        self._prompts = build_prompts(settings, self._voices, self._cache, uploads)
+        rehearsal = Rehearsal(pollings, self._prompts)
+        self._ledger.on_dialling, self._ledger.on_over = rehearsal.begin, rehearsal.end
+        self._recordings = Recordings(
+            settings.audio.recordings, asterisk.spool_dir, settings.audio.recordings_max_age_days
+        )
         self._agi = FastAgiServer(
-            settings.agi.host, settings.agi.port, self._ledger, self._prompts, dialing.polling_limit_s
+            settings.agi.host,
+            settings.agi.port,
+            self._ledger,
+            self._prompts,
+            recordings=settings.audio.recordings,
+            dialogue_limit_s=dialing.polling_limit_s,
         )
         self._draining = False
         self._http = build_http(
-            store,
-            TaskDesk(store, self._scheduler),
-            pollings,
-            self._prompts,
+            (
+                Pollings(store, pollings, self._prompts),
+                Tasks(store, TaskDesk(store, self._scheduler)),
+                Results(store),
+                Clients(store),
+                AudioFiles(store, uploads, self._prompts, settings.audio.max_upload_mb * MB),
+                RecordingFiles(self._recordings),
+            ),
             Health(self.report),
             trust_local=settings.auth.trust_local,
             max_body_mb=settings.http.max_body_mb,
@@ -108,6 +136,7 @@ class Daemon:
             trouble,
             self._ledger.in_use,
             self._scheduler.waiting_for,
+            self._voices.report(),
             version("autodialer"),
         )
 
@@ -124,7 +153,9 @@ class Daemon:
             self._settings.asterisk.spool_dir,
         )
         with _naming("[audio] dir"):
-            self._prompts.set_up()
+            await asyncio.to_thread(self._prompts.set_up)
+        with _naming("[audio] recordings_dir"):
+            self._recordings.set_up()
         # Attempts in progress are known before the first claim, event or request can ask for one.
         for one in await self._store.read(fetch_in_progress):
             self._ledger.resume(one)
@@ -134,6 +165,7 @@ class Daemon:
                 await self._agi.start()
             with _naming("[asterisk] spool_dir"):
                 self._spool.clear_aside()
+            stack.push_async_callback(self._prompts.close)
             stack.push_async_callback(self._agi.close)
             runner = web.AppRunner(self._http, access_log=None)
             await runner.setup()
@@ -150,6 +182,8 @@ class Daemon:
                 group.create_task(self._scheduler.run(), name="scheduler"),
                 group.create_task(self._link.run(), name="pbx link"),
                 group.create_task(self._tell_trouble(), name="trouble teller"),
+                group.create_task(self._cache.keep(), name="prompt cache keeper"),
+                group.create_task(self._keep_recordings(), name="recordings keeper"),
             ]
             await stop.wait()
             await self._drain()
@@ -168,6 +202,17 @@ class Daemon:
                 told = report.trouble
                 log.log(logging.WARNING if told else logging.INFO, "nothing is dialled: %s" if told else "dialling%s",
                         told or "")  # fmt: skip
+
+    async def _keep_recordings(self) -> None:
+        while True:
+            try:
+                removed = await asyncio.to_thread(self._recordings.prune)
+            except OSError as error:
+                log.warning("old recordings are not removed: %s", error)
+            else:
+                if removed:
+                    log.info("%d recordings older than [audio] recordings_max_age_days removed", removed)
+            await asyncio.sleep(KEEP_RECORDINGS_S)
 
     async def _drain(self) -> None:
         self._draining = True

@@ -2,14 +2,21 @@
 
 import asyncio
 import logging
+import shutil
+import tempfile
 from pathlib import Path
 
 import click
 
 from dialer.app import StartError
 from dialer.app import serve as serve_daemon
-from dialer.config import ConfigError, load_settings
+from dialer.config import ConfigError, Settings, load_settings
+from dialer.model.flow import Prompt, PromptError
+from dialer.model.texts import fill_text
+from dialer.speech.chain import EngineChain
+from dialer.speech.uploads import Uploads
 from dialer.store.errors import DatabaseRefusedError, StoreError
+from dialer.voices import build_cache, build_engines, build_prompts
 
 EXIT_CONFIG = 78
 """EX_CONFIG of sysexits(3): the settings or the database are wrong; starting again will not help."""
@@ -21,14 +28,18 @@ def main() -> None:
     """Auto-dialer daemon for Asterisk."""
 
 
-@main.command()
-@click.option(
+_config_option = click.option(
     "--config",
     "config_file",
-    required=True,
+    default=Path("/etc/autodialer/dialer.toml"),
+    show_default=True,
     type=click.Path(path_type=Path, readable=False),
     help="TOML settings file.",
 )
+
+
+@main.command()
+@_config_option
 @click.option("--log-level", default="INFO", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]))
 def serve(config_file: Path, log_level: str) -> None:
     """Run the daemon in the foreground until SIGTERM, which drains it.
@@ -46,3 +57,49 @@ def serve(config_file: Path, log_level: str) -> None:
         raise SystemExit(EXIT_CONFIG) from None
     except (StartError, StoreError) as error:
         raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@click.argument("text")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="WAV file to write.")
+@_config_option
+@click.option("--engine", type=click.Choice(["yandex", "rhvoice", "piper", "espeak-ng"]), help="Only this one.")
+@click.option("--lang", default="ru-RU", show_default=True)
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="For <NAME> in the text; repeatable.")
+def say(  # noqa: PLR0917 - click passes them by name
+    text: str, out: Path, config_file: Path, engine: str | None, lang: str, params: tuple[str, ...]
+) -> None:
+    """Write TEXT as a subscriber would hear it: 8 kHz WAV, numbers read, by the engine of the settings.
+
+    Does not use the daemon and keeps nothing. Says which engine spoke.
+    """
+    logging.basicConfig(level="WARNING", format="%(message)s")
+    try:
+        settings = load_settings(config_file)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(EXIT_CONFIG) from None
+    values = dict(param.partition("=")[::2] for param in params)
+    try:
+        speaker = asyncio.run(_say(settings, engine, Prompt(fill_text(text, values), lang=lang), out))
+    except (PromptError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{out}: spoken by {speaker}")
+
+
+async def _say(settings: Settings, engine: str | None, prompt: Prompt, out: Path) -> str:
+    """Speak into a folder that is thrown away; return which engine did."""
+    engines = [one for one in build_engines(settings.tts) if engine in (None, one.name)]
+    if not engines:
+        raise PromptError(f"{engine} is not configured or not installed")
+    chain = EngineChain(engines)
+    with tempfile.TemporaryDirectory(prefix="dialer-say-") as folder:
+        audio = settings.audio.model_copy(update={"dir": Path(folder)})
+        aside = settings.model_copy(update={"audio": audio})
+        prompts = build_prompts(aside, chain, build_cache(aside), Uploads(audio.dir))
+        try:
+            prompts.set_up()
+            await asyncio.to_thread(shutil.copyfile, await prompts.fetch(prompt), out)
+        finally:
+            await prompts.close()
+    return next(name for name, state in chain.report().items() if state["spoken"])

@@ -18,6 +18,9 @@ class HealthReport:
     calls_in_progress: int
     waiting_for: list[str]
     """Internal numbers of open tasks that dial nobody while nobody there is free."""
+    speech: dict[str, dict[str, object]]
+    """What each text-to-speech engine has done since the start: texts spoken and failed, the last error, whether it is
+    left alone for a while after a failure."""
     version: str
 
 

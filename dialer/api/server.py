@@ -2,19 +2,15 @@
 
 import ipaddress
 import logging
+from collections.abc import Iterable
+from typing import Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from dialer.api.health import Health
 from dialer.api.mikopbx.envelope import RefusedError, refusal
-from dialer.api.mikopbx.pollings import Pollings
-from dialer.api.mikopbx.results import Results
-from dialer.api.mikopbx.tasks import Tasks
-from dialer.dispatch.desk import TaskDesk
-from dialer.dispatch.pollings import PollingBook
-from dialer.speech.prompts import PromptLibrary
-from dialer.store.database import Store, StoreError
+from dialer.store.database import StoreError
 
 log = logging.getLogger(__name__)
 MIKOPBX_BASE = "/pbxcore/api/module-dialer/v1"
@@ -22,20 +18,17 @@ NOT_AUTHENTICATED = {"error": ["The user isn't authenticated."]}
 _PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 
 
-def build_http(
-    store: Store,
-    desk: TaskDesk,
-    pollings: PollingBook,
-    prompts: PromptLibrary,
-    health: Health,
-    *,
-    trust_local: bool,
-    max_body_mb: int,
-) -> web.Application:
+class Resource(Protocol):
+    """One module of a facade."""
+
+    def routes(self, base: str) -> list[web.RouteDef]: ...
+
+
+def build_http(mikopbx: Iterable[Resource], health: Health, *, trust_local: bool, max_body_mb: int) -> web.Application:
     application = web.Application(
         middlewares=[_errors_in_envelope, _only_local(trust_local)], client_max_size=max_body_mb * 1024 * 1024
     )
-    for resource in (Pollings(store, pollings, prompts), Tasks(store, desk), Results(store)):
+    for resource in mikopbx:
         application.add_routes(resource.routes(MIKOPBX_BASE))
     application.add_routes([web.get("/health", health.get)])
     return application

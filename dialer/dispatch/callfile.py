@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dialer.model.call import CallOrder
-from dialer.model.safe import dial_string, safe_context, safe_extension, safe_host_port
+from dialer.model.safe import (
+    dial_string,
+    safe_context,
+    safe_extension,
+    safe_host_port,
+    safe_recording_name,
+    safe_sound_path,
+)
 from dialer.model.task import InnerNumType
 
 log = logging.getLogger(__name__)
@@ -25,6 +32,7 @@ class CallFileSettings:
     internal_context: str
     ring_timeout_s: int
     max_call_s: int
+    recordings_dir: Path
     dial_prefix: str = ""
     """For tasks that give none."""
 
@@ -51,6 +59,9 @@ def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
     ]
     if order.inner_num_type is InnerNumType.EXTEN:
         lines.append(f"Setvar: AUTODIALER_EXTEN={safe_extension(order.inner_num)}")
+    if order.recording is not None:
+        recording = settings.recordings_dir / safe_recording_name(order.recording)
+        lines.append(f"Setvar: AUTODIALER_RECORD={safe_sound_path(str(recording))}")
     return "\n".join(lines) + "\n"
 
 

@@ -27,7 +27,6 @@ from dialer.model.attempt import (
     is_of_another_call,
 )
 from dialer.model.call import CallOrder
-from dialer.model.compile_polling import compile_polling
 from dialer.model.flow import Flow
 from dialer.model.records import InRecord, OutRecord
 from dialer.model.task import InnerNumType
@@ -78,6 +77,10 @@ class Ledger:
         self.on_channel_free: Callable[[int], None] = lambda task_id: None
         self.on_claimed: Callable[[], None] = lambda: None
         """Called when a claim was granted: Asterisk reaches us."""
+        self.on_dialling: Callable[[CallOrder], None] = lambda order: None
+        """Called when a telephone is about to ring."""
+        self.on_over: Callable[[int], None] = lambda attempt_id: None
+        """Called when an attempt is not in progress any more."""
         self.on_came_back: Callable[[int], None] = lambda task_id: None
         """Called with the task's id when an attempt came back although nobody refused it: Asterisk could not ask."""
         self.on_silence: Callable[[int], None] = lambda attempt_id: None
@@ -172,6 +175,7 @@ class Ledger:
         self._attempts[attempt_id] = apply_event(attempt, ClaimGranted(linked_id))
         self.on_claimed()
         log.info("%s: dialling", self._call_of(attempt))
+        self.on_dialling(self._orders[attempt_id])
         for event in told_meanwhile:
             self.note(attempt_id, event)
         return True
@@ -193,12 +197,12 @@ class Ledger:
             return None
         if attempt.kind is not InnerNumType.POLLING or is_of_another_call(attempt, SubscriberAnswered(linked_id)):
             return None
-        polling = await self._pollings.find(order.inner_num)
-        if polling is None:
+        found = await self._pollings.flow_for(order)
+        if found is None:
             return None
-        self._held[attempt_id] = polling.polling_id
+        self._held[attempt_id], flow = found
         self.note(attempt_id, DialogueStarted())
-        return compile_polling(polling, order.params)
+        return flow
 
     async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> bool:
         """Store an answer; True when it is committed, so that the next question acknowledges it. The subscriber waits
@@ -257,6 +261,7 @@ class Ledger:
         self.on_channel_free(attempt.task_id)
 
     def _forget(self, attempt: Attempt) -> None:
+        self.on_over(attempt.attempt_id)
         self._attempts.pop(attempt.attempt_id, None)
         self._orders.pop(attempt.attempt_id, None)
         if not self._attempts:

@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
+from dialer.model.call import CallOrder
+from dialer.model.compile_polling import compile_polling
+from dialer.model.flow import Flow
 from dialer.model.polling import Polling, Question
+from dialer.model.safe import phone_id_of
+from dialer.model.texts import has_parameters
+from dialer.store.clients import fetch_properties
 from dialer.store.database import Store
 from dialer.store.pollings import PollingHead, delete_polling, find_polling, save_polling
 
@@ -38,6 +44,18 @@ class PollingBook:
             if kept is not None and changes == self._changes:  # else what we read may be of yesterday
                 self._kept[reference] = kept
         return kept
+
+    async def flow_for(self, order: CallOrder) -> tuple[int, Flow] | None:
+        """The id of the order's polling, and the polling as a call flow for its number: `<name>` in a text is the
+        number's parameter, else the client's property. None: there is no such polling."""
+        polling = await self.find(order.inner_num)
+        if polling is None:
+            return None
+        if not any(has_parameters(text) for text in polling.texts()):
+            return polling.polling_id, compile_polling(polling)
+        phone_id = phone_id_of(order.phone)
+        properties = await self._store.read(lambda connection: fetch_properties(connection, phone_id))
+        return polling.polling_id, compile_polling(polling, order.params, properties)
 
     def _forget(self) -> None:
         self._kept.clear()

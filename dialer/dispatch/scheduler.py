@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from dialer.dispatch.callfile import CallFileSettings, Spool, render_call_file
 from dialer.dispatch.ledger import Ledger
+from dialer.dispatch.recordings import new_talk_name
 from dialer.model.attempt import NeverDialled
 from dialer.model.call import CallOrder
 from dialer.model.pacing import Pace
@@ -195,6 +196,7 @@ class Scheduler:
             task.inner_num,
             task.inner_num_type,
             number.params,
+            new_talk_name(number.attempt_id) if task.record_talk else None,
         )
         if self._ledger.knows(order.attempt_id):
             return

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from dialer.pbx.ami import AmiClient, AmiRefusedError
 
-DIALPLAN_VERSION = "2"
+DIALPLAN_VERSION = "3"
 """The extension of [autodialer-version] in dialplan/extensions_autodialer.conf."""
 MODULES = (
-    "app_exec", "app_stack", "app_userevent", "func_channel", "func_db", "func_dialplan", "func_hangupcause",
-    "func_logic", "func_strings", "func_timeout", "pbx_spool", "res_agi",
+    "app_exec", "app_mixmonitor", "app_stack", "app_userevent", "func_channel", "func_db", "func_dialplan",
+    "func_hangupcause", "func_logic", "func_strings", "func_timeout", "pbx_spool", "res_agi",
 )  # fmt: skip
 """What the dialplan calls, and what runs call files and FastAGI."""
 _ABSENT = "Did not find"

@@ -162,7 +162,8 @@ async def test_messages_speak_of_json_and_of_nothing_else(dialer: Dialer) -> Non
     assert only.startswith("questions[0].press[0].key: ")
     mute = {"questions": [{"questionText": "да"}, {"questionText": "..."}, {"questionText": "да", "lang": "xx"}]}
     first, second = (await dialer.call("POST", "/polling", mute))["messages"]
-    assert first == "questions[1].questionText: nothing to hear in it"
+    assert first.startswith("questions[1].questionText: ")
+    assert first.endswith("espeak-ng: nothing to hear in it")
     assert second.startswith("questions[2].questionText: espeak-ng: ")
 
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from dialer.api.mikopbx.plain import as_list, as_text, no_bool, none_if_blank
-from dialer.model.polling import ANSWER_TIMEOUT_S, LANG, Action, Press, Question
+from dialer.api.mikopbx.plain import as_flag, as_list, as_text, no_bool, none_if_blank
+from dialer.model.polling import ANSWER_TIMEOUT_S, LANG, MAX_RECORD_S, Action, Press, Question
 from dialer.model.safe import safe_extension, safe_keys, safe_prefix
 from dialer.model.task import InnerNumType, Number, TaskState
 from dialer.store.tasks import TaskChange
@@ -57,6 +57,7 @@ Prefix = Annotated[str, AfterValidator(safe_prefix), _AsText]
 State = Annotated[
     TaskState, BeforeValidator(lambda value: int(value) if str(value) in ("0", "1", "2") else value), _NoBool
 ]
+Flag = Annotated[bool, BeforeValidator(as_flag)]
 Lang = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 
 MaybeId = Annotated[Id | None, _NoneIfBlank]
@@ -96,6 +97,10 @@ class PressBody(_Body):
                 raise _wrong("value", "missing, nothing to play")
             if self.valueOptions not in (None, "text", "file"):
                 raise _wrong("valueOptions", "'text' or 'file' expected")
+        if self.action is Action.PLAYBACK_RECORD and self.valueOptions is not None:
+            seconds = self.valueOptions
+            if not (seconds.isascii() and seconds.isdecimal() and 1 <= int(seconds[:9]) <= MAX_RECORD_S):
+                raise _wrong("valueOptions", f"1 to {MAX_RECORD_S} seconds expected, got {seconds[:60]!r}")
         return self
 
     def press(self) -> Press:
@@ -163,6 +168,7 @@ class TaskBody(_Body):
     innerNumType: Annotated[InnerNumType | None, _NoneIfBlank] = None
     maxCountChannels: Annotated[Channels | None, _NoneIfBlank] = None
     dialPrefix: Prefix | None = None
+    recordTalk: Annotated[Flag | None, _NoneIfBlank] = None
 
     def change(self, numbers: list[Number] | None) -> TaskChange:
         return TaskChange(
@@ -172,5 +178,6 @@ class TaskBody(_Body):
             inner_num_type=self.innerNumType,
             max_count_channels=self.maxCountChannels,
             dial_prefix=self.dialPrefix,
+            record_talk=self.recordTalk,
             numbers=numbers,
         )

@@ -47,7 +47,15 @@ def refusal(messages: Any, data: Any = (), status: int = 200) -> web.Response:
 
 
 async def read_json(request: web.Request) -> dict[str, Any]:
-    """The body as a JSON object, whatever its Content-Type; a UTF-8 BOM in front (1C sends one) is skipped."""
+    """`read_value` where only a JSON object will do."""
+    content = await read_value(request)
+    if not isinstance(content, dict):
+        raise RefusedError(f"{INVALID_JSON}: an object expected, got {kind_of(content)}")
+    return content
+
+
+async def read_value(request: web.Request) -> Any:
+    """The body as any JSON value, whatever its Content-Type; a UTF-8 BOM in front (1C sends one) is skipped."""
     try:
         text = (await request.read()).decode("utf-8-sig")
         content = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
@@ -55,8 +63,6 @@ async def read_json(request: web.Request) -> dict[str, Any]:
             json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError, web.RequestPayloadError):
         raise RefusedError(INVALID_JSON) from None
-    if not isinstance(content, dict):
-        raise RefusedError(f"{INVALID_JSON}: an object expected, got {kind_of(content)}")
     return content
 
 

@@ -23,6 +23,11 @@ _LATER_NUMBER_FIELDS: dict[str, set[str]] = {"clientId": set(), "timeCallAllow":
 """Fields of the module's later versions, and what they may say: who asks for more must not be dialled all the same."""
 
 
+def strip_punctuation(phone: str) -> str:
+    """The telephone number without what people write between its digits."""
+    return phone.translate(_PUNCTUATION)
+
+
 def unsupported(content: dict[str, Any], fields: dict[str, set[str]], path: str = "") -> list[str]:
     """A refusal for each field that asks for what this version does not do."""
     return [
@@ -81,7 +86,7 @@ def _number(value: Any, params: dict[str, object] | None, position: int) -> Numb
     if not isinstance(text, str):
         raise _WrongNumberError(f"numbers[{position}].number: a telephone number expected, got {kind_of(value)}")
     try:
-        phone = safe_number(text.translate(_PUNCTUATION))
+        phone = safe_number(strip_punctuation(text))
     except UnsafeValueError as error:
         raise _WrongNumberError(f"numbers[{position}].number: {error}") from None
     return Number(phone, phone_id_of(phone), params)

@@ -24,6 +24,13 @@ def no_bool(value: Any) -> Any:
     return value
 
 
+def as_flag(value: Any) -> bool:
+    """0 or 1, as number, text or boolean."""
+    if str(value) not in ("0", "1", "True", "False"):
+        raise ValueError(f"0 or 1 expected, got {kind_of(value)}")
+    return str(value) in ("1", "True")
+
+
 def as_list(value: Any) -> Any:
     """A PHP array that lost its order is an object with whole numbers for keys; null is no items."""
     if value is None:

@@ -8,10 +8,11 @@ from aiohttp import web
 from dialer.api.mikopbx.bodies import PollingBody
 from dialer.api.mikopbx.envelope import MAX_MESSAGES, RefusedError, read_json, reply, validated
 from dialer.dispatch.pollings import PollingBook
-from dialer.model.compile_polling import has_parameters
-from dialer.model.flow import Prompt
-from dialer.model.polling import Action, Question
-from dialer.speech.prompts import PromptError, PromptLibrary
+from dialer.model.compile_polling import prompt_of_press, prompt_of_question
+from dialer.model.flow import Prompt, PromptError
+from dialer.model.polling import SPEAKING, Question
+from dialer.model.texts import has_parameters
+from dialer.speech.prompts import PromptLibrary
 from dialer.store.database import Store
 from dialer.store.pollings import (
     PollingInUseError,
@@ -109,17 +110,13 @@ class Pollings:
 
 
 def _prompts(questions: Sequence[Question]) -> Iterator[tuple[str, Prompt]]:
-    """What a polling says to everybody, by the field that says it. Texts with parameters are spoken during the call."""
+    """What a polling says to everybody, by the field that says it. Texts with parameters are spoken while it rings."""
     for position, question in enumerate(questions):
         path = f"questions[{position}]"
         if question.file:
             yield f"{path}.questionFile", Prompt(file=question.file)
         elif not has_parameters(question.text):
-            yield f"{path}.questionText", Prompt(question.text, lang=question.lang)
+            yield f"{path}.questionText", prompt_of_question(question)
         for place, press in enumerate(question.press):
-            if press.action is Action.PLAYBACK and press.value:
-                field = f"{path}.press[{place}].value"
-                if press.value_options == "file":
-                    yield field, Prompt(file=press.value)
-                elif not has_parameters(press.value):
-                    yield field, Prompt(press.value, lang=question.lang)
+            if press.action in SPEAKING and press.value and (press.plays_file or not has_parameters(press.value)):
+                yield f"{path}.press[{place}].value", prompt_of_press(question, press)

@@ -58,6 +58,8 @@ def result_json(row: ResultRow) -> dict[str, Any]:
         "countTry": None if row.attempt_number == 1 else str(row.attempt_number),
         "timeCallAllow": "0",
         "closeTime": str((row.closed_us or 0) // SECOND_US),
+        # not among the document's fields: shown where a talk was recorded
+        **({"recording": row.recording} if row.recording and row.closed_us else {}),
     }
 
 

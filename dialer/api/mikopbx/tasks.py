@@ -103,6 +103,8 @@ def _task_json(task: Task) -> dict[str, Any]:
         "maxCountChannels": str(task.max_count_channels),
         "state": str(task.state.value),
         "dialPrefix": task.dial_prefix,
+        # not among the document's fields: shown where it is asked for
+        **({"recordTalk": "1"} if task.record_talk else {}),
     }
 
 

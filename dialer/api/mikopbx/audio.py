@@ -1,0 +1,163 @@
+"""/audio"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from email.message import Message
+from email.utils import collapse_rfc2231_value
+from pathlib import Path
+from urllib.parse import unquote
+
+from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import BadHttpMessage
+
+from dialer.api.mikopbx.envelope import RefusedError, refusal, reply
+from dialer.model.flow import PromptError
+from dialer.speech.prompts import PromptLibrary
+from dialer.speech.uploads import Uploads, check_name
+from dialer.store.audio import AudioInUseError, delete_audio, fetch_audio, find_audio, save_audio
+from dialer.store.database import Store, StoreError
+
+NOT_FOUND = {"error": "AudioNotFound"}
+IN_USE = {"error": "AudioInUse"}
+CHUNK_BYTES = 65_536
+FORM_BYTES = 65_536
+"""What the form around a file may add to its size."""
+
+
+class _TooLargeError(Exception):
+    """More came than is taken."""
+
+
+class AudioFiles:
+    """The audio resource: sound files by name."""
+
+    def __init__(self, store: Store, uploads: Uploads, prompts: PromptLibrary, max_bytes: int) -> None:
+        self._store = store
+        self._uploads = uploads
+        self._prompts = prompts
+        self._max_bytes = max_bytes
+        self._changing = asyncio.Lock()
+
+    def routes(self, base: str) -> list[web.RouteDef]:
+        return [
+            web.post(f"{base}/audio", self.post),
+            web.get(f"{base}/audio", self.list),
+            web.delete(f"{base}/audio/{{name:[^/]+}}", self.delete),
+        ]
+
+    async def post(self, request: web.Request) -> web.Response:
+        if not request.content_type.startswith("multipart/"):
+            raise RefusedError(f"body: multipart/form-data with a file expected, got {request.content_type}")
+        temporary = self._uploads.aside()
+        try:
+            name, size = await self._receive(request, temporary)
+            await self._prompts.convert(temporary)
+            path = await self._keep(name, temporary, size)
+        except _TooLargeError:
+            return refusal([f"file: too large: {self._max_bytes} bytes at the most"], status=413)
+        except PromptError as error:
+            raise RefusedError(f"file: {error}") from None
+        finally:
+            temporary.unlink(missing_ok=True)
+        return reply({"filename": str(path)})
+
+    async def list(self, _request: web.Request) -> web.Response:
+        files = await self._store.read(fetch_audio)
+        return reply(
+            [{"id": str(one.audio_id), "name": one.name, "path": str(self._uploads.path_of(one.name))} for one in files]
+        )
+
+    async def delete(self, request: web.Request) -> web.Response:
+        wanted = request.match_info["name"]
+        try:
+            name = check_name(wanted)
+        except ValueError:
+            raise RefusedError(f"name: there is no file {wanted!r}", data=NOT_FOUND) from None
+        async with self._changing:
+            try:
+                found = await self._store.write(delete_audio(name, str(self._uploads.path_of(name))))
+            except AudioInUseError as error:
+                raise RefusedError(f"name: {error}", data=IN_USE) from None
+            if not found:
+                raise RefusedError(f"name: there is no file {name!r}", data=NOT_FOUND)
+            await asyncio.to_thread(self._uploads.remove, name)
+        return reply()
+
+    async def _receive(self, request: web.Request, target: Path) -> tuple[str, int]:
+        """Write the first file of the form to `target`; returns its name and size."""
+        if (request.content_length or 0) > self._max_bytes + FORM_BYTES:
+            raise _TooLargeError
+        try:
+            async for part in self._parts(await request.multipart()):
+                sent = _filename_of(part)
+                if sent is not None:
+                    return _checked(sent), await self._write(part, target)
+        except (ValueError, RuntimeError, BadHttpMessage, ConnectionError, web.RequestPayloadError) as error:
+            raise RefusedError(f"body: not a whole multipart/form-data body ({error})") from None
+        raise RefusedError("body: a file expected, got a form without one (curl -F file=@NAME)")
+
+    async def _parts(self, form: MultipartReader) -> AsyncIterator[BodyPartReader]:
+        """The parts of a form; those that are not read are left out, up to a size."""
+        skipped = 0
+        while (part := await form.next()) is not None:
+            if not isinstance(part, BodyPartReader):
+                raise ValueError("a form in the form")  # noqa: TRY004 - the sender's value, no wrong call
+            yield part
+            while not part.at_eof():
+                skipped += len(await part.read_chunk(CHUNK_BYTES))
+                if skipped > FORM_BYTES:
+                    raise _TooLargeError
+
+    async def _write(self, part: BodyPartReader, target: Path) -> int:
+        size = 0
+        file = await asyncio.to_thread(target.open, "xb")
+        try:
+            while not part.at_eof():
+                chunk = part.decode(await part.read_chunk(CHUNK_BYTES))
+                size += len(chunk)
+                if size > self._max_bytes:
+                    raise _TooLargeError
+                await asyncio.to_thread(file.write, chunk)
+        finally:
+            file.close()
+        if not size:
+            raise RefusedError("file: it is empty")
+        return size
+
+    async def _keep(self, name: str, temporary: Path, size: int) -> Path:
+        """The file first, then its row; without a row no new file stays."""
+        async with self._changing:
+            known = await self._store.read(lambda connection: find_audio(connection, name))
+            path = await asyncio.to_thread(self._uploads.save, name, temporary)
+            try:
+                await self._store.write(save_audio(name, size))
+            except StoreError:
+                if known is None:
+                    with contextlib.suppress(OSError):
+                        await asyncio.to_thread(self._uploads.remove, name)
+                raise
+            return path
+
+
+def _filename_of(part: BodyPartReader) -> str | None:
+    """The file's name as sent, None for a part that is no file. aiohttp's own reading makes a name of a path."""
+    message = Message()
+    message["Content-Disposition"] = part.headers.get("Content-Disposition", "")
+    values = [value for key, value in message.get_params([], "content-disposition") if key.lower() == "filename"]
+    for value in values:
+        if isinstance(value, tuple):  # RFC 5987 (filename*=) stands before the plain one
+            return collapse_rfc2231_value(value) or None
+    if not values or not values[0]:
+        return None
+    try:
+        return unquote(values[0], errors="strict")
+    except UnicodeDecodeError:
+        return str(values[0])
+
+
+def _checked(name: str) -> str:
+    try:
+        return check_name(name)
+    except ValueError as error:
+        raise RefusedError(f"filename: {error}") from None

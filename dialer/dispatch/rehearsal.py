@@ -1,0 +1,54 @@
+"""The rehearsal: while a telephone rings, everything that its dialogue may say is made ready."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Protocol
+
+from dialer.dispatch.pollings import PollingBook
+from dialer.model.call import CallOrder
+from dialer.model.flow import Prompt, PromptError
+from dialer.model.task import InnerNumType
+from dialer.store.database import StoreError
+
+log = logging.getLogger(__name__)
+
+
+class Voice(Protocol):
+    """Where prompts come from. Raises PromptError for what cannot be played."""
+
+    async def fetch(self, prompt: Prompt, patience_s: float | None = None) -> Path: ...
+
+
+class Rehearsal:
+    """One task a ringing call, which fetches one prompt after the other: the first question first. It ends with the
+    call, so that nothing is spoken for somebody who did not answer."""
+
+    def __init__(self, pollings: PollingBook, voice: Voice) -> None:
+        self._pollings = pollings
+        self._voice = voice
+        self._rehearsing: dict[int, asyncio.Task[None]] = {}
+
+    def begin(self, order: CallOrder) -> None:
+        """The subscriber's telephone begins to ring."""
+        if order.inner_num_type is not InnerNumType.POLLING:
+            return
+        task = asyncio.create_task(self._rehearse(order), name=f"rehearsal of attempt {order.attempt_id}")
+        self._rehearsing[order.attempt_id] = task
+        task.add_done_callback(lambda _: self._rehearsing.pop(order.attempt_id, None))
+
+    def end(self, attempt_id: int) -> None:
+        """The call is over."""
+        task = self._rehearsing.get(attempt_id)
+        if task is not None:
+            task.cancel()
+
+    async def _rehearse(self, order: CallOrder) -> None:
+        try:
+            found = await self._pollings.flow_for(order)
+            for prompt in found[1].prompts() if found else ():
+                await self._voice.fetch(prompt)
+        except (PromptError, StoreError) as error:  # the dialogue will meet it too, and say so
+            log.warning("attempt %d: not everything can be played: %s", order.attempt_id, error)
+        except Exception:
+            log.exception("rehearsal of attempt %d failed", order.attempt_id)
