@@ -16,10 +16,12 @@ ONE_KEY = {
     ]
 }
 END = "endCall"
+Listed = str | dict[str, Any]
+"""A number as a task lists it."""
 
 
 async def post_task(
-    dialer: Dialer, numbers: Sequence[str], inner_num: str, kind: str, channels: int = 10, **fields: Any
+    dialer: Dialer, numbers: Sequence[Listed], inner_num: str, kind: str, channels: int = 10, **fields: Any
 ) -> str:
     body = {
         "innerNum": inner_num,
@@ -32,7 +34,7 @@ async def post_task(
 
 
 async def ask(
-    world: World, polling: dict[str, Any], numbers: Sequence[str], timeout_s: float = 90, **fields: Any
+    world: World, polling: dict[str, Any], numbers: Sequence[Listed], timeout_s: float = 90, **fields: Any
 ) -> Any:
     """Hold the polling with the numbers; return the finished task."""
     polling_id = (await world.dialer.data("POST", "/polling", polling))["id"]
@@ -40,7 +42,7 @@ async def ask(
     return await world.dialer.wait_finished(task_id, timeout_s)
 
 
-async def connect(world: World, exten: str, numbers: Sequence[str], timeout_s: float = 90, **fields: Any) -> Any:
+async def connect(world: World, exten: str, numbers: Sequence[Listed], timeout_s: float = 90, **fields: Any) -> Any:
     """Connect the numbers to the employee or queue; return the finished task."""
     task_id = await post_task(world.dialer, numbers, exten, "exten", **fields)
     return await world.dialer.wait_finished(task_id, timeout_s)

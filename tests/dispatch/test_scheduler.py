@@ -74,7 +74,7 @@ async def running(tmp_path: Path, max_channels: int = 0, max_calls_per_s: float 
     ledger = Ledger(store, PollingBook(store))
     folder = Spool(spool)
     assert folder.check() is None
-    settings = CallFileSettings("127.0.0.1:4573", "outgoing", "internal", 45, 14_400)
+    settings = CallFileSettings("127.0.0.1:4573", "outgoing", "internal", 45, 14_400, tmp_path)
     bench: Bench
     scheduler = Scheduler(
         store,

@@ -4,10 +4,16 @@ SIPp's own DTMF captures have one fixed RTP time stamp, so that the same key twi
 (RFC 4733, section 2.5.1.3: an event is known by its time stamp). These advance.
 """
 
+import math
 import struct
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # audioop leaves in Python 3.13; audioop-lts comes instead
+    import audioop
 
 PACKET_MS = 20
 SAMPLES_PER_MS = 8
@@ -18,6 +24,12 @@ KEY_MS = 120
 EVENT_VOLUME = 10  # -10 dBm0
 SSRC = 0x0D1A1E20
 SILENCE_MS = 20_000  # one round of the silence that subscribers play until the end of the call
+
+SPEAKS_MS = (4_000, 7_000)
+"""When a subscriber who says something after the first key does so."""
+SUBSCRIBER_HZ = 500.0
+EMPLOYEE_HZ = 700.0
+"""What they say: tones that are told apart in a recording."""
 
 _EVENTS = {key: code for code, key in enumerate("0123456789*#")}
 _PCAP_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 1)  # Ethernet
@@ -39,6 +51,15 @@ class Stream:
         """Send ulaw silence up to that time of the call."""
         while self.now_ms < end_ms:
             self._send(PAYLOAD_ULAW, self.now_ms, ULAW_SILENCE, marker=False)
+            self.now_ms += PACKET_MS
+
+    def tone_until(self, end_ms: int, hertz: float) -> None:
+        """Send a tone at -10 dBm0 or so: somebody speaks."""
+        while self.now_ms < end_ms:
+            first = self.now_ms * SAMPLES_PER_MS
+            samples = (math.sin(2 * math.pi * hertz * (first + at) / 8_000) for at in range(PACKET_MS * SAMPLES_PER_MS))
+            linear = b"".join(struct.pack("<h", round(9_000 * value)) for value in samples)
+            self._send(PAYLOAD_ULAW, self.now_ms, audioop.lin2ulaw(linear, 2), marker=False)
             self.now_ms += PACKET_MS
 
     def key(self, key: str) -> None:
@@ -83,6 +104,12 @@ def _streams() -> Mapping[str, Stream]:
         streams[f"second_{key}"] = _keys(3_500, {3_500: key}, end_ms=5_000)
     streams["wrong_key_then_1_1"] = _keys(0, {1_500: "9", 3_500: "1", 5_500: "1"}, end_ms=7_000)
     streams["quick_1_2"] = _keys(0, {1_500: "1", 1_750: "2"}, end_ms=3_500)
+    streams["speaks_after_first"] = Stream(3_500)
+    streams["speaks_after_first"].silence_until(SPEAKS_MS[0])
+    streams["speaks_after_first"].tone_until(SPEAKS_MS[1], SUBSCRIBER_HZ)
+    streams["speaks_after_first"].silence_until(SPEAKS_MS[1] + 1_000)
+    streams["talk"] = Stream(0)
+    streams["talk"].tone_until(SILENCE_MS, EMPLOYEE_HZ)
     return streams
 
 

@@ -74,6 +74,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "62": _leaves(2.0),
     "63": _leaves(0.0, answers_after_s=0.0),
     "64": Behaviour("answers, presses 1, 2 in quick succession (250 ms), stays", keys="12", key_times_s=(1.5, 1.75)),
+    "65": Behaviour("answers, presses 1 after 1.5 s, speaks from 4 to 7 s, stays", keys="1", key_times_s=(1.5,)),
     "66": _leaves(4.0),
     "67": _leaves(8.0),
     "68": Behaviour(
@@ -100,6 +101,13 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "79": _refuses(600, "Busy Everywhere", "BUSY"),
     "80": _refuses(484, "Address Incomplete", "CHANUNAVAIL"),
     "81": _refuses(403, "Forbidden", "CHANUNAVAIL"),
+    "82": Behaviour(
+        "answers, presses 1 after 1.5 s, speaks from 4 s, hangs up speaking after 6.5 s",
+        keys="1",
+        key_times_s=(1.5,),
+        hangs_up=HangsUp.SUBSCRIBER,
+        talks_s=6.5,
+    ),
     "90": _leaves(0.3, answers_after_s=0.0),
     "91": _leaves(1.0),
 }

@@ -25,7 +25,7 @@ _UDP_PORTS = 14  # SIPp binds the media port and its next ones for its echo
 
 # SIPp 3.6.1 opens one raw socket for each call that plays a capture, and Linux hands every raw socket a copy of
 # each UDP packet for its address. On an address of its own it does not get the other calls' packets.
-_MEDIA_ADDRESS = "127.0.0.2"
+MEDIA_ADDRESS = "127.0.0.2"
 
 # What SIPp 3.6.1 writes into its error file although the scenario means it so.
 _NOT_A_COMPLAINT = re.compile(r"^The following events occurred:\s*$|receive timeout on message \S+ jumping to label")
@@ -144,7 +144,7 @@ class Sipp:
             "setpriv", "--pdeathsig", "KILL", "--",  # nothing stays behind when the test process dies
             "sipp", "-sf", self._scenario.name,
             "-i", "127.0.0.1", "-p", str(self.port), "-t", "u1",
-            "-mi", _MEDIA_ADDRESS, "-mp", str(self._ports.port(_MEDIA)),
+            "-mi", MEDIA_ADDRESS, "-mp", str(self._ports.port(_MEDIA)),
             "-cp", str(self._ports.port(_CONTROL)),  # unused, but two SIPps must not meet at its default
             "-nostdin",
             "-aa",  # OPTIONS, UPDATE, INFO, NOTIFY get their 200
