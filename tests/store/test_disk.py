@@ -22,7 +22,7 @@ MANY = 100_000
 
 @pytest_asyncio.fixture
 async def disk(tmp_path: Path) -> AsyncIterator[SmallDisk]:
-    with SmallDisk(tmp_path / "disk", 10) as mounted:
+    with SmallDisk(tmp_path / "disk", 11) as mounted:
         yield mounted
         await mounted.free()
 
@@ -161,7 +161,7 @@ async def test_operations_of_one_group_keep_their_order_on_a_full_disk(
 
 async def test_a_checkpoint_that_finds_no_room_costs_nothing(store: Store, disk: SmallDisk, database: Path) -> None:
     """The log has room from earlier, the database file cannot grow: commits go on, the log is emptied later."""
-    await store.write(stamped_task("long", 36_000))
+    await store.write(stamped_task("long", 37_000))
     checkpointed = database.stat().st_size
     assert checkpointed > 3_000_000
     disk.fill()
