@@ -1,5 +1,6 @@
 """The dialogue: runs a call flow. First what is said and asked, without I/O; then the same over FastAGI."""
 
+import contextlib
 import logging
 import secrets
 from collections.abc import Generator
@@ -175,7 +176,8 @@ class Speaker:
         await session.hang_up_after(self._limit_s + max_s)
         await session.play(_sound(self._voice.tone()))
         if not await session.record(_sound(path), max_s, SILENCE_ENDS_S):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
             raise HungUpError("nothing was said before the hang-up")
         return name
 

@@ -106,6 +106,7 @@ class FastAgiServer:
             log.error("attempt %d: %s", attempt_id, error)  # noqa: TRY400 - no trace needed
             await session.set_variable("AUTODIALER_DIALOGUE", "unplayable")
         except UnstoredError as error:
+            self.trouble = str(error)
             log.error("attempt %d: %s", attempt_id, error)  # noqa: TRY400 - no trace needed
             await session.set_variable("AUTODIALER_DIALOGUE", "unstored")
         finally:

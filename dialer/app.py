@@ -99,9 +99,11 @@ class Daemon:
         self._prompts = build_prompts(settings, self._voices, self._cache, uploads)
         rehearsal = Rehearsal(pollings, self._prompts)
         self._ledger.on_dialling, self._ledger.on_over = rehearsal.begin, rehearsal.end
+        self._rehearsal = rehearsal
         self._recordings = Recordings(
             settings.audio.recordings, asterisk.spool_dir, settings.audio.recordings_max_age_days
         )
+        self._ledger.is_recorded = self._recordings.is_there
         self._agi = FastAgiServer(
             settings.agi.host,
             settings.agi.port,
@@ -127,7 +129,8 @@ class Daemon:
 
     def report(self) -> HealthReport:
         """What GET /health says."""
-        trouble = self._store.trouble or self._link.trouble or self._scheduler.trouble or self._agi.trouble
+        trouble = self._store.trouble or self._link.trouble or self._scheduler.trouble
+        trouble = trouble or self._agi.trouble or self._recordings.trouble
         dialling = trouble is None and not self._draining
         return HealthReport(
             "draining" if self._draining else "ok" if dialling else "degraded",
@@ -154,6 +157,7 @@ class Daemon:
         )
         with _naming("[audio] dir"):
             await asyncio.to_thread(self._prompts.set_up)
+        self._voices.check()
         with _naming("[audio] recordings_dir"):
             self._recordings.set_up()
         # Attempts in progress are known before the first claim, event or request can ask for one.
@@ -166,6 +170,7 @@ class Daemon:
             with _naming("[asterisk] spool_dir"):
                 self._spool.clear_aside()
             stack.push_async_callback(self._prompts.close)
+            stack.push_async_callback(self._rehearsal.close)
             stack.push_async_callback(self._agi.close)
             runner = web.AppRunner(self._http, access_log=None)
             await runner.setup()

@@ -10,10 +10,12 @@ import click
 
 from dialer.app import StartError
 from dialer.app import serve as serve_daemon
-from dialer.config import ConfigError, Settings, load_settings
+from dialer.config import ConfigError, Settings, default_settings, load_settings
 from dialer.model.flow import Prompt, PromptError
 from dialer.model.texts import fill_text
 from dialer.speech.chain import EngineChain
+from dialer.speech.engines import SpeechEngine
+from dialer.speech.reading import read_aloud
 from dialer.speech.uploads import Uploads
 from dialer.store.errors import DatabaseRefusedError, StoreError
 from dialer.voices import build_cache, build_engines, build_prompts
@@ -28,10 +30,16 @@ def main() -> None:
     """Auto-dialer daemon for Asterisk."""
 
 
+DEFAULT_CONFIG = Path("/etc/autodialer/dialer.toml")
+_NEEDED = {
+    "yandex": "needs [tts.yandex] api_key in the settings",
+    "piper": "needs [tts.piper] model in the settings",
+    "rhvoice": "is not installed: apt-get install rhvoice rhvoice-russian",
+}
 _config_option = click.option(
     "--config",
     "config_file",
-    default=Path("/etc/autodialer/dialer.toml"),
+    default=DEFAULT_CONFIG,
     show_default=True,
     type=click.Path(path_type=Path, readable=False),
     help="TOML settings file.",
@@ -62,7 +70,12 @@ def serve(config_file: Path, log_level: str) -> None:
 @main.command()
 @click.argument("text")
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="WAV file to write.")
-@_config_option
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, readable=False),
+    help="TOML settings file; without it /etc/autodialer/dialer.toml, or what is the default of each setting.",
+)
 @click.option("--engine", type=click.Choice(["yandex", "rhvoice", "piper", "espeak-ng"]), help="Only this one.")
 @click.option("--lang", default="ru-RU", show_default=True)
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="For <NAME> in the text; repeatable.")
@@ -74,24 +87,31 @@ def say(  # noqa: PLR0917 - click passes them by name
     Does not use the daemon and keeps nothing. Says which engine spoke.
     """
     logging.basicConfig(level="WARNING", format="%(message)s")
+    wrong = [param for param in params if "=" not in param]
+    if wrong:
+        raise click.BadParameter(f"NAME=VALUE expected, got {wrong[0]!r}", param_hint="--param")
+    if config_file is None and DEFAULT_CONFIG.exists():
+        config_file = DEFAULT_CONFIG
     try:
-        settings = load_settings(config_file)
+        settings = load_settings(config_file, needs_ami=False) if config_file else default_settings()
     except ConfigError as error:
         click.echo(str(error), err=True)
         raise SystemExit(EXIT_CONFIG) from None
-    values = dict(param.partition("=")[::2] for param in params)
+    prompt = Prompt(fill_text(text, dict(param.split("=", 1) for param in params)), lang=lang)
     try:
-        speaker = asyncio.run(_say(settings, engine, Prompt(fill_text(text, values), lang=lang), out))
+        speaker = asyncio.run(_say(settings, engine, prompt, out))
     except (PromptError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{out}: spoken by {speaker}")
+    if not speaker.reads_russian:
+        click.echo(f"read as: {read_aloud(prompt.text, lang)}")
+    click.echo(f"{out}: spoken by {speaker.name}")
 
 
-async def _say(settings: Settings, engine: str | None, prompt: Prompt, out: Path) -> str:
+async def _say(settings: Settings, engine: str | None, prompt: Prompt, out: Path) -> SpeechEngine:
     """Speak into a folder that is thrown away; return which engine did."""
     engines = [one for one in build_engines(settings.tts) if engine in (None, one.name)]
     if not engines:
-        raise PromptError(f"{engine} is not configured or not installed")
+        raise PromptError(f"{engine}: {_NEEDED[str(engine)]}")
     chain = EngineChain(engines)
     with tempfile.TemporaryDirectory(prefix="dialer-say-") as folder:
         audio = settings.audio.model_copy(update={"dir": Path(folder)})
@@ -102,4 +122,5 @@ async def _say(settings: Settings, engine: str | None, prompt: Prompt, out: Path
             await asyncio.to_thread(shutil.copyfile, await prompts.fetch(prompt), out)
         finally:
             await prompts.close()
-    return next(name for name, state in chain.report().items() if state["spoken"])
+    report = chain.report()
+    return next(one for one in engines if report[one.name]["spoken"])

@@ -180,8 +180,14 @@ class Settings(BaseSettings):
         return env_settings, init_settings  # the environment wins over the file
 
 
-def load_settings(file: Path) -> Settings:
-    """Read the settings. Raises ConfigError, which names every wrong key at once."""
+def default_settings() -> Settings:
+    """What holds where nothing is said, for what needs no Asterisk."""
+    return Settings(ami=Ami(secret=SecretStr("not needed")))
+
+
+def load_settings(file: Path, *, needs_ami: bool = True) -> Settings:
+    """Read the settings. Raises ConfigError, which names every wrong key at once; a missing AMI secret only where it is
+    needed."""
     try:
         content: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -189,6 +195,8 @@ def load_settings(file: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: not TOML: {error}") from error
     _check_environment()
+    if not needs_ami and isinstance(ami := content.setdefault("ami", {}), dict):
+        ami.setdefault("secret", "not needed")
     try:
         return Settings(**content)
     except ValidationError as error:
@@ -217,12 +225,15 @@ def _check_environment() -> None:
                 raise ConfigError(f"environment {variable}: no such setting (DIALER_SECTION__KEY, DIALER_HTTP__PORT)")
 
 
+_MOVED = {"tts.voice": "; it is [tts.espeak_ng] voice now"}
+
+
 def _explain(file: Path, error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
     variable = ENVIRONMENT_PREFIX + "__".join(str(part).upper() for part in error["loc"])
     source = f"environment {variable}" if variable in os.environ else str(file)
     if error["type"] == "extra_forbidden":
-        return f"{source}: {key}: no such setting"
+        return f"{source}: {key}: no such setting{_MOVED.get(key, '')}"
     if error["type"] == "missing":
         key = "ami.secret" if key == "ami" else key
         return f"{source}: {key}: missing, and there is no default"

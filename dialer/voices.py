@@ -30,7 +30,14 @@ def build_engines(settings: Tts) -> list[SpeechEngine]:
 
 def build_prompts(settings: Settings, chain: EngineChain, cache: PromptCache, uploads: Uploads) -> PromptLibrary:
     audio = settings.audio
-    return PromptLibrary(cache, chain, uploads, [audio.dir, *audio.allowed_dirs], audio.max_upload_s)
+    return PromptLibrary(
+        cache,
+        chain,
+        uploads,
+        [audio.dir, *audio.allowed_dirs],
+        private_dirs=[audio.recordings],
+        max_file_s=audio.max_upload_s,
+    )
 
 
 def build_cache(settings: Settings) -> PromptCache:

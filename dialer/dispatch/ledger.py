@@ -77,6 +77,8 @@ class Ledger:
         self.on_channel_free: Callable[[int], None] = lambda task_id: None
         self.on_claimed: Callable[[], None] = lambda: None
         """Called when a claim was granted: Asterisk reaches us."""
+        self.is_recorded: Callable[[str, bool], bool] = lambda name, expected: True
+        """Whether there is a recording of this name, and whether there should be one."""
         self.on_dialling: Callable[[CallOrder], None] = lambda order: None
         """Called when a telephone is about to ring."""
         self.on_over: Callable[[int], None] = lambda attempt_id: None
@@ -250,10 +252,18 @@ class Ledger:
 
     def _close(self, attempt: Attempt) -> None:
         log.info("%s: %s", self._call_of(attempt), attempt.verdict)
+        recording = self._recording_of(attempt)
         self._forget(attempt)
         keys = ("out",) * (attempt.out_record is not None) + ("in",) * (attempt.in_record is not None)
-        self._saver.save(attempt.attempt_id, stored.save_result(attempt), keys)
+        self._saver.save(attempt.attempt_id, stored.save_result(attempt, recording), keys)
         self.on_channel_free(attempt.task_id)
+
+    def _recording_of(self, attempt: Attempt) -> str | None:
+        """The name of the talk's recording, if there was a talk and it was recorded."""
+        name, leg = self._orders[attempt.attempt_id].recording, attempt.in_record
+        if name is None or (leg is not None and not leg.talked):
+            return None
+        return name if self.is_recorded(name, leg is not None) else None
 
     def _give_back(self, attempt: Attempt, linked_id: str = "", keys: tuple[str, ...] = ()) -> None:
         self._forget(attempt)

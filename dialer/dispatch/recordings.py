@@ -1,12 +1,13 @@
 """What Asterisk records: answers of subscribers, talks with employees."""
 
+import contextlib
 import logging
 import os
 import secrets
 import time
 from pathlib import Path
 
-from dialer.model.safe import safe_recording_name
+from dialer.model.safe import UnsafeValueError, safe_recording_name
 
 log = logging.getLogger(__name__)
 DAY_S = 86_400
@@ -24,32 +25,45 @@ class Recordings:
         self._folder = folder
         self._spool = spool
         self._max_age_s = max_age_days * DAY_S
+        self.trouble: str | None = None
+        """Why the last talk was not recorded, in words; None when it was."""
 
     def set_up(self) -> None:
-        """Create the folder, writable for the group of Asterisk's spool. Raises OSError."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        if self._folder.stat().st_uid == os.geteuid():
-            try:
-                os.chown(self._folder, -1, self._spool.stat().st_gid)
-                self._folder.chmod(0o2770)
-            except OSError as error:  # the spool may come later than we
-                log.warning("%s: not given to Asterisk's group: %s", self._folder, error)
+        """Create the folder, writable for the group of Asterisk's spool; one that is there stays as it is. Raises
+        OSError."""
+        if self._folder.is_dir():
+            return
+        self._folder.mkdir(parents=True)
+        try:
+            os.chown(self._folder, -1, self._spool.stat().st_gid)
+            self._folder.chmod(0o2770)
+        except OSError as error:  # the spool may come later than we
+            log.warning("%s: not given to Asterisk's group: %s", self._folder, error)
 
     def find(self, name: str) -> Path | None:
         """The file of a recording, if there is one of that name. Raises UnsafeValueError."""
         path = self._folder / safe_recording_name(name)
         return path if path.is_file() else None
 
+    def is_there(self, name: str, expected: bool) -> bool:
+        """Whether a talk was recorded; `trouble` tells of one that should have been."""
+        found = self.find(name) is not None
+        if found:
+            self.trouble = None
+        elif expected:
+            log.error("%s was not recorded: can Asterisk write to %s?", name, self._folder)
+            self.trouble = f"[audio] recordings_dir: Asterisk does not record to {self._folder}"
+        return found
+
     def prune(self) -> int:
         """Remove what is older than recordings are kept; return how many. 0 days: they are kept for ever."""
         if not self._max_age_s:
             return 0
         too_old, removed = time.time() - self._max_age_s, 0
-        for path in self._folder.glob("*-*-*.wav"):
-            try:
+        for path in self._folder.glob("*.wav"):
+            with contextlib.suppress(UnsafeValueError, OSError):  # not ours; or gone, or not ours to remove
+                safe_recording_name(path.name)
                 if path.stat().st_mtime < too_old:
                     path.unlink()
                     removed += 1
-            except FileNotFoundError:
-                continue
         return removed

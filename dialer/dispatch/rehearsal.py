@@ -43,12 +43,25 @@ class Rehearsal:
         if task is not None:
             task.cancel()
 
+    async def close(self) -> None:
+        """End every rehearsal."""
+        rehearsing = list(self._rehearsing.values())
+        for task in rehearsing:
+            task.cancel()
+        await asyncio.gather(*rehearsing, return_exceptions=True)
+
     async def _rehearse(self, order: CallOrder) -> None:
         try:
             found = await self._pollings.flow_for(order)
             for prompt in found[1].prompts() if found else ():
-                await self._voice.fetch(prompt)
-        except (PromptError, StoreError) as error:  # the dialogue will meet it too, and say so
-            log.warning("attempt %d: not everything can be played: %s", order.attempt_id, error)
+                await self._fetch(order.attempt_id, prompt)
+        except StoreError as error:  # the dialogue will meet it too, and say so
+            log.warning("attempt %d is not rehearsed: %s", order.attempt_id, error)
         except Exception:
             log.exception("rehearsal of attempt %d failed", order.attempt_id)
+
+    async def _fetch(self, attempt_id: int, prompt: Prompt) -> None:
+        try:
+            await self._voice.fetch(prompt)
+        except PromptError as error:  # perhaps nobody will press the key that plays it
+            log.warning("attempt %d: a prompt cannot be played: %s", attempt_id, error)

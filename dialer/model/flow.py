@@ -24,7 +24,8 @@ class Prompt:
 
     @property
     def silent(self) -> bool:
-        return not self.file and not self.text.strip()
+        """Whether there is nothing in it that anybody could pronounce."""
+        return not self.file and not any(character.isalnum() for character in self.text)
 
 
 @dataclass(frozen=True, slots=True)

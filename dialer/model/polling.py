@@ -83,6 +83,12 @@ class Question:
     timeout_s: float = ANSWER_TIMEOUT_S
     press: tuple[Press, ...] = field(default=())
 
+    def files(self) -> Iterator[str]:
+        """Sound files that it plays, as the CRM named them."""
+        if self.file:
+            yield self.file
+        yield from (press.value for press in self.press if press.plays_file and press.value)
+
 
 @dataclass(frozen=True, slots=True)
 class Polling:

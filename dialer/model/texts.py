@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 MAX_VALUE_CHARS = 1000
 """What is longer is no name and no sum, and is cut: it would be spoken for minutes."""
-_TAG = re.compile(r"<([^<>]{1,64})>")
+_TAG = re.compile(r"<([^<>\s](?:[^<>]{0,62}[^<>\s])?)>")
+"""What has white space just inside its brackets is a comparison: `< 500 и >`."""
 _ALWAYS_MARKUP = re.compile(
     r"<(?:/[^<>]{1,64}|[^<>]{0,63}/|[A-Za-z][A-Za-z0-9-]*\s[^<>=]{1,40}=[^<>]{1,200}|br|hr|p)>", re.I
 )
@@ -19,7 +20,8 @@ def fill_text(text: str, *sources: Mapping[str, object] | None) -> str:
 
     def value_of(match: re.Match[str]) -> str:
         for source in sources:
-            if source and (value := source.get(match.group(1))) is not None:
+            value = _look_up(source or {}, match.group(1))
+            if value is not None:
                 return _spoken_value(str(value))
         return ""
 
@@ -36,6 +38,14 @@ def has_parameters(text: str) -> bool:
 def plain_text(text: str) -> str:
     """Without tags, entities as their characters, every run of white space and control characters as one space."""
     return _UNHEARD.sub(" ", html.unescape(_TAG.sub(" ", text))).strip()
+
+
+def _look_up(source: Mapping[str, object], name: str) -> object | None:
+    """The value under this name, or under the same name in other capitals."""
+    if name in source:
+        return source[name]
+    folded = name.casefold()
+    return next((value for key, value in source.items() if key.casefold() == folded), None)
 
 
 def _spoken_value(value: str) -> str:

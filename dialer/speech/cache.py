@@ -23,7 +23,7 @@ class PromptCache:
     """Files by what they were made from. A file's time of modification is the time of its last use."""
 
     def __init__(self, folder: Path, max_bytes: int, max_age_s: float) -> None:
-        self._folder = folder
+        self.folder = folder
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
         self._sound: set[Path] = set()
@@ -34,8 +34,8 @@ class PromptCache:
 
     def set_up(self) -> None:
         """Create the folder, remove what a crash has left half written. Raises OSError."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for path in self._folder.iterdir():
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in self.folder.iterdir():
             if path.suffix in _PARTS:
                 path.unlink(missing_ok=True)
         self.prune()
@@ -43,7 +43,7 @@ class PromptCache:
     def path_of(self, *made_from: object) -> Path:
         """Where the sound made from this is kept."""
         key = "\0".join(map(str, made_from))
-        return self._folder / f"{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()[:32]}.wav"
+        return self.folder / f"{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()[:32]}.wav"
 
     def has(self, path: Path) -> bool:
         """Whether the file is there, whole; it counts as used now. A damaged one is removed."""
@@ -52,12 +52,12 @@ class PromptCache:
         except FileNotFoundError:
             self._sound.discard(path)
             return False
-        except PermissionError:
-            pass  # somebody else's file: it can be played all the same
+        except OSError:
+            pass  # somebody else's file, a read-only disk: it can be played all the same
         if path not in self._sound:
             if not _is_whole(path):
                 log.warning("%s is damaged and made anew", path)
-                path.unlink(missing_ok=True)
+                discard(path)
                 return False
             self._sound.add(path)
         return True
@@ -97,7 +97,7 @@ class PromptCache:
         """Remove what was not used for too long and, when the cache is full, what was used longest ago."""
         now_s = time.time()
         files = []
-        for path in self._folder.glob("*.wav"):
+        for path in self.folder.glob("*.wav"):
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
                 files.append((status.st_mtime, status.st_size, path))
@@ -119,6 +119,13 @@ class PromptCache:
         self._full_at = max(self._max_bytes, int(total / FULL_TO))  # more, while what is in use has no room
         if removed:
             log.info("prompt cache: %d files removed, %d MB kept", removed, total // 1_000_000)
+
+
+def discard(*paths: Path) -> None:
+    """Remove files as far as that is possible."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _is_whole(path: Path) -> bool:

@@ -14,6 +14,10 @@ from dialer.speech.reading import read_aloud
 log = logging.getLogger(__name__)
 REST_S = (10.0, 30.0, 60.0, 300.0)
 """How long an engine that does not work is left alone: each text would wait for its time-out again."""
+FAILURES_TO_REST = 3
+"""After so many texts in a row that it did not speak an engine rests too, whatever the reasons."""
+URGENT_AT_ONCE = 4
+"""Syntheses of an engine beside its usual ones, for subscribers who have answered already."""
 
 
 @dataclass(slots=True)
@@ -34,19 +38,39 @@ class EngineChain:
         self._clock = clock
         self._slots = {engine.name: asyncio.Semaphore(engine.at_once) for engine in engines}
         self._states = {engine.name: EngineState() for engine in engines}
+        self._urgent_slots = {engine.name: asyncio.Semaphore(URGENT_AT_ONCE) for engine in engines}
         self._failures_in_a_row = dict.fromkeys(self._slots, 0)
+        self._rests = dict.fromkeys(self._slots, 0)
         self._rests_until_s = dict.fromkeys(self._slots, 0.0)
 
     def engines_for(self, lang: str) -> list[SpeechEngine]:
-        """Those that speak the language, in order; who rests comes last: better a late try than silence."""
-        able = [engine for engine in self._engines if engine.speaks(lang)]
-        now_s = self._clock()
-        return sorted(able, key=lambda engine: self._rests_until_s[engine.name] > now_s)
+        """Those that speak the language, in the order of preference."""
+        return [engine for engine in self._engines if engine.speaks(lang)]
+
+    def in_turn(self, engines: Sequence[SpeechEngine]) -> list[SpeechEngine]:
+        """In which order to try these: who rests comes last, better a late try than silence."""
+        return sorted(engines, key=self.rests)
+
+    def rests(self, engine: SpeechEngine) -> bool:
+        return self._rests_until_s[engine.name] > self._clock()
+
+    def is_doubtful(self, engine: SpeechEngine) -> bool:
+        """Whether it did not speak the last text it was given."""
+        return self._failures_in_a_row[engine.name] > 0
 
     def last_resort(self, engines: Sequence[SpeechEngine]) -> SpeechEngine:
         """The last of these that does not rest: the one that depends on least."""
-        awake = [engine for engine in engines if self._rests_until_s[engine.name] <= self._clock()]
+        awake = [engine for engine in engines if not self.rests(engine)]
         return (awake or list(engines))[-1]
+
+    def check(self) -> None:
+        """Tell, in the log and in /health, which engine cannot work as it is set up."""
+        for engine in self._engines:
+            try:
+                engine.check()
+            except EngineDownError as error:
+                self._states[engine.name].last_error = str(error)
+                log.warning("%s will not speak: %s", engine.name, error)
 
     def report(self) -> dict[str, dict[str, object]]:
         """What each engine has done, for /health."""
@@ -55,36 +79,46 @@ class EngineChain:
             state.resting = self._rests_until_s[name] > now_s
         return {name: asdict(state) for name, state in self._states.items()}
 
-    async def speak(self, engine: SpeechEngine, text: str, lang: str, spoken: Path, target: Path) -> None:
-        """Have one engine speak: `spoken` is its own file, `target` what a telephone gets. Near-empty audio is a
-        failure too. Raises SpeechError, and OSError, which is nobody's but the disk's fault."""
+    async def speak(
+        self, engine: SpeechEngine, text: str, lang: str, files: tuple[Path, Path], *, urgent: bool = False
+    ) -> None:
+        """Have one engine speak: the first of `files` is its own, the second what a telephone gets. Near-empty audio is
+        a failure too. `urgent`: past everybody who waits. Raises SpeechError, and OSError, the disk's fault."""
+        spoken, target = files
         state = self._states[engine.name]
-        try:
-            async with self._slots[engine.name]:
+        late_try = self.rests(engine)
+        async with (self._urgent_slots if urgent else self._slots)[engine.name]:
+            if self.rests(engine) and not late_try:
+                raise EngineDownError(f"{engine.name} rests: {state.last_error}")  # failed others while this one waited
+            try:
                 read = text if engine.reads_russian else await asyncio.to_thread(read_aloud, text, lang)
                 await engine.synthesize(read, lang, spoken)
                 await asyncio.to_thread(convert_speech, spoken, target)
-        except (SpeechError, AudioError) as error:
-            state.failed += 1
-            state.last_error = str(error)
-            log.warning("%s did not speak a text of %d characters: %s", engine.name, len(text), error)
-            if isinstance(error, EngineDownError):
-                self._let_rest(engine.name)
-            if isinstance(error, AudioError):
-                raise SpeechError(f"{engine.name}: {error}") from error
-            raise
+            except (SpeechError, AudioError) as error:
+                self._note_failure(engine, len(text), error)
+                if isinstance(error, AudioError):
+                    raise SpeechError(f"{engine.name}: {error}") from error
+                raise
         state.spoken += 1
-        self._failures_in_a_row[engine.name] = 0
+        self._failures_in_a_row[engine.name] = self._rests[engine.name] = 0
         self._rests_until_s[engine.name] = 0.0
 
     async def close(self) -> None:
         for engine in self._engines:
             await engine.close()
 
+    def _note_failure(self, engine: SpeechEngine, length: int, error: Exception) -> None:
+        state = self._states[engine.name]
+        state.failed += 1
+        state.last_error = str(error)
+        log.warning("%s did not speak a text of %d characters: %s", engine.name, length, error)
+        self._failures_in_a_row[engine.name] += 1
+        if isinstance(error, EngineDownError) or self._failures_in_a_row[engine.name] >= FAILURES_TO_REST:
+            self._let_rest(engine.name)
+
     def _let_rest(self, name: str) -> None:
         now_s = self._clock()
         if self._rests_until_s[name] > now_s:
             return  # several texts met the same failure
-        failures = self._failures_in_a_row[name]
-        self._rests_until_s[name] = now_s + REST_S[min(failures, len(REST_S) - 1)]
-        self._failures_in_a_row[name] = failures + 1
+        self._rests_until_s[name] = now_s + REST_S[min(self._rests[name], len(REST_S) - 1)]
+        self._rests[name] += 1

@@ -27,6 +27,9 @@ class SpeechEngine(Protocol):
     def speaks(self, lang: str) -> bool:
         """Whether the engine has a voice for the language (BCP 47, `ru-RU`)."""
 
+    def check(self) -> None:
+        """Raises EngineDownError for what an administrator must mend first: not installed, no such voice."""
+
     async def synthesize(self, text: str, lang: str, target: Path) -> None:
         """Write the spoken text to `target`, a WAV file. Raises SpeechError; nothing of a process or a connection
         stays behind, also when cancelled."""

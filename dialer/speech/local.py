@@ -32,6 +32,10 @@ class EspeakNg:
     def speaks(self, lang: str) -> bool:
         return True
 
+    def check(self) -> None:
+        if shutil.which("espeak-ng") is None:
+            raise EngineDownError("espeak-ng is not installed")
+
     async def synthesize(self, text: str, lang: str, target: Path) -> None:
         voice = self.voice or _language(lang) or "ru"
         command = ["espeak-ng", "-v", voice, "-s", str(self._words_per_minute), "-w", str(target), "--stdin"]
@@ -61,12 +65,15 @@ class RhVoice:
     def speaks(self, lang: str) -> bool:
         return _language(lang) == "ru"
 
-    async def synthesize(self, text: str, lang: str, target: Path) -> None:
+    def check(self) -> None:
         if not self.installed():
             raise EngineDownError("rhvoice is not installed")
         # RHVoice 1.8 speaks with another voice, and says nothing of it, when it does not know this one.
         if self.voice.casefold() not in _folder_names(RHVOICE_VOICES):
             raise EngineDownError(f"rhvoice has no voice {self.voice} (in {RHVOICE_VOICES})")
+
+    async def synthesize(self, text: str, lang: str, target: Path) -> None:
+        self.check()
         code, error = await run_command(self.name, ["RHVoice-test", "-p", self.voice, "-o", str(target)], text)
         _check_written(self.name, code, error, target)
 
@@ -93,12 +100,15 @@ class Piper:
         except EngineDownError:
             return True
 
-    async def synthesize(self, text: str, lang: str, target: Path) -> None:
-        piper = _find_piper()
+    def check(self) -> None:
+        _find_piper()
         if not self._model.is_file():
             raise EngineDownError(f"piper: no model {self._model}")
         self._read_language()
-        command = [piper, "-m", str(self._model), "-f", str(target)]
+
+    async def synthesize(self, text: str, lang: str, target: Path) -> None:
+        self.check()
+        command = [_find_piper(), "-m", str(self._model), "-f", str(target)]
         code, error = await run_command(self.name, command, text, {"PYTHONUTF8": "1"})
         # What piper 1.2 .. 1.8 end with when a text has nothing to say; anything else is not the text's doing.
         if code != 0 and "channels not specified" not in error:

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from dialer.model.flow import Prompt, PromptError
 from dialer.speech.audio import AudioError, convert_for_telephone
-from dialer.speech.cache import PromptCache
+from dialer.speech.cache import PromptCache, discard
 from dialer.speech.chain import EngineChain
 from dialer.speech.engines import SpeechEngine, SpeechError
 from dialer.speech.tone import write_tone
@@ -17,6 +18,9 @@ log = logging.getLogger(__name__)
 RECIPE = 1
 """Part of what prompts are kept under: raised when the same text or file is to sound different."""
 CONVERSIONS_AT_ONCE = 2
+MAX_TEXT_CHARS = 5000
+"""Six minutes of speech: nobody listens for so long, and longer ones take memory and time from all other calls."""
+FULL_BYTES = 65_536
 Making = Callable[[], Awaitable[Path]]
 
 
@@ -29,12 +33,18 @@ class PromptLibrary:
         chain: EngineChain,
         uploads: Uploads,
         allowed_dirs: Iterable[Path] = (),
+        *,
+        private_dirs: Iterable[Path] = (),
         max_file_s: int = 600,
     ) -> None:
+        """Files may be played from `allowed_dirs`, but not from `private_dirs` below them."""
         self._cache = cache
         self._chain = chain
         self._uploads = uploads
         self._allowed = list(allowed_dirs)
+        self._private = list(private_dirs)
+        self._tone = cache.folder.with_name("tone.wav")
+        self._closed = False
         self._max_file_s = max_file_s
         self._converting = asyncio.Semaphore(CONVERSIONS_AT_ONCE)
         self._making: dict[object, asyncio.Task[Path]] = {}
@@ -43,32 +53,34 @@ class PromptLibrary:
         """Create the folders and the tone; raises OSError."""
         self._cache.set_up()
         self._uploads.set_up()
-        if not self._cache.has(self.tone()):
-            _, part = self._cache.aside(self.tone())
-            write_tone(part)
-            self._cache.take_in(part, self.tone())
+        _, part = self._cache.aside(self._tone)
+        write_tone(part)
+        part.replace(self._tone)
 
     def tone(self) -> Path:
         """The tone after which a subscriber is recorded."""
-        return self._cache.path_of("tone", RECIPE)
+        return self._tone
 
     async def fetch(self, prompt: Prompt, patience_s: float | None = None) -> Path:
         """The 8 kHz WAV of the prompt. Simultaneous requests for one prompt make it once. Raises PromptError.
 
         With `patience_s`: a text that is not spoken by then is taken from whichever engine has it, or can speak it
-        first; the preferred engine's goes on being made, for the next call.
+        first; the preferred engine's goes on being made, for the next call. A file that is not converted by then is
+        left for its text, if it has one.
         """
         if prompt.file:
             try:
-                return await self._fetch_file(prompt.file)
-            except PromptError as error:
+                async with asyncio.timeout(patience_s if prompt.text else None):
+                    return await self._fetch_file(prompt.file)
+            except (PromptError, TimeoutError) as error:
                 if not prompt.text:
                     raise
-                log.warning("%s: its text is spoken instead: %s", prompt.file, error)
+                log.warning("%s: its text is spoken instead: %s", prompt.file, error or "not converted yet")
         return await self._fetch_text(prompt, patience_s)
 
     async def close(self) -> None:
-        """Give up what is being made."""
+        """Give up what is being made, and make nothing more."""
+        self._closed = True
         for making in self._making.values():
             making.cancel()
         await asyncio.gather(*self._making.values(), return_exceptions=True)
@@ -84,6 +96,8 @@ class PromptLibrary:
             if not path.is_absolute():
                 return self._check_upload(reference)
             resolved = path.resolve()
+            if any(resolved.is_relative_to(folder.resolve()) for folder in self._private):
+                raise PromptError("a recording is not played to others")
             if not any(resolved.is_relative_to(folder.resolve()) for folder in self._allowed):
                 raise PromptError(f"not in an allowed folder ({', '.join(map(str, self._allowed))})")
             if not resolved.is_file():
@@ -102,29 +116,35 @@ class PromptLibrary:
         return path
 
     async def _fetch_text(self, prompt: Prompt, patience_s: float | None) -> Path:
+        if len(prompt.text) > MAX_TEXT_CHARS:
+            raise PromptError(f"{MAX_TEXT_CHARS} characters at most are spoken at once, got {len(prompt.text)}")
         engines = self._chain.engines_for(prompt.lang)
         if not engines:
             raise PromptError(f"no engine speaks {prompt.lang}")
-        wanted = self._spoken_by(engines[0], prompt)
+        first, *others = engines
+        wanted = self._spoken_by(first, prompt)
         if self._cache.has(wanted):
             return wanted
+        spoken = next((path for one in others if self._cache.has(path := self._spoken_by(one, prompt))), None)
+        if spoken and self._chain.rests(first):
+            return spoken
         making = self._start(("text", prompt.lang, prompt.text), lambda: self._speak(engines, prompt))
-        if patience_s is None or len(engines) == 1:
+        if spoken and self._chain.is_doubtful(first):
+            return spoken
+        if patience_s is None:
             return await asyncio.shield(making)
         await asyncio.wait({making}, timeout=patience_s)
         if making.done():
             return making.result()
-        return await self._stand_in(making, engines[1:], prompt)
+        return spoken or await self._stand_in(making, engines, prompt)
 
     async def _stand_in(self, making: "asyncio.Task[Path]", engines: list[SpeechEngine], prompt: Prompt) -> Path:
-        """Whatever can be played first: what another engine has spoken before, or what the last one speaks now."""
-        for engine in engines:
-            spoken = self._spoken_by(engine, prompt)
-            if self._cache.has(spoken):
-                return spoken
+        """What the engine that depends on least speaks now, past everybody who waits, or the first one after all."""
         engine = self._chain.last_resort(engines)
         log.info("a text is not spoken yet: %s speaks it", engine.name)
-        standing_in = self._start(("stand-in", prompt.lang, prompt.text), lambda: self._speak([engine], prompt))
+        standing_in = self._start(
+            ("stand-in", prompt.lang, prompt.text), lambda: self._speak([engine], prompt, urgent=True)
+        )
         done, _ = await asyncio.wait({making, standing_in}, return_when=asyncio.FIRST_COMPLETED)
         for first in done:
             if first.exception() is None:
@@ -134,6 +154,8 @@ class PromptLibrary:
     def _start(self, key: object, make: Making) -> "asyncio.Task[Path]":
         """The task that makes something, begun now or before."""
         making = self._making.get(key)
+        if making is None and self._closed:
+            raise PromptError("the dialer stops")
         if making is None:
             making = asyncio.ensure_future(make())
             making.set_name(f"prompt {key!r:.60}")
@@ -147,29 +169,28 @@ class PromptLibrary:
             log.error("a prompt was not made", exc_info=error)
         self._cache.note_size()
 
-    async def _speak(self, engines: list[SpeechEngine], prompt: Prompt) -> Path:
+    async def _speak(self, engines: list[SpeechEngine], prompt: Prompt, *, urgent: bool = False) -> Path:
         """The first engine that can."""
         reasons = []
-        for engine in engines:
+        for engine in self._chain.in_turn(engines):
             try:
-                return await self._speak_with(engine, prompt)
+                return await self._speak_with(engine, prompt, urgent=urgent)
             except SpeechError as error:
                 reasons.append(str(error))
         raise PromptError("; ".join(reasons))
 
-    async def _speak_with(self, engine: SpeechEngine, prompt: Prompt) -> Path:
+    async def _speak_with(self, engine: SpeechEngine, prompt: Prompt, *, urgent: bool) -> Path:
         wanted = self._spoken_by(engine, prompt)
         if self._cache.has(wanted):
             return wanted
         spoken, part = self._cache.aside(wanted)
         try:
-            await self._chain.speak(engine, prompt.text, prompt.lang, spoken, part)
+            await self._chain.speak(engine, prompt.text, prompt.lang, (spoken, part), urgent=urgent)
             await asyncio.to_thread(self._cache.take_in, part, wanted)
         except OSError as error:
             raise PromptError(f"{error.filename or wanted.parent}: {error.strerror}") from error
         finally:
-            spoken.unlink(missing_ok=True)
-            part.unlink(missing_ok=True)
+            discard(spoken, part)
         return wanted
 
     def _spoken_by(self, engine: SpeechEngine, prompt: Prompt) -> Path:
@@ -197,9 +218,11 @@ class PromptLibrary:
                 await asyncio.to_thread(convert_for_telephone, source, part, self._max_file_s)
                 await asyncio.to_thread(self._cache.take_in, part, wanted)
         except AudioError as error:
+            if shutil.disk_usage(wanted.parent).free < FULL_BYTES:
+                raise PromptError(f"{wanted.parent}: the disk is full") from error
             raise PromptError(str(error)) from error
         except OSError as error:
             raise PromptError(f"{error.filename or wanted.parent}: {error.strerror}") from error
         finally:
-            part.unlink(missing_ok=True)
+            discard(part)
         return wanted

@@ -9,7 +9,8 @@ from pathlib import Path
 
 MAX_NAME_BYTES = 255
 _ENDING = re.compile(r"[a-z0-9]{1,5}", re.ASCII)
-_PART = ".part"
+_PART = ".incoming"
+"""Longer than any ending that a kept file has."""
 
 
 def check_name(name: str) -> str:
@@ -66,6 +67,15 @@ class Uploads:
         temporary.replace(path)
         self._make_durable()
         return path
+
+    def set_copy_aside(self, name: str) -> Path | None:
+        """Another name for the file as it is, to put it back by `save`; None when there is none. Blocks."""
+        copy = self.aside()
+        try:
+            copy.hardlink_to(self.path_of(name))
+        except FileNotFoundError:
+            return None
+        return copy
 
     def remove(self, name: str) -> None:
         """Remove the file, if it is there. Blocks for the disk: for a thread."""

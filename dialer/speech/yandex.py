@@ -44,6 +44,9 @@ class Yandex:
     def speaks(self, lang: str) -> bool:
         return True
 
+    def check(self) -> None:
+        """Nothing that could be told without asking the service."""
+
     async def synthesize(self, text: str, lang: str, target: Path) -> None:
         if len(text) > MAX_TEXT_CHARS:
             raise SpeechError(f"yandex: text of {len(text)} characters, at most {MAX_TEXT_CHARS} are spoken")

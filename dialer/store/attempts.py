@@ -5,7 +5,7 @@ The statements of the paths that run for every call are built once, here, and ex
 
 from dataclasses import dataclass
 
-from sqlalchemy import BindParameter, Boolean, Connection, and_, bindparam, case, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, insert, or_, select, update
 
 from dialer.model.attempt import Attempt, AttemptState, shown_state
 from dialer.model.call import CallOrder
@@ -74,8 +74,7 @@ _SAVE_RESULT = (
         cause=bindparam("because"),
         out_dial_state=bindparam("out_status"),
         in_dial_state=bindparam("in_status"),
-        # a talk that did not come about has no recording
-        recording=case((bindparam("talked", type_=Boolean()), attempt.c.recording), else_=None),
+        recording=bindparam("recorded_as"),
         changed_us=_NOW,
         closed_us=_NOW,
     )
@@ -172,8 +171,9 @@ def save_progress(moved: Attempt) -> Operation[None]:
     return operation
 
 
-def save_result(closed: Attempt) -> Operation[None]:
-    """Store the one result. An attempt that already has one, or whose task was deleted, is left as it is."""
+def save_result(closed: Attempt, recording: str | None = None) -> Operation[None]:
+    """Store the one result, and the name of the talk's recording. An attempt that already has a result, or whose task
+    was deleted, is left as it is."""
     verdict = closed.verdict
     if verdict is None:
         raise ValueError(f"attempt {closed.attempt_id} is not closed")
@@ -185,7 +185,7 @@ def save_result(closed: Attempt) -> Operation[None]:
         "because": verdict.cause,
         "out_status": (dial_status_shown(out) or None) if out and not out.answered else None,
         "in_status": leg.shown_status or None if leg else None,
-        "talked": leg is not None and leg.talked,
+        "recorded_as": recording,
     }
 
     def operation(tx: Transaction) -> None:

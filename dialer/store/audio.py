@@ -1,5 +1,8 @@
 """Uploaded sound files by name."""
 
+import posixpath
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -25,6 +28,20 @@ class AudioInUseError(Exception):
         self.crm_id = crm_id
 
 
+def plain_reference(reference: str) -> str:
+    """A file as a polling names it, in the one spelling that is compared: macOS sends й as two characters."""
+    plain = unicodedata.normalize("NFC", reference)
+    return posixpath.normpath(plain) if plain.startswith("/") else plain
+
+
+def find_missing(connection: Connection, references: Iterable[str]) -> str | None:
+    """The first of these names of uploaded files that there is none of. Full paths are not looked at."""
+    names = {plain_reference(one): one for one in references if not one.startswith("/")}
+    known = connection.execute(select(audio.c.name).where(audio.c.name.in_(names))).scalars()
+    missing = names.keys() - set(known)
+    return names[min(missing)] if missing else None
+
+
 def save_audio(name: str, size: int) -> Operation[int]:
     """Note a file of `size` bytes; returns its id. The same name keeps its id."""
     return lambda tx: _save(tx, name, size)
@@ -48,15 +65,16 @@ def _delete(connection: Connection, name: str, path: str) -> bool:
     known = find_audio(connection, name)
     if known is None:
         return False
-    references = (name, path)
+    references = {name, path}
     users = connection.execute(
         select(polling.c.crm_id, question.c.file, question.c.press)
         .join(question, question.c.polling_id == polling.c.id)
         .order_by(polling.c.id)
     )
     for user in users:
-        presses = (Press.from_json(press) for press in user.press)
-        if user.file in references or any(one.plays_file and one.value in references for one in presses):
+        presses = [Press.from_json(press) for press in user.press]
+        played = [user.file, *(one.value for one in presses if one.plays_file)]
+        if references & {plain_reference(one) for one in played if one}:
             raise AudioInUseError(user.crm_id)
     connection.execute(delete(audio).where(audio.c.id == known.audio_id))
     return True

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from dialer.model.polling import Polling, Press, Question
 from dialer.model.task import InnerNumType, TaskState
+from dialer.store.audio import find_missing
 from dialer.store.database import Operation
 from dialer.store.naming import insert_named
 from dialer.store.schema import polling, question, task
@@ -34,12 +35,23 @@ class PollingInUseError(Exception):
         self.task_id = task_id
 
 
+class AudioMissingError(Exception):
+    """An uploaded file that the polling plays was deleted meanwhile."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no uploaded file {name!r}")
+
+
 def save_polling(crm_id: str | None, name: str, questions: Sequence[Question]) -> Operation[PollingHead]:
-    """Create a polling, or replace the one with this `crm_id` and keep its id. No `crm_id`: it becomes the new id."""
+    """Create a polling, or replace the one with this `crm_id` and keep its id. No `crm_id`: it becomes the new id.
+    Raises AudioMissingError."""
     return lambda tx: _save(tx.connection, crm_id, name, questions)
 
 
 def _save(connection: Connection, crm_id: str | None, name: str, questions: Sequence[Question]) -> PollingHead:
+    missing = find_missing(connection, [file for one in questions for file in one.files()])
+    if missing is not None:
+        raise AudioMissingError(missing)
     polling_id = None
     if crm_id is not None:
         polling_id = connection.execute(select(polling.c.id).where(polling.c.crm_id == crm_id)).scalar()

@@ -85,7 +85,7 @@ async def test_cached_prompts_are_heard_whole_in_order_and_at_once(world: World,
             assert heard.lost == []
             waited_s.append(first_sound_s(heard.pcm))
     print(f"answer to first sound: median {median(waited_s) * 1000:.0f} ms, longest {max(waited_s) * 1000:.0f} ms")
-    assert median(waited_s) < AT_ONCE_S
+    assert max(waited_s) < AT_ONCE_S
 
 
 async def test_a_key_stops_the_question_and_its_answer_follows(world: World, series: int) -> None:

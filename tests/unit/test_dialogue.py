@@ -143,6 +143,12 @@ def test_prompts_come_in_the_order_of_the_call() -> None:
     assert spoken == ["one?", "thanks", "two?", "three?", "speak"]
 
 
+def test_what_nobody_could_pronounce_is_passed_over() -> None:
+    subject = polling(Question("1", "<A>", next_question="2"), Question("2", "two?", press=(Press("1"),)))
+    for mute in ("", "—", "...", "«»"):
+        assert play(subject, ["1"], {"A": mute}) == ["ask two?", "end"]
+
+
 def test_a_circle_without_a_word_is_an_error_and_no_endless_loop() -> None:
     subject = polling(Question("1", "<NAME>", next_question="2"), Question("2", "<OTHER>", next_question="1"))
     with pytest.raises(EndlessFlowError):

@@ -1,6 +1,7 @@
 """The prompt library with the real espeak-ng: made once, kept whole, never silent."""
 
 import asyncio
+import errno
 import os
 import wave
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ import pytest
 
 from dialer.model.flow import Prompt, PromptError
 from dialer.speech.cache import IN_USE_S, PromptCache
-from dialer.speech.chain import REST_S, EngineChain
+from dialer.speech.chain import FAILURES_TO_REST, REST_S, EngineChain
 from dialer.speech.engines import EngineDownError, SpeechEngine, SpeechError
 from dialer.speech.local import EspeakNg
 from dialer.speech.prompts import PromptLibrary
@@ -147,8 +148,8 @@ async def test_an_engine_that_does_not_work_is_left_alone_for_a_while_and_speaks
     assert first.spoken == ["раз", "четыре"]
     now_s += REST_S[1]
     first.error = None
-    await prompts.fetch(Prompt("раз"))
-    assert first.spoken == ["раз", "четыре", "раз"]
+    await prompts.fetch(Prompt("шесть"))
+    assert first.spoken == ["раз", "четыре", "шесть"]
     assert not chain.report()["first"]["resting"]
 
 
@@ -182,6 +183,138 @@ async def test_a_prompt_that_is_not_ready_in_time_is_spoken_by_another_engine_an
     slow.may_go_on.set()
     assert await prompts.fetch(Prompt("Раз")) != at_once
     assert await prompts.fetch(Prompt("Раз"), patience_s=0.01) != at_once
+
+
+async def test_what_an_engine_has_spoken_is_played_while_it_rests(tmp_path: Path) -> None:
+    first, second = Counting("first"), Counting("second")
+    prompts = library(tmp_path, first, second)
+    spoken = await prompts.fetch(Prompt("раз"))
+    first.error = EngineDownError("away")
+    await prompts.fetch(Prompt("два"))
+    assert await prompts.fetch(Prompt("раз"), patience_s=5) == spoken
+    assert second.spoken == ["два"]
+
+
+async def test_while_an_engine_is_doubtful_nobody_waits_for_it_where_another_has_spoken(tmp_path: Path) -> None:
+    now_s = 0.0
+    first, second = Counting("first", EngineDownError("away")), Counting("second")
+    prompts = library(tmp_path, chain=EngineChain([first, second], clock=lambda: now_s))
+    spoken = await prompts.fetch(Prompt("раз"))
+    now_s += REST_S[0] + 1
+    first.error = None
+    first.may_go_on.clear()
+    assert await prompts.fetch(Prompt("раз")) == spoken  # returns although the first engine hangs
+    await wait_until(lambda: first.now == 1, "the first engine is tried again meanwhile", 5)
+    first.may_go_on.set()
+    await wait_until(lambda: not prompts._making, "it has spoken", 5)
+    assert await prompts.fetch(Prompt("раз")) != spoken
+
+
+async def test_texts_that_wait_for_an_engine_are_spoken_by_another_when_it_goes_to_rest(tmp_path: Path) -> None:
+    first, second = Counting("first", EngineDownError("away")), Counting("second")
+    first.may_go_on.clear()
+    prompts = library(tmp_path, first, second)
+    fetching = [asyncio.create_task(prompts.fetch(Prompt(f"текст {number}"))) for number in range(20)]
+    await wait_until(lambda: first.now == first.at_once, "the first texts are with the first engine", 5)
+    first.may_go_on.set()
+    await asyncio.gather(*fetching)
+    assert len(first.spoken) == first.at_once
+    assert len(second.spoken) == 20
+
+
+async def test_an_engine_that_cannot_speak_text_after_text_rests_too(tmp_path: Path) -> None:
+    first, second = Counting("first", SpeechError("crashed")), Counting("second")
+    prompts = library(tmp_path, first, second)
+    for number in range(FAILURES_TO_REST + 2):
+        await prompts.fetch(Prompt(f"текст {number}"))
+    assert len(first.spoken) == FAILURES_TO_REST
+
+
+async def test_who_has_answered_does_not_wait_behind_those_who_ring(tmp_path: Path) -> None:
+    only = Counting("only")
+    only.may_go_on.clear()
+    prompts = library(tmp_path, only)
+    ringing = [asyncio.create_task(prompts.fetch(Prompt(f"звонит {number}"))) for number in range(20)]
+    await wait_until(lambda: only.now == only.at_once, "the engine is busy", 5)
+    answered = asyncio.create_task(prompts.fetch(Prompt("ответил"), patience_s=0.01))
+    await wait_until(lambda: "ответил" in only.spoken, "spoken past all that wait", 5)
+    only.may_go_on.set()
+    await asyncio.gather(answered, *ringing)
+
+
+async def test_when_the_stand_in_fails_the_first_engine_is_waited_for_and_the_other_way_round(tmp_path: Path) -> None:
+    slow, broken = Counting("slow"), Counting("broken", SpeechError("no"))
+    slow.may_go_on.clear()
+    prompts = library(tmp_path, slow, broken)
+    fetching = asyncio.create_task(prompts.fetch(Prompt("раз"), patience_s=0.01))
+    await wait_until(lambda: broken.spoken == ["раз"], "the stand-in was asked", 5)
+    slow.may_go_on.set()
+    assert (await fetching).exists()
+    slow.error, slow.now = EngineDownError("late"), 0
+    slow.may_go_on.clear()
+    broken.error = None
+    broken.may_go_on.clear()
+    fetching = asyncio.create_task(prompts.fetch(Prompt("два"), patience_s=0.01))
+    await wait_until(lambda: broken.now == 1, "the stand-in is at work", 5)
+    slow.may_go_on.set()
+    await wait_until(lambda: slow.now == 0, "the first engine has failed", 5)
+    broken.may_go_on.set()
+    assert (await fetching).exists()
+
+
+async def test_a_text_that_nobody_would_listen_to_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PromptError, match="5000 characters at most"):
+        await library(tmp_path).fetch(Prompt("а" * 5001))
+
+
+async def test_nothing_is_begun_after_the_end(tmp_path: Path) -> None:
+    engine = Counting()
+    engine.may_go_on.clear()
+    prompts = library(tmp_path, engine)
+    fetching = asyncio.create_task(prompts.fetch(Prompt("раз")))
+    await wait_until(lambda: engine.now == 1, "the engine is at work", 5)
+    await prompts.close()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
+    with pytest.raises(PromptError, match="stops"):
+        await prompts.fetch(Prompt("два"))
+    assert engine.spoken == ["раз"]
+
+
+async def test_what_was_asked_for_just_now_is_never_removed(tmp_path: Path) -> None:
+    prompts = library(tmp_path, max_mb=0.01)
+    paths = [await prompts.fetch(Prompt(f"Довольно длинный текст номер {number}")) for number in range(3)]
+    prompts._cache.prune()
+    assert all(path.exists() for path in paths)
+    long_ago_s = paths[0].stat().st_mtime - 2 * IN_USE_S
+    for path in paths:
+        os.utime(path, (long_ago_s, long_ago_s))
+    await prompts.fetch(Prompt("Довольно длинный текст номер 1"))
+    prompts._cache.prune()
+    assert [path.exists() for path in paths] == [False, True, False]
+    assert prompts.tone().exists()
+
+
+async def test_a_disk_that_only_reads_plays_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = await library(tmp_path).fetch(Prompt("Раз"))
+    prompts = library(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert await prompts.fetch(Prompt("Раз")) == path
+
+
+async def test_a_recording_is_not_played_to_others(tmp_path: Path) -> None:
+    cache = PromptCache(tmp_path / "prompts", 10_000_000, 1e6)
+    private = tmp_path / "recordings"
+    prompts = PromptLibrary(cache, EngineChain([EspeakNg()]), Uploads(tmp_path), [tmp_path], private_dirs=[private])
+    prompts.set_up()
+    private.mkdir()
+    (private / "talk.wav").write_bytes((await prompts.fetch(Prompt("Раз"))).read_bytes())
+    with pytest.raises(PromptError, match="recording"):
+        await prompts.fetch(Prompt(file=str(private / "talk.wav")))
 
 
 async def test_a_thousand_texts_are_spoken_a_few_at_a_time(tmp_path: Path) -> None:

@@ -26,7 +26,10 @@ def length_s(tmp_path: Path) -> float:
 def test_a_text_is_written_as_a_telephone_plays_it_and_who_spoke_is_said(tmp_path: Path) -> None:
     done = say(tmp_path, "Здравствуйте, <имя>! Ваш долг 1 250,50 руб.", "--param", "имя=Анна")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{tmp_path}/out.wav: spoken by rhvoice\n"
+    assert done.stdout == (
+        "read as: Здравствуйте, Анна! Ваш долг одна тысяча двести пятьдесят рублей пятьдесят копеек.\n"
+        f"{tmp_path}/out.wav: spoken by rhvoice\n"
+    )
     with_sum_s = length_s(tmp_path)
     assert say(tmp_path, "Здравствуйте, <имя>!").returncode == 0
     assert with_sum_s > length_s(tmp_path) + 2  # the sum takes its time in words
@@ -47,11 +50,12 @@ def test_when_the_preferred_voice_fails_the_next_one_speaks_and_why_is_said(tmp_
 def test_what_cannot_be_spoken_is_an_error(tmp_path: Path) -> None:
     for text, arguments, reason in (
         ("...", (), "nothing to hear"),
-        ("Раз", ("--engine", "yandex"), "yandex is not configured"),
+        ("Раз", ("--engine", "yandex"), "needs [tts.yandex] api_key"),
         ("Раз", ("--out", "/nowhere/x.wav"), "No such file"),
+        ("Раз", ("--param", "имя"), "NAME=VALUE expected"),
     ):
         done = say(tmp_path, text, *arguments)
-        assert done.returncode == 1
+        assert done.returncode in (1, 2)
         assert reason in done.stderr
     assert not (tmp_path / "out.wav").exists()
 
@@ -59,4 +63,12 @@ def test_what_cannot_be_spoken_is_an_error(tmp_path: Path) -> None:
 def test_wrong_settings_are_told(tmp_path: Path) -> None:
     done = say(tmp_path, "Раз", settings="[tts]\nvoice = 1")
     assert done.returncode == 78
-    assert "tts.voice: no such setting" in done.stderr
+    assert "tts.voice: no such setting; it is [tts.espeak_ng] voice now" in done.stderr
+
+
+def test_neither_an_asterisk_nor_settings_are_needed(tmp_path: Path) -> None:
+    config = tmp_path / "voices.toml"
+    config.write_text('[tts]\nengine = "espeak-ng"')
+    for arguments in (["--config", str(config)], []):
+        command = [str(DIALER), "say", "Раз", "--out", str(tmp_path / "out.wav"), *arguments]
+        assert subprocess.run(command, check=True, text=True, capture_output=True).stdout

@@ -15,12 +15,14 @@ from dialer.api.mikopbx.envelope import RefusedError, refusal, reply
 from dialer.model.flow import PromptError
 from dialer.speech.prompts import PromptLibrary
 from dialer.speech.uploads import Uploads, check_name
-from dialer.store.audio import AudioInUseError, delete_audio, fetch_audio, find_audio, save_audio
+from dialer.store.audio import AudioInUseError, delete_audio, fetch_audio, save_audio
 from dialer.store.database import Store, StoreError
 
 NOT_FOUND = {"error": "AudioNotFound"}
 IN_USE = {"error": "AudioInUse"}
 CHUNK_BYTES = 65_536
+_ESCAPED = {"%22": '"', "%0D": "\r", "%0A": "\n"}
+"""What browsers write for characters that would end a name (HTML, multipart/form-data); other signs are as they are."""
 FORM_BYTES = 65_536
 """What the form around a file may add to its size."""
 
@@ -55,9 +57,13 @@ class AudioFiles:
             await self._prompts.convert(temporary)
             path = await self._keep(name, temporary, size)
         except _TooLargeError:
-            return refusal([f"file: too large: {self._max_bytes} bytes at the most"], status=413)
+            return refusal(
+                [f"file: too large: {self._max_bytes} bytes at the most ([audio] max_upload_mb)"], status=413
+            )
         except PromptError as error:
             raise RefusedError(f"file: {error}") from None
+        except OSError as error:
+            return refusal([f"file: it cannot be kept: {error.strerror}"], status=503)
         finally:
             temporary.unlink(missing_ok=True)
         return reply({"filename": str(path)})
@@ -126,17 +132,22 @@ class AudioFiles:
         return size
 
     async def _keep(self, name: str, temporary: Path, size: int) -> Path:
-        """The file first, then its row; without a row no new file stays."""
+        """The file first, then its row; when that is refused the file is what it was."""
         async with self._changing:
-            known = await self._store.read(lambda connection: find_audio(connection, name))
+            before = await asyncio.to_thread(self._uploads.set_copy_aside, name)
             path = await asyncio.to_thread(self._uploads.save, name, temporary)
             try:
                 await self._store.write(save_audio(name, size))
             except StoreError:
-                if known is None:
-                    with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError):
+                    if before is None:
                         await asyncio.to_thread(self._uploads.remove, name)
+                    else:
+                        await asyncio.to_thread(self._uploads.save, name, before)
                 raise
+            finally:
+                if before is not None:
+                    before.unlink(missing_ok=True)
             return path
 
 
@@ -150,10 +161,14 @@ def _filename_of(part: BodyPartReader) -> str | None:
             return collapse_rfc2231_value(value) or None
     if not values or not values[0]:
         return None
-    try:
-        return unquote(values[0], errors="strict")
-    except UnicodeDecodeError:
-        return str(values[0])
+    name = str(values[0])
+    with contextlib.suppress(UnicodeDecodeError):
+        decoded = unquote(name, errors="strict")
+        if not decoded.isascii():  # aiohttp's client writes nothing but ASCII
+            return decoded
+    for sent, meant in _ESCAPED.items():
+        name = name.replace(sent, meant)
+    return name
 
 
 def _checked(name: str) -> str:

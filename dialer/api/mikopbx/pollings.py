@@ -15,6 +15,7 @@ from dialer.model.texts import has_parameters
 from dialer.speech.prompts import PromptLibrary
 from dialer.store.database import Store
 from dialer.store.pollings import (
+    AudioMissingError,
     PollingInUseError,
     fetch_polling,
     fetch_polling_heads,
@@ -45,7 +46,10 @@ class Pollings:
         body = validated(PollingBody, content)
         questions = body.model_questions()
         await self._prepare(questions)
-        head = await self._book.save(body.crmId, body.name or "", questions)
+        try:
+            head = await self._book.save(body.crmId, body.name or "", questions)
+        except AudioMissingError as error:
+            raise RefusedError(f"questions: {error}") from None
         # an id given by us is a number here and a text everywhere else: so the document has it
         crm_id = head.polling_id if body.crmId is None else content["crmId"]
         return reply({"id": str(head.polling_id), "crmId": crm_id, "name": head.name})
