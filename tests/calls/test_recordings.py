@@ -99,6 +99,27 @@ async def test_no_talk_no_recording(world: World, series: int) -> None:
     assert "recording" not in row
 
 
+async def test_a_folder_that_asterisk_cannot_write_to_is_told(own_world: World, series: int) -> None:
+    world = own_world
+    folder = world.pbx.workdir / "audio" / "recordings"
+    folder.rmdir()
+    folder.write_text("no folder")
+    number = make_number(series, "82")
+    task = await connect(world, "201", [number], recordTalk=1)
+    row = row_of(task, number)
+    assert row["result"] == "SUCCESS_CLIENT_H"
+    assert "recording" not in row
+    assert "recordings_dir" in (await world.dialer.health())["trouble"]
+    number = make_number(series + 1, "65")
+    task = await ask(world, recording(), [number])
+    assert (row_of(task, number)["result"], row_of(task, number)["cause"]) == (
+        "FAIL_POLLING",
+        "An answer could not be stored",
+    )
+    assert answers_of(task, number) == []
+    assert "recordings_dir" in (await world.dialer.health())["trouble"]
+
+
 async def test_a_recording_that_is_none_is_404(world: World) -> None:
     for name in ("none.wav", "talk-1-0123456789abcdef.wav", "..%2Fdialer.db", "%2Fetc%2Fpasswd", "talk-1-x.wav%00"):
         status, body, kind = await get(world, name)
