@@ -44,6 +44,22 @@ _NOUNS: dict[str, tuple[str, str, str]] = {
     "месяц": ("m", "месяц месяца месяцу месяц месяцем месяце", "месяцев месяцам месяцами месяцах"),
     "балл": ("m", "балл балла баллу балл баллом балле", "баллов баллам баллами баллах"),
     "бонус": ("m", "бонус бонуса бонусу бонус бонусом бонусе", "бонусов бонусам бонусами бонусах"),
+    "тысяча": ("f", "тысяча тысячи тысяче тысячу тысячей тысяче", "тысяч тысячам тысячами тысячах"),
+    "миллион": (
+        "m",
+        "миллион миллиона миллиону миллион миллионом миллионе",
+        "миллионов миллионам миллионами миллионах",
+    ),
+    "миллиард": (
+        "m",
+        "миллиард миллиарда миллиарду миллиард миллиардом миллиарде",
+        "миллиардов миллиардам миллиардами миллиардах",
+    ),
+    "квартал": (
+        "m",
+        "квартал квартала кварталу квартал кварталом квартале",
+        "кварталов кварталам кварталами кварталах",
+    ),
 }
 """Gender, the six cases of one, those of many: genitive, dative, instrumental, prepositional."""
 
@@ -90,6 +106,28 @@ def fraction(count: int, of: int) -> str | None:
     """One third, two thirds; None for what is seldom said so."""
     part = _PARTS.get(of)
     return f"{cardinal(count, gender='f')} {part[count > 1]}" if part and 1 <= count < of else None
+
+
+def decimal(whole: int, part: str, case: str = "n") -> str:
+    """A decimal fraction of one or two digits, nominative or accusative: so many wholes and tenths or hundredths."""
+    names = ("десятая", "десятых") if len(part) == 1 else ("сотая", "сотых")
+    said = []
+    for number, (one, many) in ((whole, ("целая", "целых")), (int(part), names)):
+        single = number % 10 == 1 and number % 100 != 11
+        noun = one.replace("ая", "ую") if single and case == "a" else one if single else many
+        said.append(f"{cardinal(number, case, 'f')} {noun}")
+    return " ".join(said)
+
+
+def month_form(month: int, case: str) -> str:
+    """The month without a day, in its case."""
+    genitive = MONTHS[month - 1]
+    stem, soft = genitive[:-1], genitive.endswith("я")
+    if case in "na":
+        return "май" if genitive == "мая" else stem + ("ь" if soft else "")
+    return {"g": genitive, "d": stem + ("ю" if soft else "у"), "p": stem + "е"}.get(case) or (
+        f"{stem}ем" if genitive == "мая" else f"{stem}ём" if soft else f"{stem}ом"
+    )
 
 
 def gender_of(noun: str) -> str:

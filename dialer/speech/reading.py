@@ -9,9 +9,11 @@ import functools
 import logging
 import re
 import threading
+import unicodedata
 from typing import Any
 
 from dialer.speech.numerals import cardinal, digits
+from dialer.speech.reading_abbreviations import say_abbreviations
 from dialer.speech.reading_rules import apply_rules
 
 log = logging.getLogger(__name__)
@@ -26,15 +28,46 @@ _LONG_PIECE = 600
 _TOKEN = re.compile(r"[\w\u0301+]+|\s+|.", re.DOTALL)
 _DECORATION = re.compile(r"[\s\u0301+()\[\]{}/*#\"«»–—-]")
 _BARE = str.maketrans("[]{}«»—–", '()()""--', "\u0301+")
+_ABBREVIATED = re.compile(r"\b(?:ул|г|пр|просп|пер|пос|обл|ш|наб|пл|стр|оф)\.|\b(?:пр-т|б-р|р-н)\b", re.IGNORECASE)
+_SIGNS_TO_SAY = frozenset("№°℃℉")
+_JOINERS = "\u200d\u20e3\ufe00-\ufe0f\U000e0020-\U000e007f"
+_JOINED = re.compile(f"[{_JOINERS}]")
 _lock = threading.Lock()
 
 
 def read_aloud(text: str, lang: str) -> str:
-    """The text with its numbers in words, if the language is Russian. Never raises; safe to call from any thread."""
-    if not lang.lower().startswith("ru") or not (_HAS_NUMBERS.search(text) or _HAS_KEYS.search(text)):
+    """The text without pictographs, and if it is Russian with its numbers in words. Never raises; for any thread."""
+    text = _without_pictographs(text)
+    if not lang.lower().startswith("ru"):
+        return text
+    text = say_abbreviations(text)
+    numbers = _HAS_NUMBERS.search(text)
+    if not (numbers or _HAS_KEYS.search(text)):
         return text
     with _lock:
-        return _ANYTHING.sub(_say_anything, "".join(map(_read_piece, _pieces(apply_rules(text)))))
+        text = apply_rules(text)
+        return _ANYTHING.sub(_say_anything, "".join(map(_read_piece, _pieces(text)))) if numbers else text
+
+
+def _without_pictographs(text: str) -> str:
+    """Engines speak the names of emoji. What joins letters, as in Sinhala, stays."""
+    signs = {sign for sign in set(text) - _SIGNS_TO_SAY if unicodedata.category(sign) in ("So", "Sk")}
+    if not signs and not _JOINED.search(text):
+        return text
+    some = "".join(map(re.escape, sorted(signs)))
+    sign = f"[{some}\\u20e3\\ufe00-\\ufe0f]"
+    one = rf"{sign}[{some}{_JOINERS}]{{0,99}}"
+    return re.sub(rf"(?P<before>[ \u00a0]?){one}(?:[ \u00a0]?{one}){{0,999}}(?P<after>[ \u00a0]?)", _say_nothing, text)
+
+
+def _say_nothing(match: re.Match[str]) -> str:
+    """The space where a pictograph was, if words stood on both sides."""
+    start, end, text = match.start(), match.end(), match.string
+    if not match["before"] and not match["after"]:
+        bare = all(sign in "\u20e3\ufe0e\ufe0f" for sign in match.group())
+        return " " if not bare and text[start - 1 : start].isalnum() and text[end : end + 1].isalnum() else ""
+    lone = start == 0 or end == len(text) or text[start - 1] == "\n" or text[end] in "\n.,;:!?…)»"
+    return "" if lone else match["before"] or match["after"]
 
 
 def _say_anything(match: re.Match[str]) -> str:
@@ -60,10 +93,12 @@ def _pieces(text: str) -> list[str]:
 
 
 def _read_piece(piece: str) -> str:
-    """What the library makes of a piece that still has numbers; where it fails the text stays."""
+    """What the library makes of a piece that still has numbers or addresses; where it fails the text stays."""
     numbers = len(_NUMBER.findall(piece))
     body = piece.strip()
-    if not numbers or len(body) < 20 * (numbers - 4):  # a table of numbers would take it long
+    if not (numbers or _ABBREVIATED.search(piece)) or len(body) < 20 * (
+        numbers - 4
+    ):  # a table of numbers would take it long
         return piece
     try:
         normalized = _library().normalize(body)

@@ -74,7 +74,7 @@ async def test_cached_prompts_are_heard_whole_in_order_and_at_once(world: World,
     numbers = [make_number(series + place, "60") for place in range(10)]
     waited_s = []
     async with listening(world) as ear:
-        task = await ask(world, says(*texts), numbers, channels=2)
+        task = await ask(world, says(*texts), numbers, channels=5)
         assert {row["result"] for row in task["results"]} == {"SUCCESS_POLLING"}
         for number in numbers:
             heard = await ended(ear, number)

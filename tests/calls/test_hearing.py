@@ -42,7 +42,7 @@ async def test_the_prompt_that_is_played_is_heard_whole_and_no_other_one(world: 
     text = f"Здравствуйте! Приём врача {series} перенесён на понедельник."
     played = await prompt_of(world, text)
     other = await prompt_of(world, f"Напоминаем о задолженности по договору {series}, оплатите её сегодня.")
-    number = make_number(series, "60")
+    number = make_number(series, "67")
     async with listening(world) as ear:
         await ask(world, question(text), [number])
         heard = ear.heard(number)
@@ -80,7 +80,7 @@ async def test_a_key_breaks_the_question_off_and_the_answer_to_it_follows(world:
 async def test_calls_at_the_same_time_are_kept_apart(world: World, series: int) -> None:
     texts = [f"Первый опрос {series}. Довольны ли вы доставкой?", f"Второе объявление {series}. Завтра отключат воду."]
     prompts = [await prompt_of(world, text) for text in texts]
-    numbers = [make_number(series, "60"), make_number(series + 1, "60")]
+    numbers = [make_number(series, "67"), make_number(series + 1, "67")]
     async with listening(world) as ear:
         await asyncio.gather(
             *(ask(world, question(text), [number]) for text, number in zip(texts, numbers, strict=True))
