@@ -1,5 +1,6 @@
 """Settings: one TOML file, each key overridable by environment (`DIALER_HTTP__PORT=8089`)."""
 
+import ipaddress
 import os
 import tomllib
 from pathlib import Path
@@ -44,11 +45,29 @@ def _not_empty(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        raise ValueError(f"an address or network such as 192.0.2.0/24 expected, got {text[:60]!r}") from None
+
+
+IpNetwork = Annotated[str, AfterValidator(_network)]
+
+
 class Http(_Section):
     host: Host = "127.0.0.1"
     port: Port = 8088
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: tuple[IpNetwork, ...] = ()
     max_body_mb: Annotated[int, Field(ge=1, le=4096)] = 256
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> "Http":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        return self
 
 
 class StoreSettings(_Section):
@@ -133,11 +152,24 @@ class Tts(_Section):
         return self
 
 
+def _argon2(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value()
+    if value and not value.startswith("$argon2"):
+        raise ValueError("what `dialer passwd` prints expected ($argon2id$…)")
+    return secret
+
+
 class Auth(_Section):
     trust_local: bool = True
-    login: str = "admin"
-    password_hash: SecretStr = SecretStr("")
-    api_keys: tuple[SecretStr, ...] = ()
+    login: Annotated[str, Field(min_length=1, max_length=100)] = "admin"
+    password_hash: Annotated[SecretStr, AfterValidator(_argon2)] = SecretStr("")
+
+
+class Webhooks(_Section):
+    secret: SecretStr = SecretStr("")
+    allow: tuple[IpNetwork, ...] = ()
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    give_up_after_h: Annotated[float, Field(gt=0, le=720)] = 24.0
 
 
 class Dialing(_Section):
@@ -166,6 +198,7 @@ class Settings(BaseSettings):
     audio: Audio = Audio()
     tts: Tts = Tts()
     auth: Auth = Auth()
+    webhooks: Webhooks = Webhooks()
     dialing: Dialing = Dialing()
 
     @classmethod
@@ -203,17 +236,6 @@ def load_settings(file: Path, *, needs_ami: bool = True) -> Settings:
         raise ConfigError("\n".join(_explain(file, one) for one in error.errors())) from None
 
 
-def settings_without_effect(settings: Settings) -> list[str]:
-    """What an administrator has set that this version knows of and does not do yet."""
-    notes = {
-        "[http] trusted_proxies": settings.http.trusted_proxies
-        and "requests through a proxy are refused, as every request from another machine",
-        "[auth] password_hash": settings.auth.password_hash.get_secret_value() and "there is no login yet",
-        "[auth] api_keys": settings.auth.api_keys and "API keys are not looked at yet",
-    }
-    return [f"{key} has no effect in this version: {note}" for key, note in notes.items() if note]
-
-
 def _check_environment() -> None:
     """A variable that names no setting is a slip of somebody's keyboard."""
     sections = {name: field.annotation for name, field in Settings.model_fields.items()}
@@ -225,7 +247,10 @@ def _check_environment() -> None:
                 raise ConfigError(f"environment {variable}: no such setting (DIALER_SECTION__KEY, DIALER_HTTP__PORT)")
 
 
-_MOVED = {"tts.voice": "; it is [tts.espeak_ng] voice now"}
+_MOVED = {
+    "tts.voice": "; it is [tts.espeak_ng] voice now",
+    "auth.api_keys": "; API keys are made by `dialer apikey add NAME` and kept in the database",
+}
 
 
 def _explain(file: Path, error: Any) -> str:

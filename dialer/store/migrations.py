@@ -34,6 +34,26 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "CREATE INDEX ix_client_phone_client_id ON client_phone (client_id)",
         "CREATE INDEX ix_client_phone_phone_id ON client_phone (phone_id)",
     ),
+    4: (
+        "ALTER TABLE task ADD COLUMN notify_url TEXT",
+        "CREATE TABLE event ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, event_id VARCHAR NOT NULL, "
+        "kind VARCHAR NOT NULL, task_id INTEGER NOT NULL, phone_id VARCHAR NOT NULL, url TEXT NOT NULL, "
+        "content JSON NOT NULL, created_us BIGINT NOT NULL, due_us BIGINT NOT NULL, tries INTEGER NOT NULL, "
+        "last_error TEXT, dead_us BIGINT, UNIQUE (event_id) )",
+        "CREATE INDEX event_due ON event (url, due_us) WHERE dead_us IS NULL",
+        "CREATE INDEX event_number ON event (task_id, phone_id, id) WHERE dead_us IS NULL",
+        "CREATE TABLE api_key ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, name VARCHAR NOT NULL, "
+        "role VARCHAR NOT NULL, digest VARCHAR NOT NULL, created_us BIGINT NOT NULL, used_us BIGINT, "
+        "UNIQUE (name), UNIQUE (digest) )",
+        "CREATE TABLE session ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, digest VARCHAR NOT NULL, "
+        "login VARCHAR NOT NULL, password_mark VARCHAR NOT NULL, address VARCHAR NOT NULL, "
+        "created_us BIGINT NOT NULL, expires_us BIGINT NOT NULL, UNIQUE (digest) )",
+        "CREATE INDEX ix_session_expires_us ON session (expires_us)",
+        "CREATE TABLE receipt ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, caller VARCHAR NOT NULL, "
+        '"key" VARCHAR NOT NULL, request_digest VARCHAR NOT NULL, reply JSON NOT NULL, '
+        'created_us BIGINT NOT NULL, UNIQUE (caller, "key") )',
+        "CREATE INDEX ix_receipt_created_us ON receipt (created_us)",
+    ),
 }
 """For each version the statements that make it out of the one before. What was released is never edited: a change of
 schema.py needs a new version here, and a dump of the old one (`python -m tests.store.dump`)."""

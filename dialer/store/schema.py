@@ -25,7 +25,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from dialer.model.attempt import AttemptState
 from dialer.model.outcome import Outcome
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised with every change below; `migrations.py` then gets the way from the version before."""
 
 metadata = MetaData()
@@ -71,6 +71,7 @@ task = Table(
     Column("dial_prefix", String, nullable=False),
     Column("changed_us", BigInteger, nullable=False),
     Column("record_talk", Integer, server_default=text("0"), nullable=False),
+    Column("notify_url", Text),
     sqlite_autoincrement=True,
 )
 
@@ -155,6 +156,66 @@ client_phone = Table(
     Column("phone_id", String, nullable=False, index=True),
     Column("phone", String, nullable=False),
     UniqueConstraint("client_id", "phone_id"),
+    sqlite_autoincrement=True,
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("event_id", String, nullable=False, unique=True),
+    Column("kind", String, nullable=False),
+    Column("task_id", _Id, nullable=False),
+    Column("phone_id", String, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("due_us", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("last_error", Text),
+    Column("dead_us", BigInteger),
+    sqlite_autoincrement=True,
+)
+# Events that wait for delivery, and those given up. What is delivered is deleted.
+WAITING = event.c.dead_us.is_(None)
+Index("event_due", event.c.url, event.c.due_us, sqlite_where=WAITING, postgresql_where=WAITING)
+Index("event_number", event.c.task_id, event.c.phone_id, event.c.id, sqlite_where=WAITING, postgresql_where=WAITING)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("role", String, nullable=False),
+    Column("digest", String, nullable=False, unique=True),
+    Column("created_us", BigInteger, nullable=False),
+    Column("used_us", BigInteger),
+    sqlite_autoincrement=True,
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("digest", String, nullable=False, unique=True),
+    Column("login", String, nullable=False),
+    Column("password_mark", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
+
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("caller", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("request_digest", String, nullable=False),
+    Column("reply", JSON, nullable=False),
+    Column("created_us", BigInteger, nullable=False, index=True),
+    UniqueConstraint("caller", "key"),
     sqlite_autoincrement=True,
 )
 
