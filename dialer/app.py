@@ -16,6 +16,7 @@ from dialer.api.mikopbx.clients import Clients
 from dialer.api.mikopbx.pollings import Pollings
 from dialer.api.mikopbx.recordings import RecordingFiles
 from dialer.api.mikopbx.results import Results
+from dialer.api.mikopbx.serving import serving
 from dialer.api.mikopbx.tasks import Tasks
 from dialer.api.server import build_http
 from dialer.config import Settings
@@ -122,7 +123,8 @@ class Daemon:
                 AudioFiles(store, uploads, self._prompts, settings.audio.max_upload_mb * MB),
                 RecordingFiles(self._recordings),
             ),
-            Health(self.report),
+            (Health(self.report),),
+            serving(store),
             trust_local=settings.auth.trust_local,
             max_body_mb=settings.http.max_body_mb,
         )

@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from aiohttp import web
+
+from dialer.api.endpoint import Answer, Endpoint, Nothing
+from dialer.api.mikopbx.serving import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +34,9 @@ class Health:
     def __init__(self, report: Callable[[], HealthReport]) -> None:
         self._report = report
 
-    async def get(self, _request: web.Request) -> web.Response:
+    def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
+        answers = {200: Answer("What it can do", HealthReport)}
+        return (Endpoint("GET", "/health", self.get, "Does it serve, does it dial, and if not, why", answers),)
+
+    async def get(self, _call: Call[Nothing, Nothing, None]) -> web.Response:
         return web.json_response(asdict(self._report()))

@@ -25,7 +25,7 @@ from dialer.store.errors import (
 from dialer.store.schema import SCHEMA_VERSION, TRIED, answer, attempt, metadata, task
 from dialer.store.sqlite import WRITES, prepare_file, set_up_engine
 
-__all__ = ["DatabaseRefusedError", "Operation", "Query", "Store", "StoreError", "Transaction"]
+__all__ = ["DatabaseRefusedError", "Operation", "Query", "Store", "StoreError", "Transaction", "as_it_is"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -46,6 +46,11 @@ class Transaction:
 
 Operation = Callable[[Transaction], T]
 Query = Callable[[Connection], T]
+
+
+def as_it_is(operation: Operation[T]) -> Operation[T]:
+    """Nothing is added to the operation."""
+    return operation
 
 
 @dataclass(slots=True)

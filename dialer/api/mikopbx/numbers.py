@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dialer.api.mikopbx.fields import ListSchema
 from dialer.api.mikopbx.plain import as_list, as_text, kind_of
 from dialer.model.safe import UnsafeValueError, phone_id_of, safe_number
 from dialer.model.task import Number
@@ -12,15 +13,35 @@ MAX_PARAMS_DEPTH = 8
 _PUNCTUATION = str.maketrans("", "", " \u00a0()-")
 """How people write numbers; none of it is dialled."""
 
-_LATER_TASK_FIELDS: dict[str, set[str]] = {
-    "maxAttempt": {"1"},
-    "attemptUntilSignal": {"0"},
-    "timeStart": {"0"},
-    "timeEnd": {"1440"},
-    "isCallback": {"0"},
-}
 _LATER_NUMBER_FIELDS: dict[str, set[str]] = {"clientId": set(), "timeCallAllow": {"0"}, "TimeOffset": {"0"}}
 """Fields of the module's later versions, and what they may say: who asks for more must not be dialled all the same."""
+
+PHONE_SCHEMAS: tuple[dict[str, Any], ...] = (
+    {
+        "type": "string",
+        "pattern": "^[ \u00a0()-]*(\\+[ \u00a0()-]*)?([0-9*#][ \u00a0()-]*){1,32}$",
+        "examples": ["79522233446"],
+    },
+    {"type": "integer", "minimum": 0, "maximum": 10**32 - 1},
+)
+_NUMBER_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["number"],
+    "properties": {
+        "number": {"anyOf": list(PHONE_SCHEMAS)},
+        "params": {
+            "description": f"Values for <name> in the polling's texts, nested {MAX_PARAMS_DEPTH} deep at most",
+            "anyOf": [
+                {"type": "object", "additionalProperties": {"type": ["string", "number", "null", "boolean"]}},
+                {"enum": [None, [], "", 0, False]},
+            ],
+        },
+        "clientId": {"enum": [None, "", False]},
+        "timeCallAllow": {"enum": [None, "", False, 0, "0"]},
+        "TimeOffset": {"enum": [None, "", False, 0, "0"]},
+    },
+}
+NUMBERS_SCHEMA = ListSchema(least=1, most=MAX_NUMBERS).around({"anyOf": [*PHONE_SCHEMAS, _NUMBER_SCHEMA]})
 
 
 def strip_punctuation(phone: str) -> str:
@@ -28,17 +49,13 @@ def strip_punctuation(phone: str) -> str:
     return phone.translate(_PUNCTUATION)
 
 
-def unsupported(content: dict[str, Any], fields: dict[str, set[str]], path: str = "") -> list[str]:
+def _unsupported(content: dict[str, Any], path: str) -> list[str]:
     """A refusal for each field that asks for what this version does not do."""
     return [
         f"{path}{field}: {content[field]!r} is not supported in this version"
-        for field, harmless in fields.items()
+        for field, harmless in _LATER_NUMBER_FIELDS.items()
         if content.get(field) not in (None, "", False) and str(content[field]) not in harmless
     ]
-
-
-def unsupported_in_task(content: dict[str, Any]) -> list[str]:
-    return unsupported(content, _LATER_TASK_FIELDS)
 
 
 def read_numbers(value: Any) -> tuple[list[Number], list[str]]:
@@ -69,7 +86,7 @@ class _WrongNumberError(ValueError):
 def _read_number(item: Any, position: int) -> Number:
     if not isinstance(item, dict):
         return _number(item, None, position)
-    later = unsupported(item, _LATER_NUMBER_FIELDS, f"numbers[{position}].")
+    later = _unsupported(item, f"numbers[{position}].")
     if later:
         raise _WrongNumberError(*later)
     params = item.get("params") or None  # PHP's [] is an empty object

@@ -1,5 +1,6 @@
 """JSON as 1C and PHP write it, made plain."""
 
+import re
 from typing import Any
 
 
@@ -10,6 +11,26 @@ def as_text(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, int) else value
+
+
+_WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)
+
+
+def as_int(value: Any) -> Any:
+    """A text where a whole number is meant, and 5.0 for 5."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
+
+
+def as_number(value: Any) -> Any:
+    """A text where a number is meant; what is no decimal number stays what it is, and is no number."""
+    if isinstance(value, str):
+        if not _DECIMAL.fullmatch(value):
+            raise ValueError(f"a number expected, got {value[:60]!r}")
+        return float(value)
+    return value
 
 
 def none_if_blank(value: Any) -> Any:
@@ -26,16 +47,16 @@ def no_bool(value: Any) -> Any:
 
 def as_flag(value: Any) -> bool:
     """0 or 1, as number, text or boolean."""
-    if str(value) not in ("0", "1", "True", "False"):
+    if not isinstance(value, str | int | float) or value not in (0, 1, "0", "1"):
         raise ValueError(f"0 or 1 expected, got {kind_of(value)}")
-    return str(value) in ("1", "True")
+    return value in (1, "1")
 
 
 def as_list(value: Any) -> Any:
     """A PHP array that lost its order is an object with whole numbers for keys; null is no items."""
     if value is None:
         return ()
-    if isinstance(value, dict) and value and all(key.isdecimal() for key in value):
+    if isinstance(value, dict) and value and all(key.isascii() and key.isdecimal() for key in value):
         return list(value.values())
     return value
 
