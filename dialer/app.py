@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from importlib.metadata import version
 
 from aiohttp import web
@@ -33,13 +33,17 @@ from dialer.pbx.presence import Presence
 from dialer.speech.chain import EngineChain
 from dialer.speech.uploads import Uploads
 from dialer.store.attempts import fetch_in_progress
-from dialer.store.database import Store
+from dialer.store.database import Store, StoreError
+from dialer.store.receipts import forget_receipts
 from dialer.store.sole import sole_user
 from dialer.voices import MB, build_cache, build_engines, build_prompts
 
 log = logging.getLogger(__name__)
 TELL_S = 1.0
 KEEP_RECORDINGS_S = 3600.0
+KEEP_RECEIPTS_S = 86_400.0
+"""How long a reply is given again to a request with the same idempotency key."""
+FORGET_EVERY_S = 600.0
 
 
 class StartError(Exception):
@@ -189,6 +193,7 @@ class Daemon:
                 group.create_task(self._tell_trouble(), name="trouble teller"),
                 group.create_task(self._cache.keep(), name="prompt cache keeper"),
                 group.create_task(self._keep_recordings(), name="recordings keeper"),
+                group.create_task(self._forget_receipts(), name="receipts keeper"),
             ]
             await stop.wait()
             await self._drain()
@@ -218,6 +223,12 @@ class Daemon:
                 if removed:
                     log.info("%d recordings older than [audio] recordings_max_age_days removed", removed)
             await asyncio.sleep(KEEP_RECORDINGS_S)
+
+    async def _forget_receipts(self) -> None:
+        while True:
+            with suppress(StoreError):  # the store's trouble is told by itself
+                await self._store.write(forget_receipts(KEEP_RECEIPTS_S))
+            await asyncio.sleep(FORGET_EVERY_S)
 
     async def _drain(self) -> None:
         self._draining = True

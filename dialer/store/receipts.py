@@ -68,6 +68,11 @@ def answered_once(request: Request, operation: Operation[T], render: Callable[[T
     return with_receipt
 
 
-def forget_receipts(before_us: int) -> Operation[int]:
-    """Delete receipts from before this time; return how many."""
-    return lambda tx: tx.connection.execute(delete(receipt).where(receipt.c.created_us < before_us)).rowcount
+def forget_receipts(older_than_s: float) -> Operation[int]:
+    """Delete receipts older than this; return how many."""
+
+    def operation(tx: Transaction) -> int:
+        before_us = tx.now_us - round(older_than_s * 1_000_000)
+        return tx.connection.execute(delete(receipt).where(receipt.c.created_us < before_us)).rowcount
+
+    return operation
