@@ -19,7 +19,7 @@ from dialer.api.mikopbx.results import Results
 from dialer.api.mikopbx.serving import serving
 from dialer.api.mikopbx.tasks import Tasks
 from dialer.api.server import build_http
-from dialer.config import Settings
+from dialer.config import Settings, settings_without_effect
 from dialer.dispatch.callfile import CallFileSettings, Spool
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.ledger import Ledger
@@ -151,6 +151,8 @@ class Daemon:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`, then drain: no new calls, running ones are watched to the end of the grace period."""
+        for note in settings_without_effect(self._settings):
+            log.warning("%s", note)
         log.info(
             "dialer %s: store %s, AMI %s:%d, call files to %s",
             version("autodialer"),
