@@ -1,12 +1,13 @@
 """/recording"""
 
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import web
+from pydantic import WithJsonSchema
 
 from dialer.api.endpoint import Answer, Endpoint, Nothing
 from dialer.api.mikopbx.envelope import refusal
-from dialer.api.mikopbx.fields import PathText
+from dialer.api.mikopbx.fields import text_schema
 from dialer.api.mikopbx.replies import Refused
 from dialer.api.mikopbx.serving import Call
 from dialer.dispatch.recordings import Recordings
@@ -14,9 +15,9 @@ from dialer.model.safe import UnsafeValueError
 
 
 class RecordingPath(Nothing):
-    """A recording by its name."""
+    """A recording by its name; what is no name is answered like a name that nobody has."""
 
-    name: PathText
+    name: Annotated[str, WithJsonSchema(text_schema(500, min_length=1))]
 
 
 class RecordingFiles:
