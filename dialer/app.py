@@ -10,6 +10,11 @@ from importlib.metadata import version
 from aiohttp import web
 
 from agi.server import FastAgiServer
+from dialer.api.access.addresses import Peers
+from dialer.api.access.gate import Gate
+from dialer.api.access.login import Login
+from dialer.api.access.management import AccessManagement
+from dialer.api.access.passwords import Password
 from dialer.api.health import Health, HealthReport
 from dialer.api.mikopbx.audio import AudioFiles
 from dialer.api.mikopbx.clients import Clients
@@ -19,6 +24,7 @@ from dialer.api.mikopbx.results import Results
 from dialer.api.mikopbx.serving import serving
 from dialer.api.mikopbx.tasks import Tasks
 from dialer.api.server import build_http
+from dialer.api.tls import Tls
 from dialer.config import Settings, settings_without_effect
 from dialer.dispatch.callfile import CallFileSettings, Spool
 from dialer.dispatch.desk import TaskDesk
@@ -118,6 +124,10 @@ class Daemon:
             dialogue_limit_s=dialing.polling_limit_s,
         )
         self._draining = False
+        http, auth = settings.http, settings.auth
+        password = Password(auth.login, auth.password_hash.get_secret_value())
+        own_tls = http.tls_certificate is not None
+        gate = Gate(store, Peers(http.trusted_proxies, own_tls=own_tls), password, trust_local=auth.trust_local)
         self._http = build_http(
             (
                 Pollings(store, pollings, self._prompts),
@@ -126,11 +136,12 @@ class Daemon:
                 Clients(store),
                 AudioFiles(store, uploads, self._prompts, settings.audio.max_upload_mb * MB),
                 RecordingFiles(self._recordings),
+                AccessManagement(store),
             ),
-            (Health(self.report),),
+            (Health(self.report), Login(store, gate, password)),
             serving(store),
-            trust_local=settings.auth.trust_local,
-            max_body_mb=settings.http.max_body_mb,
+            gate,
+            max_body_mb=http.max_body_mb,
         )
 
     def report(self) -> HealthReport:
@@ -181,13 +192,22 @@ class Daemon:
             runner = web.AppRunner(self._http, access_log=None)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
+            http = self._settings.http
+            tls = self._load_tls()
             with _naming("[http] host, port"):
-                await web.TCPSite(runner, self._settings.http.host, self._settings.http.port).start()
-            log.info("REST on http://%s:%d", self._settings.http.host, self._settings.http.port)
-            await self._serve(stop)
+                await web.TCPSite(runner, http.host, http.port, ssl_context=tls.context if tls else None).start()
+            log.info("REST on %s://%s:%d", "https" if tls else "http", http.host, http.port)
+            await self._serve(stop, tls)
         await self._ledger.settle()
 
-    async def _serve(self, stop: asyncio.Event) -> None:
+    def _load_tls(self) -> Tls | None:
+        http = self._settings.http
+        if http.tls_certificate is None or http.tls_key is None:
+            return None
+        with _naming("[http] tls_certificate, tls_key"):
+            return Tls(http.tls_certificate, http.tls_key)
+
+    async def _serve(self, stop: asyncio.Event, tls: Tls | None) -> None:
         async with asyncio.TaskGroup() as group:
             side_tasks = [
                 group.create_task(self._scheduler.run(), name="scheduler"),
@@ -196,6 +216,7 @@ class Daemon:
                 group.create_task(self._cache.keep(), name="prompt cache keeper"),
                 group.create_task(self._keep_recordings(), name="recordings keeper"),
                 group.create_task(self._forget_receipts(), name="receipts keeper"),
+                *([group.create_task(tls.keep(), name="certificate keeper")] if tls else []),
             ]
             await stop.wait()
             await self._drain()

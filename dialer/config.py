@@ -239,10 +239,6 @@ def load_settings(file: Path, *, needs_ami: bool = True) -> Settings:
 def settings_without_effect(settings: Settings) -> list[str]:
     """What an administrator has set that this version knows of and does not do yet."""
     notes = {
-        "[http] trusted_proxies": settings.http.trusted_proxies
-        and "requests through a proxy are refused, as every request from another machine",
-        "[http] tls_certificate": settings.http.tls_certificate and "REST is served without TLS",
-        "[auth] password_hash": settings.auth.password_hash.get_secret_value() and "there is no login yet",
         "[webhooks] secret": settings.webhooks.secret.get_secret_value() and "results are not delivered yet",
     }
     return [f"{key} has no effect in this version: {note}" for key, note in notes.items() if note]
@@ -261,7 +257,7 @@ def _check_environment() -> None:
 
 _MOVED = {
     "tts.voice": "; it is [tts.espeak_ng] voice now",
-    "auth.api_keys": "; API keys will be kept in the database, not in the settings",
+    "auth.api_keys": "; API keys are made by `dialer apikey add NAME` and kept in the database",
 }
 
 

@@ -10,6 +10,8 @@ from typing import Any, Generic, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
+from dialer.model.access import Role
+
 P = TypeVar("P", bound=BaseModel)
 Q = TypeVar("Q", bound=BaseModel)
 B = TypeVar("B")
@@ -60,6 +62,13 @@ class Endpoint(Generic[P, Q, B]):
     """Whether an `Idempotency-Key` is understood."""
     open_to_all: bool = False
     """Whether it is served without a login."""
+    role: Role | None = None
+    """Who may; None: by the method."""
+
+    @property
+    def needs(self) -> Role:
+        """The least role that may."""
+        return self.role or (Role.READ_ONLY if self.method == "GET" else Role.OPERATOR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,8 @@ def _operation(
         operation["requestBody"] = {"required": True, "content": {endpoint.form.media_type: {"schema": form}}}
     if endpoint.open_to_all:
         operation["security"] = []
+    else:
+        operation["description"] = f"For callers with the role {endpoint.needs.value}."
     answers = {**common, **endpoint.answers}
     operation["responses"] = {
         str(status): _response(answer, refs)

@@ -1,13 +1,14 @@
 """The HTTP application: routes, who may call, and what an error looks like."""
 
-import ipaddress
 import logging
 from collections.abc import Iterable
 from typing import Any, Protocol
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
+from dialer.api.access.gate import Gate
+from dialer.api.access.login import OPEN_PATHS
 from dialer.api.description import ApiDescription
 from dialer.api.endpoint import Endpoint, Group
 from dialer.api.mikopbx.envelope import RefusedError, refusal
@@ -16,10 +17,8 @@ from dialer.store.database import StoreError
 
 log = logging.getLogger(__name__)
 MIKOPBX_BASE = "/pbxcore/api/module-dialer/v1"
-NOT_AUTHENTICATED = {"error": ["The user isn't authenticated."]}
 _KEPT_HEADERS = ("Allow", "Retry-After")
 """Of what aiohttp refuses."""
-_PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 
 
 class Resource(Protocol):
@@ -29,11 +28,11 @@ class Resource(Protocol):
 
 
 def build_http(
-    mikopbx: Iterable[Resource], plain: Iterable[Resource], serve: Serve, *, trust_local: bool, max_body_mb: int
+    mikopbx: Iterable[Resource], plain: Iterable[Resource], serve: Serve, gate: Gate, *, max_body_mb: int
 ) -> web.Application:
     """The MikoPBX facade below its base path, and what has no base path."""
     application = web.Application(
-        middlewares=[_errors_in_envelope, _only_local(trust_local)], client_max_size=max_body_mb * 1024 * 1024
+        middlewares=[_errors_in_envelope, gate.middleware(OPEN_PATHS)], client_max_size=max_body_mb * 1024 * 1024
     )
     groups = [
         Group("MikoPBX", MIKOPBX_BASE, tuple(one for resource in mikopbx for one in resource.endpoints()), serve=serve),
@@ -42,27 +41,15 @@ def build_http(
     groups.append(Group("Description", "", ApiDescription(groups).endpoints(), serve=serve))
     for group in groups:
         application.add_routes(group.routes())
+    application.on_response_prepare.append(_say_little)
     return application
 
 
-def _only_local(trust_local: bool) -> Middleware:
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not (trust_local and _is_local(request)):
-            return refusal(NOT_AUTHENTICATED, status=401)
-        return await handler(request)
-
-    return check
-
-
-def _is_local(request: web.Request) -> bool:
-    """From this machine itself; a request that a reverse proxy passed on is not."""
-    if any(header in request.headers for header in _PASSED_ON):
-        return False
-    try:
-        return ipaddress.ip_address(request.remote or "").is_loopback
-    except ValueError:
-        return False
+async def _say_little(_request: web.Request, response: web.StreamResponse) -> None:
+    """Which program answers, and its version, is nobody's business; what is answered is for the caller only."""
+    response.headers.pop("Server", None)
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
 
 
 @web.middleware

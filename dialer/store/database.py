@@ -23,7 +23,7 @@ from dialer.store.errors import (
     store_error,
 )
 from dialer.store.schema import SCHEMA_VERSION, TRIED, answer, attempt, metadata, task
-from dialer.store.sqlite import WRITES, prepare_file, set_up_engine
+from dialer.store.sqlite import WRITES, check_file, prepare_file, set_up_engine
 
 __all__ = ["DatabaseRefusedError", "Operation", "Query", "Store", "StoreError", "Transaction", "as_it_is"]
 
@@ -78,9 +78,9 @@ class Store:
         self._damage: str | None = None
 
     @classmethod
-    async def open(cls, url: str) -> "Store":
+    async def open(cls, url: str, *, beside_daemon: bool = False) -> "Store":
         """Open, upgrade or create the database. Raises DatabaseRefusedError for what cannot become ours, StoreError for
-        what may be over soon: a lock, a full disk."""
+        what may be over soon: a lock, a full disk. `beside_daemon`: only open, another process has done the rest."""
         try:
             parsed = _async_url(make_url(url))
             # parameters are phone numbers, and error texts go into logs
@@ -91,7 +91,8 @@ class Store:
         try:
             if engine.dialect.name == "sqlite":
                 set_up_engine(engine.sync_engine)
-                await asyncio.to_thread(prepare_file, Path(str(parsed.database)))
+                prepare = check_file if beside_daemon else prepare_file
+                await asyncio.to_thread(prepare, Path(str(parsed.database)))
             else:
                 async with engine.begin() as connection:
                     await connection.run_sync(metadata.create_all)

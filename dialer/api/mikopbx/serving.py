@@ -12,11 +12,14 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from dialer.api.endpoint import B, Endpoint, P, Q
-from dialer.api.mikopbx.envelope import RefusedError, envelope, parse_json, read_body, reply, validated
+from dialer.api.mikopbx.envelope import RefusedError, envelope, parse_json, read_body, refusal, reply, validated
+from dialer.model.access import Caller
 from dialer.store.database import Operation, Store
 from dialer.store.receipts import AnsweredBeforeError, KeyReusedError, Request, answered_once, check_unanswered
 
 T = TypeVar("T")
+CALLER = web.RequestKey("caller", Caller)
+"""Who asks; the gate (dialer/api/access) knows."""
 Serve = Callable[[Endpoint[Any, Any, Any]], Callable[[web.Request], Awaitable[web.StreamResponse]]]
 KEY_HEADER = "Idempotency-Key"
 REPLAYED = {"Idempotent-Replayed": "true"}
@@ -61,7 +64,8 @@ class Call(Generic[P, Q, B]):
 
 def caller_of(request: web.Request) -> str:
     """Whose idempotency keys these are."""
-    return str(request.get("caller_name", "local"))
+    caller = request.get(CALLER)
+    return caller.name if caller else ""
 
 
 def serving(store: Store) -> Serve:
@@ -71,6 +75,9 @@ def serving(store: Store) -> Serve:
         adapter = None if endpoint.body_model is None else TypeAdapter(endpoint.body_model)
 
         async def handle(request: web.Request) -> web.StreamResponse:
+            caller = request.get(CALLER)
+            if not endpoint.open_to_all and caller is not None and not caller.role.covers(endpoint.needs):
+                return refusal({"error": [f"The role {endpoint.needs.value} is needed."]}, status=403)
             path = validated(endpoint.path_model.model_validate, dict(request.match_info))
             query = validated(endpoint.query_model.model_validate, dict(request.query))
             content, checked, digest = (None, None, "") if adapter is None else await _read(request, adapter)
