@@ -17,7 +17,7 @@ IDEMPOTENCY_KEY: Json = {
     "in": "header",
     "required": False,
     "description": "A request that is sent again with the same key gets the first reply and stores nothing; for a day",
-    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$", "$comment": "1 to 255 visible ASCII characters"},
 }
 _MODE: JsonSchemaMode = "validation"
 _REGEX_IN_PATH = re.compile(r"\{(\w+):[^{}]*\}")

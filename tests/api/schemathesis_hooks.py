@@ -1,4 +1,4 @@
-"""What Schemathesis is told about this API: a refusal is HTTP 200 with `result: false`, which its checks know by status.
+"""What Schemathesis is told about this API: a refusal is HTTP 200 with `result: false`, its checks look at the status.
 
 Each refusal gets the status that it would have without the envelope, in the replies and in the document alike: every
 check then means what it says. Bodies are checked as they are.
@@ -37,7 +37,7 @@ _METHODS = ("get", "post", "put", "delete")
 _returns: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
 """By operation: which path's parameter its reply has, and where."""
 _known: dict[str, deque[dict[str, str]]] = defaultdict(lambda: deque(maxlen=8))
-"""By path: parameters of what is there, or was. `polling`: what a task's `innerNum` can name."""
+"""By path: parameters of what is there, or was. `polling`: one that tasks use, so that it stays."""
 _keys: dict[str, str] = {}
 _turns = count()
 _answered: dict[str, Counter[int]] = defaultdict(Counter)
@@ -120,36 +120,42 @@ def _place_of(document: dict[str, Any], operation: dict[str, Any], name: str) ->
 
 
 @schemathesis.hook
-def filter_body(_context: HookContext, body: Any) -> bool:
+def filter_body(context: HookContext, body: Any) -> bool:
     """A form's field cannot be named in control characters: that would be no form."""
-    return not isinstance(body, dict) or all(name.isprintable() for name in body)
+    operation: Any = context.operation
+    is_form = "multipart/form-data" in operation.definition.raw.get("requestBody", {}).get("content", {})
+    return not is_form or not isinstance(body, dict) or all(name.isprintable() for name in body)
 
 
 @schemathesis.hook
-def before_call(_context: HookContext, case: Case, _kwargs: dict[str, Any]) -> None:
+def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any]) -> None:
     """Ask every other time for what is there, and use no idempotency key for two requests.
 
     Else nearly every request would be refused for these reasons, and show nothing more.
     """
-    if case.meta is None:
-        return
-    path = case.meta.components.get(ParameterLocation.PATH)
     known = _known[case.operation.path]
-    if known and path is not None and path.mode.is_positive and case.meta.phase.name is not TestPhase.STATEFUL:
-        number = next(_turns)
-        if number % 2:
-            case.path_parameters = dict(known[number // 2 % len(known)])
-    body, pollings = case.body, _known["polling"]
-    if pollings and isinstance(body, dict) and body.get("innerNumType") == "polling" and body.get("innerNum"):
-        case.body = {**body, "innerNum": pollings[-1]["id"]}
-    key = (case.headers or {}).get("Idempotency-Key")
+    if known and _is_valid(case, ParameterLocation.PATH) and next(_turns) % 2:
+        case.path_parameters = dict(known[next(_turns) // 2 % len(known)])
+    body: Any = case.body if isinstance(case.body, dict) and _is_valid(case, ParameterLocation.BODY) else {}
+    if _known["polling"] and body.get("innerNumType") == "polling" and body.get("innerNum"):
+        case.body = {**body, "innerNum": _known["polling"][0]["id"]}
+    headers: Any = case.headers or {}
+    key = headers.get("Idempotency-Key")
     request = f"{case.method} {case.path} {case.body!r}"
-    if key is not None and _keys.setdefault(key, request) != request:
-        case.headers["Idempotency-Key"] = f"{next(_turns)}-{key}"[: max(len(key), 8)]
+    if key and _is_valid(case, ParameterLocation.HEADER) and _keys.setdefault(key, request) != request:
+        headers["Idempotency-Key"] = f"{next(_turns)}-{key}"[: max(len(key), 8)]
+
+
+def _is_valid(case: Case[Any], place: ParameterLocation) -> bool:
+    """Whether what stands there is meant to be accepted, and is no other reply's."""
+    if case.meta is None or case.meta.phase.name is TestPhase.STATEFUL:
+        return False
+    component = case.meta.components.get(place)
+    return component is not None and component.mode.is_positive
 
 
 @schemathesis.hook
-def after_call(_context: HookContext, case: Case, response: Response) -> None:
+def after_call(_context: HookContext, case: Case[Any], response: Response) -> None:
     """Give a refusal its status, remember what is there, and count."""
     if response.status_code == 200 and response.headers.get("content-type", [""])[0].startswith("application/json"):
         body = json.loads(response.content)
@@ -160,7 +166,7 @@ def after_call(_context: HookContext, case: Case, response: Response) -> None:
                 value = _at(body, place)
                 if value is not None and case.method != "DELETE":
                     _known[path].append({name: str(value)})
-                    if path.endswith("/polling/{id}"):
+                    if path.endswith("/polling/{id}") and not _known["polling"]:
                         _known["polling"].append({name: str(value)})
     _answered[case.operation.label][response.status_code] += 1
 

@@ -19,6 +19,8 @@ EXCLUDED_CHECKS = "ignored_auth"
 """Requests of this machine need no login: there is nothing to ignore."""
 NEVER_DONE = {"GET /pbxcore/api/module-dialer/v1/recording/{name}"}
 """There is no recording where nobody was called."""
+ITSELF = "GET /openapi.json"
+"""Schemathesis does not test what it reads the description from."""
 HERE = Path(__file__).parent
 
 
@@ -64,7 +66,7 @@ async def test_every_call_does_what_the_description_says() -> None:
         print(run.output)
         print(*(f"{call}: {statuses}" for call, statuses in sorted(run.answered.items())), sep="\n")
         assert run.exit_code == 0, run.output
-        assert "Traceback" not in dialer.log_file.read_text()
+        assert "ERROR dialer." not in dialer.log_file.read_text()
         assert dialer.session is not None
         async with dialer.session.get(f"{dialer.url}/openapi.json") as response:
             document = await response.json()
@@ -73,7 +75,7 @@ async def test_every_call_does_what_the_description_says() -> None:
         for path, item in document["paths"].items()
         for method, operation in item.items()
     }
-    assert set(run.answered) == set(calls)
+    assert set(run.answered) == set(calls) - {ITSELF}
     assert {call for call, statuses in run.answered.items() if not statuses.get(200)} <= NEVER_DONE
     for call, operation in calls.items():
         assert "requestBody" not in operation or run.answered[call].get(INVALID), f"nothing wrong was sent to {call}"

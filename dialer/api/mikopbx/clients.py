@@ -165,7 +165,7 @@ class ClientBody(BaseModel):
     name: MaybeName = None
     """The property NAME. Not said: as it is stored."""
     phones: Annotated[tuple[Phone, ...], BeforeValidator(_listed_phones), one_of(_PHONES)]
-    """Its telephones: texts, or objects with `phone` or `number`; one alone needs no list."""
+    """Its telephones: numbers, or objects with `phone` or `number`; one alone needs no list."""
     properties: Annotated[dict[Key, Value], BeforeValidator(_as_object), one_of(_PROPERTIES)] = Field(
         default_factory=dict
     )
@@ -202,8 +202,10 @@ class ClientPath(Nothing):
 class PhonePath(Nothing):
     """A telephone number."""
 
-    phone: Annotated[str, BeforeValidator(phone_of), WithJsonSchema(PHONE_SCHEMAS[0])]
-    """The telephone number, as it may be written; the last ten digits tell clients apart."""
+    phone: Annotated[
+        str, BeforeValidator(phone_of), WithJsonSchema({**PHONE_SCHEMAS[0], "$comment": "telephone number"})
+    ]
+    """As a task lists it: with spaces, brackets, hyphens or without; the last ten digits count."""
 
 
 class Clients:

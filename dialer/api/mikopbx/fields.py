@@ -70,7 +70,7 @@ class Later:
 
     def __init__(self, harmless: int) -> None:
         asked = (harmless, str(harmless)) if harmless else ()
-        self._harmless: tuple[object, ...] = (None, "", False, 0, "0", *asked)
+        self._harmless: tuple[object, ...] = (*asked, 0, "0", False, "", None)
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> CoreSchema:
         return no_info_plain_validator_function(self._check)
@@ -247,7 +247,7 @@ def _whole(text: str) -> int | None:
 QueryNumber = Annotated[
     int | None,
     BeforeValidator(_whole),
-    WithJsonSchema(_spelled("^[0-9]{0,18}$", "a whole number, or empty")),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{0,18}$", "$comment": "whole number"}),
 ]
 QueryState = Annotated[
     TaskState | None,

@@ -18,12 +18,13 @@ _PUNCTUATION = str.maketrans("", "", " \u00a0()-")
 _LATER_NUMBER_FIELDS: dict[str, set[str]] = {"clientId": set(), "timeCallAllow": {"0"}, "TimeOffset": {"0"}}
 """Fields of the module's later versions, and what they may say: who asks for more must not be dialled all the same."""
 
+PHONE_IN_WORDS = "1 to 32 of 0-9 * #, a + in front allowed; spaces, brackets and hyphens are taken out"
 PHONE_SCHEMAS: tuple[Schema, ...] = (
     {
         "type": "string",
         "pattern": "^[ \u00a0()-]*(\\+[ \u00a0()-]*)?([0-9*#][ \u00a0()-]*){1,32}$",
         "maxLength": MAX_PHONE_LENGTH,
-        "description": "1 to 32 of 0-9 * #, a + in front allowed; spaces, brackets and hyphens are taken out",
+        "description": "telephone number",
     },
     {"type": "integer", "minimum": 0, "maximum": GREATEST_INTEGER},
 )
@@ -47,7 +48,7 @@ _NUMBER_SCHEMA: Schema = {
     "type": "object",
     "required": ["number"],
     "properties": {
-        "number": {"anyOf": list(PHONE_SCHEMAS), "description": "The telephone number"},
+        "number": {"anyOf": list(PHONE_SCHEMAS), "description": PHONE_IN_WORDS},
         "params": {
             "description": "Values for `<name>` in the polling's texts, by name: texts or numbers. "
             f"Objects and lists in them are kept and shown, {MAX_PARAMS_DEPTH} deep at most",
@@ -56,9 +57,9 @@ _NUMBER_SCHEMA: Schema = {
                 {"enum": [None, [], "", 0, False]},
             ],
         },
-        "clientId": {"enum": [None, "", False, 0], "description": LATER},
-        "timeCallAllow": {"enum": [None, "", False, 0, "0"], "description": LATER},
-        "TimeOffset": {"enum": [None, "", False, 0, "0"], "description": LATER},
+        "clientId": {"enum": [0, False, "", None], "description": LATER},
+        "timeCallAllow": {"enum": [0, "0", False, "", None], "description": LATER},
+        "TimeOffset": {"enum": [0, "0", False, "", None], "description": LATER},
     },
 }
 NUMBERS_SCHEMA: Schema = {

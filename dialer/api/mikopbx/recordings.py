@@ -15,7 +15,7 @@ from dialer.model.safe import UnsafeValueError
 NAME_SCHEMA = {
     "type": "string",
     "pattern": "^[a-z]{1,20}-[0-9]{1,19}-[0-9a-f]{16}\\.wav$",
-    "description": "a recording's name",
+    "$comment": "a recording's name",
 }
 
 

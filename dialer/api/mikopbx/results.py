@@ -29,7 +29,7 @@ class SincePath(Nothing):
     changeTime: Annotated[
         int,
         BeforeValidator(_microseconds),
-        WithJsonSchema({"type": "string", "pattern": f"^{_TIME}$", "description": "Unix seconds"}),
+        WithJsonSchema({"type": "string", "pattern": f"^{_TIME}$", "$comment": "Unix seconds"}),
     ]
     """The greatest `changeTime` that you have seen; 0 at first."""
 

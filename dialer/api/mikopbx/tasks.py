@@ -30,7 +30,7 @@ class TaskPath(Nothing):
     id: Annotated[
         int | str,
         BeforeValidator(lambda text: int(text) if is_id(text) else text),
-        WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,18}$"}),
+        WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,18}$", "$comment": "whole number"}),
     ]
     """Our id of the task; what cannot be one is the id of no task."""
 
