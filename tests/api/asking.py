@@ -1,6 +1,9 @@
 """Requests as clients of the access layer make them: raw status, headers and body."""
 
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -60,3 +63,12 @@ def bearer(key: str, address: str | None = "192.0.2.7") -> dict[str, str]:
 
 
 TASKS = f"{BASE}/task"
+
+
+def command(dialer: Dialer, *arguments: str, stdin: str | None = None) -> str:
+    """What a `dialer` command prints; it must succeed."""
+    program = str(Path(sys.executable).with_name("dialer"))
+    config = () if arguments[0] == "passwd" else ("--config", str(dialer.config_file))
+    done = subprocess.run([program, *arguments, *config], input=stdin, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

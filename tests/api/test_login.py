@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
 
-from tests.api.asking import END, PASSWORD, START, TASKS, ask, bearer, from_afar, login, session_of
+from tests.api.asking import END, PASSWORD, START, TASKS, ask, bearer, command, from_afar, login, session_of
 from tests.api.conftest import running_dialer
 from tests.rig.daemon import BASE, Dialer
 
@@ -31,15 +30,6 @@ async def guarded() -> AsyncIterator[Dialer]:
     """A daemon with a password, behind a trusted proxy on this machine."""
     async with running_dialer(SETTINGS) as daemon:
         yield daemon
-
-
-def command(dialer: Dialer, *arguments: str, stdin: str | None = None) -> str:
-    """What a `dialer` command prints; it must succeed."""
-    program = str(Path(sys.executable).with_name("dialer"))
-    config = () if arguments[0] == "passwd" else ("--config", str(dialer.config_file))
-    done = subprocess.run([program, *arguments, *config], input=stdin, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 async def status(dialer: Dialer, headers: dict[str, str], method: str = "GET", path: str = TASKS) -> int:
