@@ -23,9 +23,11 @@ from dialer.api.mikopbx.recordings import RecordingFiles
 from dialer.api.mikopbx.results import Results
 from dialer.api.mikopbx.serving import serving
 from dialer.api.mikopbx.tasks import Tasks
+from dialer.api.mikopbx.webhooks import WebhookEvents, render_event
 from dialer.api.server import build_http
 from dialer.api.tls import Tls
-from dialer.config import Settings, settings_without_effect
+from dialer.api.webhook_sender import HttpSender
+from dialer.config import Settings
 from dialer.dispatch.callfile import CallFileSettings, Spool
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.ledger import Ledger
@@ -33,6 +35,8 @@ from dialer.dispatch.pollings import PollingBook
 from dialer.dispatch.recordings import Recordings
 from dialer.dispatch.rehearsal import Rehearsal
 from dialer.dispatch.scheduler import Scheduler
+from dialer.dispatch.webhooks import Webhooks
+from dialer.model.webhook import Signer, secret_key
 from dialer.pbx.ami import AmiClient
 from dialer.pbx.link import PbxLink
 from dialer.pbx.presence import Presence
@@ -124,6 +128,7 @@ class Daemon:
             dialogue_limit_s=dialing.polling_limit_s,
         )
         self._draining = False
+        self._webhooks, self._sender = self._build_webhooks()
         http, auth = settings.http, settings.auth
         password = Password(auth.login, auth.password_hash.get_secret_value())
         own_tls = http.tls_certificate is not None
@@ -131,7 +136,8 @@ class Daemon:
         self._http = build_http(
             (
                 Pollings(store, pollings, self._prompts),
-                Tasks(store, TaskDesk(store, self._scheduler)),
+                Tasks(store, TaskDesk(store, self._scheduler), can_notify=self._webhooks is not None),
+                WebhookEvents(store),
                 Results(store),
                 Clients(store),
                 AudioFiles(store, uploads, self._prompts, settings.audio.max_upload_mb * MB),
@@ -143,6 +149,15 @@ class Daemon:
             gate,
             max_body_mb=http.max_body_mb,
         )
+
+    def _build_webhooks(self) -> tuple[Webhooks | None, HttpSender]:
+        webhooks = self._settings.webhooks
+        sender = HttpSender(webhooks.allow, webhooks.timeout_s)
+        secret = webhooks.secret.get_secret_value()
+        if not secret:
+            return None, sender
+        signer = Signer(secret_key(secret))
+        return Webhooks(self._store, sender, signer, render_event, give_up_after_h=webhooks.give_up_after_h), sender
 
     def report(self) -> HealthReport:
         """What GET /health says."""
@@ -157,13 +172,12 @@ class Daemon:
             self._ledger.in_use,
             self._scheduler.waiting_for,
             self._voices.report(),
+            self._webhooks.report() if self._webhooks else None,
             version("autodialer"),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`, then drain: no new calls, running ones are watched to the end of the grace period."""
-        for note in settings_without_effect(self._settings):
-            log.warning("%s", note)
         log.info(
             "dialer %s: store %s, AMI %s:%d, call files to %s",
             version("autodialer"),
@@ -187,6 +201,7 @@ class Daemon:
             with _naming("[asterisk] spool_dir"):
                 self._spool.clear_aside()
             stack.push_async_callback(self._prompts.close)
+            stack.push_async_callback(self._sender.close)
             stack.push_async_callback(self._rehearsal.close)
             stack.push_async_callback(self._agi.close)
             runner = web.AppRunner(self._http, access_log=None)
@@ -216,6 +231,7 @@ class Daemon:
                 group.create_task(self._cache.keep(), name="prompt cache keeper"),
                 group.create_task(self._keep_recordings(), name="recordings keeper"),
                 group.create_task(self._forget_receipts(), name="receipts keeper"),
+                *([group.create_task(self._webhooks.run(), name="webhooks")] if self._webhooks else []),
                 *([group.create_task(tls.keep(), name="certificate keeper")] if tls else []),
             ]
             await stop.wait()

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from dialer.model.safe import safe_context, safe_host_port, safe_prefix, safe_sound_path
+from dialer.model.webhook import secret_key
 
 ENVIRONMENT_PREFIX = "DIALER_"
 YANDEX_URL = "https://tts.api.cloud.yandex.net/speech/v1/tts:synthesize"
@@ -165,8 +166,14 @@ class Auth(_Section):
     password_hash: Annotated[SecretStr, AfterValidator(_argon2)] = SecretStr("")
 
 
+def _webhook_secret(secret: SecretStr) -> SecretStr:
+    if secret.get_secret_value():
+        secret_key(secret.get_secret_value())
+    return secret
+
+
 class Webhooks(_Section):
-    secret: SecretStr = SecretStr("")
+    secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] = SecretStr("")
     allow: tuple[IpNetwork, ...] = ()
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
     give_up_after_h: Annotated[float, Field(gt=0, le=720)] = 24.0
@@ -234,14 +241,6 @@ def load_settings(file: Path, *, needs_ami: bool = True) -> Settings:
         return Settings(**content)
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(file, one) for one in error.errors())) from None
-
-
-def settings_without_effect(settings: Settings) -> list[str]:
-    """What an administrator has set that this version knows of and does not do yet."""
-    notes = {
-        "[webhooks] secret": settings.webhooks.secret.get_secret_value() and "results are not delivered yet",
-    }
-    return [f"{key} has no effect in this version: {note}" for key, note in notes.items() if note]
 
 
 def _check_environment() -> None:

@@ -32,6 +32,8 @@ class HealthReport:
     speech: dict[str, dict[str, object]]
     """What each text-to-speech engine has done since the start: texts spoken and failed, the last error, whether it is
     left alone for a while after a failure."""
+    webhooks: dict[str, object] | None
+    """Events delivered since the start, waiting, given up; receivers that take none; null: [webhooks] not set up."""
     version: str
     """The daemon's."""
 

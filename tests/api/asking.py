@@ -68,7 +68,7 @@ TASKS = f"{BASE}/task"
 def command(dialer: Dialer, *arguments: str, stdin: str | None = None) -> str:
     """What a `dialer` command prints; it must succeed."""
     program = str(Path(sys.executable).with_name("dialer"))
-    config = () if arguments[0] == "passwd" else ("--config", str(dialer.config_file))
+    config = () if arguments[-1] in ("passwd", "new-secret") else ("--config", str(dialer.config_file))
     done = subprocess.run([program, *arguments, *config], input=stdin, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -38,6 +38,7 @@ from dialer.api.mikopbx.fields import (
     MaybeState,
     MaybeText,
     MaybeTimeout,
+    MaybeUrl,
     NoneIfBlank,
     Schema,
     at_most,
@@ -261,6 +262,8 @@ class _TaskFields(_Body):
     """Stands in front of each number for the outgoing routes; not said: that of the settings."""
     recordTalk: MaybeFlag = None
     """1: talks with employees are recorded; 0 by default."""
+    notifyUrl: MaybeUrl = None
+    """Each result and answer is posted there, signed; empty: nowhere any more. Needs [webhooks] secret."""
     maxAttempt: Annotated[None, Later(1)] = None
     """How often a number is tried. Of the module's later versions: more than once is refused."""
     attemptUntilSignal: Annotated[None, Later(0)] = None
@@ -287,6 +290,7 @@ class _TaskFields(_Body):
             max_count_channels=self.maxCountChannels,
             dial_prefix=self.dialPrefix,
             record_talk=self.recordTalk,
+            notify_url=self.notifyUrl,
             numbers=numbers,
         )
 

@@ -28,6 +28,7 @@ from dialer.api.mikopbx.plain import (
 )
 from dialer.model.safe import safe_keys, safe_prefix
 from dialer.model.task import InnerNumType, TaskState
+from dialer.model.webhook import URL_PATTERN, checked_url
 
 MAX_ID = GREATEST_INTEGER
 MAX_CHANNELS = 10_000
@@ -223,6 +224,11 @@ MaybeKind = Annotated[
     InnerNumType | None,
     NoneIfBlank,
     one_of({"enum": [kind.value for kind in InnerNumType]}, BLANK),
+]
+
+MaybeUrl = Annotated[
+    Annotated[str, AfterValidator(lambda text: checked_url(text) if text else text)] | None,
+    one_of({"type": "string", "pattern": URL_PATTERN}, BLANK),
 ]
 
 PathText = Annotated[

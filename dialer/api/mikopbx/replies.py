@@ -149,6 +149,8 @@ class TaskShown(_Shown):
     """In front of each number."""
     recordTalk: TextOrNumber | bool = "1"
     """Whether talks with employees are recorded; only where it was asked for."""
+    notifyUrl: str = ""
+    """Where results and answers are posted to; only where it was asked for."""
 
 
 class TaskList(_Shown):

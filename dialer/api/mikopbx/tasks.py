@@ -49,9 +49,11 @@ class TaskListQuery(Nothing):
 class Tasks:
     """The task resource."""
 
-    def __init__(self, store: Store, desk: TaskDesk) -> None:
+    def __init__(self, store: Store, desk: TaskDesk, *, can_notify: bool = True) -> None:
+        """`can_notify`: whether there is a secret to sign webhooks with."""
         self._store = store
         self._desk = desk
+        self._can_notify = can_notify
 
     def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
         return (
@@ -68,6 +70,7 @@ class Tasks:
 
     async def post(self, call: Call[Nothing, Nothing, TaskBody]) -> dict[str, Any]:
         body, content = call.body, call.content
+        self._check_notify(body.notifyUrl)
         try:
             task = await self._desk.save(
                 body.crmId,
@@ -109,6 +112,7 @@ class Tasks:
 
     async def put(self, call: Call[TaskPath, Nothing, TaskChangeBody]) -> dict[str, Any]:
         task_id = known(call.path.id)
+        self._check_notify(call.body.notifyUrl)
         try:
             task = await self._desk.change(task_id, call.body.crmId, call.body.change(call.body.numbers))
         except TaskRefusedError as error:
@@ -122,6 +126,13 @@ class Tasks:
         if not await self._desk.delete(task_id):
             raise not_found(task_id)
         return ()
+
+    def _check_notify(self, url: str | None) -> None:
+        if url and not self._can_notify:
+            raise RefusedError(
+                "notifyUrl: webhooks are signed, and [webhooks] secret is not set (dialer webhooks new-secret)",
+                data={"error": "WebhooksNotConfigured"},
+            )
 
 
 def known(task_id: int | str) -> int:
@@ -153,6 +164,7 @@ def _task_json(task: Task) -> dict[str, Any]:
         "dialPrefix": task.dial_prefix,
         # not among the document's fields: shown where it is asked for
         **({"recordTalk": "1"} if task.record_talk else {}),
+        **({"notifyUrl": task.notify_url} if task.notify_url else {}),
     }
 
 
