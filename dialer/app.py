@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from importlib.metadata import version
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -23,6 +24,7 @@ from dialer.api.mikopbx.recordings import RecordingFiles
 from dialer.api.mikopbx.results import Results
 from dialer.api.mikopbx.serving import serving
 from dialer.api.mikopbx.tasks import Tasks
+from dialer.api.mikopbx.why import TaskWhy
 from dialer.api.server import build_http
 from dialer.api.tls import Tls
 from dialer.config import Settings, settings_without_effect
@@ -33,6 +35,7 @@ from dialer.dispatch.pollings import PollingBook
 from dialer.dispatch.recordings import Recordings
 from dialer.dispatch.rehearsal import Rehearsal
 from dialer.dispatch.scheduler import Scheduler
+from dialer.dispatch.why import Explainer
 from dialer.pbx.ami import AmiClient
 from dialer.pbx.link import PbxLink
 from dialer.pbx.presence import Presence
@@ -132,6 +135,7 @@ class Daemon:
             (
                 Pollings(store, pollings, self._prompts),
                 Tasks(store, TaskDesk(store, self._scheduler)),
+                TaskWhy(self._explainer(presence)),
                 Results(store),
                 Clients(store),
                 AudioFiles(store, uploads, self._prompts, settings.audio.max_upload_mb * MB),
@@ -143,6 +147,16 @@ class Daemon:
             gate,
             max_body_mb=http.max_body_mb,
         )
+
+    def _explainer(self, presence: Presence) -> Explainer:
+        zone = ZoneInfo(self._settings.dialing.timezone)
+        explainer = Explainer(self._store, self._ledger, self._scheduler, zone=zone)
+        explainer.asterisk = lambda: self._link.blocked
+        explainer.obstacle = presence.obstacle
+        explainer.presence_look_s = lambda: presence.refresh_in_s
+        explainer.dialogue_trouble = lambda: self._agi.trouble
+        explainer.recording_trouble = lambda: self._recordings.trouble
+        return explainer
 
     def report(self) -> HealthReport:
         """What GET /health says."""

@@ -98,9 +98,18 @@ class Ledger:
     def in_use_by(self, task_id: int) -> int:
         return len(self._by_task[task_id]) if task_id in self._by_task else 0
 
+    def of_task(self, task_id: int) -> frozenset[int]:
+        """The task's attempts in progress."""
+        return frozenset(self._by_task.get(task_id, ()))
+
     def in_progress(self) -> dict[int, Attempt]:
         """All attempts in progress, as they are now."""
         return dict(self._attempts)
+
+    def state_of(self, attempt_id: int) -> AttemptState | None:
+        """The state of an attempt in progress, which may be ahead of the database; None: it is not in progress."""
+        attempt = self._attempts.get(attempt_id)
+        return None if attempt is None else attempt.state
 
     def knows(self, attempt_id: int) -> bool:
         """In progress, or its last change is not committed yet."""

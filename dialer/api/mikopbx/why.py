@@ -1,0 +1,84 @@
+"""/task/{id}/why"""
+
+import time
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+
+from dialer.api.endpoint import Endpoint, Nothing
+from dialer.api.mikopbx.numbers import PHONE_SCHEMAS, strip_punctuation
+from dialer.api.mikopbx.replies import answers
+from dialer.api.mikopbx.serving import Call
+from dialer.api.mikopbx.tasks import TaskPath, known, not_found
+from dialer.dispatch.why import Explainer
+from dialer.model.safe import safe_number
+from dialer.model.why import Rule
+
+
+class WhyQuery(Nothing):
+    """The number of the task to tell about; without one, the task."""
+
+    phone: Annotated[
+        str | None,
+        AfterValidator(lambda text: text and safe_number(text)),
+        BeforeValidator(lambda text: strip_punctuation(text) or None),
+        WithJsonSchema({"anyOf": [PHONE_SCHEMAS[0], {"type": "string", "maxLength": 0}]}),
+    ] = None
+
+
+class Why(BaseModel):
+    """The first rule that holds the next call back, or that none does."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    taskId: str
+    phone: str | None
+    dialling: bool
+    """Nothing holds the next call back; with a phone: nothing, or its call is under way."""
+    blocks: bool
+    """The rule holds calls back. Otherwise it is only worth knowing."""
+    rule: Rule
+    reason: str
+    nextLook: float | None
+    """Unix seconds; null: at no certain time, see `nextLookOn`."""
+    nextLookOn: str
+    channelsInUse: int
+    maxCountChannels: int
+    waiting: int
+    """Numbers in the task's queue; 10001: more than 10000."""
+    inProgress: int
+
+
+class TaskWhy:
+    """Why a task is not being dialled."""
+
+    def __init__(self, explainer: Explainer) -> None:
+        self._explainer = explainer
+
+    def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
+        return (
+            Endpoint("GET", "/task/{id}/why", self.get, "What keeps a task, or a number of it, from being dialled, and "
+                     "when it is looked at next", answers(Why), path_model=TaskPath, query_model=WhyQuery),
+        )  # fmt: skip
+
+    async def get(self, call: Call[TaskPath, WhyQuery, None]) -> dict[str, Any]:
+        task_id, phone = known(call.path.id), call.query.phone
+        told = await self._explainer.explain(task_id, phone)
+        if told is None:
+            raise not_found(task_id)
+        found = told.found
+        next_look = None if found.next_look_s is None else round(time.time() + found.next_look_s, 1)
+        return {
+            "taskId": str(task_id),
+            "phone": phone,
+            "dialling": not found.blocks,
+            "blocks": found.blocks,
+            "rule": found.rule.value,
+            "reason": found.reason,
+            "nextLook": next_look,
+            "nextLookOn": found.next_look_on,
+            "channelsInUse": told.in_use,
+            "maxCountChannels": told.task.max_count_channels,
+            "waiting": told.waiting,
+            "inProgress": told.in_use,
+        }
