@@ -25,7 +25,7 @@ def why(task_id: int, phone: str | None, config_file: Path) -> None:
 def shown(told: dict[str, Any], now_s: float) -> list[str]:
     """The reply in lines."""
     subject = f"task {told['taskId']}" + (f", {told['phone']}" if told["phone"] else "")
-    state = "not dialled now" if told["blocks"] else "dialled"
+    state = "no call begins now" if told["blocks"] else "dialled"
     next_look = told["nextLook"]
     wait = "" if next_look is None else f"in {max(0.0, next_look - now_s):.1f} s: "
     waiting = "more than 10000" if told["waiting"] > 10_000 else told["waiting"]

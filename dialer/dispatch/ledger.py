@@ -98,10 +98,6 @@ class Ledger:
     def in_use_by(self, task_id: int) -> int:
         return len(self._by_task[task_id]) if task_id in self._by_task else 0
 
-    def of_task(self, task_id: int) -> frozenset[int]:
-        """The task's attempts in progress."""
-        return frozenset(self._by_task.get(task_id, ()))
-
     def in_progress(self) -> dict[int, Attempt]:
         """All attempts in progress, as they are now."""
         return dict(self._attempts)

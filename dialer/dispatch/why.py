@@ -76,13 +76,14 @@ class Explainer:
         asked = Asked(
             task_id,
             None if phone is None else phone_id_of(phone),
-            self._ledger.of_task(task_id),
             int((self._clock() - PROVIDER_WINDOW_S) * 1_000_000),
         )
         facts = await self._store.read(lambda connection: fetch_facts(connection, asked))
         if facts is None:
             return None
         task, failures = facts.task, facts.provider_failures
+        # the database may not know yet what has just left the queue
+        waiting = facts.waiting - sum(map(self._ledger.knows, facts.waiting_ids))
         in_use = self._ledger.in_use_by(task_id)
         # the engine asks for employees of open tasks only, and whoever is asked for is looked after from then on
         is_open = task.state is TaskState.OPEN
@@ -91,7 +92,7 @@ class Explainer:
             task,
             self._scheduler.engine(),
             in_use,
-            facts.waiting,
+            waiting,
             asterisk=self.asterisk(),
             spool_trouble=self._scheduler.spool_trouble,
             may_connect=may_connect,
@@ -103,7 +104,7 @@ class Explainer:
             phone=phone,
             number=None if facts.number is None else self._facts_of(facts.number),
         )
-        return Explanation(task, phone, _with_place(first_block(situation), situation), in_use, facts.waiting)
+        return Explanation(task, phone, _with_place(first_block(situation), situation), in_use, waiting)
 
     def _facts_of(self, row: NumberRow) -> NumberFacts:
         """The ledger's state is ahead of the database's; a result is final there."""

@@ -52,10 +52,10 @@ class Rule(StrEnum):
     """After a connect: calls in progress are looked for in Asterisk before new ones begin."""
     SPOOL = "spool"
     """Call files cannot be written."""
-    ALL_CHANNELS = "all_channels"
-    """[dialing] max_channels are in use by all tasks together."""
     BACK_OFF = "back_off"
     """Call files came back unclaimed; tried again after a while."""
+    ALL_CHANNELS = "all_channels"
+    """[dialing] max_channels are in use by all tasks together."""
     RATE = "rate"
     """[dialing] max_calls_per_s."""
     NOTHING_WAITS = "nothing_waits"
@@ -65,7 +65,8 @@ class Rule(StrEnum):
     NOBODY_FREE = "nobody_free"
     """The employee or queue of the task cannot take a call."""
     PROVIDER_DOWN = "provider_down"
-    """The last numbers of the task all failed for the provider's sake. Blocks nothing: dialling goes on."""
+    """The last numbers of the task all failed for the provider's sake. Blocks nothing: dialling goes on, as far as the
+    limits allow."""
     DIALOGUE = "dialogue"
     """The last dialogue could not be held. Blocks nothing."""
     RECORDING = "recording"
@@ -244,7 +245,7 @@ def rate(now: Engine) -> Blocked | None:
 
 
 EngineRule = Callable[[Engine], Blocked | None]
-ENGINE_RULES: tuple[EngineRule, ...] = (draining, database, asterisk_not_ready, all_channels, back_off, rate)
+ENGINE_RULES: tuple[EngineRule, ...] = (draining, database, asterisk_not_ready, back_off, all_channels, rate)
 """What the scheduler asks before each call, in this order; it goes on after `next_look_s`, or when an event tells."""
 
 
@@ -283,6 +284,11 @@ def nobody_free(now: Situation) -> Blocked | None:
     why = f": {now.obstacle}" if now.obstacle else ""
     reason = f"nobody at internal number {now.task.inner_num} can take a call{why}"
     return Blocked(Rule.NOBODY_FREE, reason, now.presence_look_s, "every 30 s, and on Asterisk's events of its state")
+
+
+def provider_down_at_work(now: Situation) -> Blocked | None:
+    """A task that works stands at one of its limits nearly always: what goes wrong with it is told before those."""
+    return provider_down(now) if now.in_use else None
 
 
 def provider_down(now: Situation) -> Blocked | None:
@@ -331,8 +337,9 @@ RULES: tuple[SituationRule, ...] = (
     _of_engine(database),
     asterisk,
     spool,
-    _of_engine(all_channels),
     _of_engine(back_off),
+    provider_down_at_work,
+    _of_engine(all_channels),
     _of_engine(rate),
     # of the task again. The engine asks for the next number last, as that is a query; to readers it says most
     nothing_waits,
@@ -352,7 +359,7 @@ def first_of(rules: Iterable[Callable[[F], Blocked | None]], facts: F) -> Blocke
 
 
 def first_block(now: Situation) -> Blocked:
-    """What holds the task's next call, or the number asked for, back; else what is worth knowing; else: dialling."""
+    """What the first rule of the table says of the task's next call, or of the number asked for; else: dialling."""
     found = first_of(RULES, now)
     if found is not None:
         return found

@@ -1,7 +1,7 @@
 """What is told about a task's queue and about one of its numbers. Cheap also for a list of a million: every query has
 its index, every count its bound."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Select, func, literal, select
@@ -38,8 +38,6 @@ class Asked:
 
     task_id: int
     phone_id: str | None
-    begun: Collection[int]
-    """Attempts that the database may not know to have left the queue."""
     since_us: int
     """The provider's failures since then count."""
 
@@ -49,6 +47,8 @@ class TaskFacts:
     task: Task
     waiting: int
     """Numbers in its queue, at most `MOST_COUNTED` + 1."""
+    waiting_ids: Sequence[int]
+    """Their attempts, of a queue so short that one more or less is worth telling; else empty."""
     provider_failures: list[str | None]
     """Causes, latest first."""
     number: NumberRow | None
@@ -59,31 +59,19 @@ def fetch_facts(connection: Connection, asked: Asked) -> TaskFacts | None:
     task = fetch_task(connection, asked.task_id)
     if task is None:
         return None
+    waiting = _bounded(connection, _queue_of(asked.task_id), MOST_COUNTED + 1)
+    few = _queue_of(asked.task_id).limit(_FEW) if waiting <= _FEW else None
     return TaskFacts(
         task,
-        count_waiting(connection, asked.task_id, MOST_COUNTED + 1, asked.begun),
+        waiting,
+        () if few is None else [row.id for row in connection.execute(few)],
         fetch_provider_failures(connection, asked.task_id, asked.since_us, PROVIDER_FAILURES),
         None if asked.phone_id is None else fetch_number(connection, asked.task_id, asked.phone_id),
     )
 
 
-def count_waiting(connection: Connection, task_id: int, most: int, begun: Collection[int]) -> int:
-    """Numbers in a task's queue, at most `most`. `begun`: attempts that the database may not know to have left it."""
-    ids = select(attempt.c.id).where(attempt.c.task_id == task_id, QUEUED)
-    counted = _bounded(connection, ids, most)
-    if begun and counted <= _FEW:
-        return sum(row.id not in begun for row in connection.execute(ids.limit(most)))
-    return counted
-
-
-def count_before(connection: Connection, task_id: int, attempt_id: int, most: int) -> int:
-    """Numbers of a task's queue that come before this attempt, at most `most`."""
-    ids = select(attempt.c.id).where(attempt.c.task_id == task_id, QUEUED, attempt.c.id < attempt_id)
-    return _bounded(connection, ids, most)
-
-
 def fetch_number(connection: Connection, task_id: int, phone_id: str) -> NumberRow | None:
-    """The latest attempt of a number of a task; None: the number is not in its list."""
+    """The latest attempt of a number of a task, and its place; None: the number is not in its list."""
     row = connection.execute(
         select(attempt.c.id, attempt.c.state, attempt.c.result, attempt.c.cause, attempt.c.changed_us)
         .where(attempt.c.task_id == task_id, attempt.c.phone_id == phone_id)
@@ -93,7 +81,8 @@ def fetch_number(connection: Connection, task_id: int, phone_id: str) -> NumberR
     if row is None:
         return None
     state = AttemptState(row.state)
-    before = count_before(connection, task_id, row.id, MOST_COUNTED + 1) if state is AttemptState.CREATED else 0
+    earlier = _queue_of(task_id).where(attempt.c.id < row.id)
+    before = _bounded(connection, earlier, MOST_COUNTED + 1) if state is AttemptState.CREATED else 0
     return NumberRow(row.id, state, row.result, row.cause, row.changed_us, before)
 
 
@@ -119,6 +108,10 @@ def fetch_provider_failures(connection: Connection, task_id: int, since_us: int,
             break
         causes.append(row.cause)
     return causes
+
+
+def _queue_of(task_id: int) -> Select[tuple[int]]:
+    return select(attempt.c.id).where(attempt.c.task_id == task_id, QUEUED)
 
 
 def _bounded(connection: Connection, ids: Select[tuple[int]], most: int) -> int:

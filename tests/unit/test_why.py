@@ -21,6 +21,7 @@ from dialer.model.why import (
     Situation,
     first_block,
     first_of,
+    provider_down_at_work,
     shown_count,
 )
 
@@ -57,8 +58,8 @@ PROVOKED: dict[Rule, tuple[Situation, str]] = {
     Rule.DATABASE: (engine(database_trouble="the disk is full"), "nothing can be stored: the disk is full"),
     Rule.AMI_AWAY: (replace(engine(asterisk_ready=False), asterisk=AWAY), AWAY.reason),
     Rule.SPOOL: (replace(CLEAR, spool_trouble="spool_dir: no such folder"), "spool_dir: no such folder"),
-    Rule.ALL_CHANNELS: (engine(in_use=8, max_channels=8), "8 channels are in use by all tasks"),
     Rule.BACK_OFF: (engine(back_off_s=2.5), "a call file came back unclaimed"),
+    Rule.ALL_CHANNELS: (engine(in_use=8, max_channels=8), "8 channels are in use by all tasks"),
     Rule.RATE: (engine(pace_s=0.5, calls_per_s=2.0), "[dialing] max_calls_per_s allows 2 calls a second"),
     Rule.NOTHING_WAITS: (replace(CLEAR, waiting=0, in_use=2), "no number waits: 2 in progress"),
     Rule.TASK_CHANNELS: (replace(CLEAR, in_use=5), "5 channels are in use, maxCountChannels of the task is 5"),
@@ -97,7 +98,7 @@ SILENT = {
 
 def test_every_rule_is_tested() -> None:
     assert set(Rule) == set(PROVOKED) | FROM_THE_LINK
-    assert len(RULES) == len(PROVOKED) - 1, "DIALLING is told when no rule has anything to say"
+    assert len(set(RULES) - {provider_down_at_work}) == len(PROVOKED) - 1, "DIALLING is told when no rule speaks"
 
 
 @pytest.mark.parametrize("rule", PROVOKED)
@@ -157,7 +158,7 @@ def test_the_first_rule_of_the_table_that_has_something_to_say_is_told(rules: li
     told = first_block(situation)
     assert (told == said[0]) if said else (told.rule is Rule.DIALLING)
     order = list(PROVOKED)
-    places = [order.index(found.rule) for found in said]
+    places = [order.index(found.rule) for found in said if found.rule is not Rule.PROVIDER_DOWN]
     assert places == sorted(places), "the table's order is the order written down here"
 
 
@@ -165,7 +166,24 @@ def test_the_first_rule_of_the_table_that_has_something_to_say_is_told(rules: li
 def test_what_only_is_worth_knowing_is_told_when_nothing_blocks(rules: list[Rule]) -> None:
     situation = replace(merged(rules), phone=None, number=None)
     blocking = [found for rule in RULES if (found := rule(situation)) is not None and found.blocks]
-    assert first_block(situation).blocks is bool(blocking)
+    told = first_block(situation)
+    assert told.blocks is bool(blocking) or (situation.in_use and told.rule is Rule.PROVIDER_DOWN)
+
+
+@pytest.mark.parametrize("limit", [Rule.ALL_CHANNELS, Rule.RATE, Rule.NOTHING_WAITS, Rule.TASK_CHANNELS])
+def test_a_provider_that_fails_a_task_at_work_is_told_before_its_limits(limit: Rule) -> None:
+    both = merged([limit, Rule.PROVIDER_DOWN])
+    assert first_block(replace(both, in_use=both.in_use or 1)).rule is Rule.PROVIDER_DOWN
+
+
+@pytest.mark.parametrize("block", [Rule.TASK_PAUSED, Rule.DRAINING, Rule.DATABASE, Rule.AMI_AWAY, Rule.BACK_OFF])
+def test_what_stops_a_task_is_told_before_a_provider_that_failed_it(block: Rule) -> None:
+    assert first_block(replace(merged([block, Rule.PROVIDER_DOWN]), in_use=1)).rule is block
+
+
+@pytest.mark.parametrize("block", [Rule.ALL_CHANNELS, Rule.RATE, Rule.NOBODY_FREE])
+def test_what_holds_a_task_with_no_call_is_told_before_a_provider_that_failed_it(block: Rule) -> None:
+    assert first_block(merged([block, Rule.PROVIDER_DOWN])).rule is block
 
 
 @pytest.mark.parametrize("rule", [Rule.DRAINING, Rule.DATABASE, Rule.AMI_AWAY, Rule.ALL_CHANNELS, Rule.BACK_OFF])

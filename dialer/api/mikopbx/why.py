@@ -34,9 +34,9 @@ class Why(BaseModel):
     taskId: str
     phone: str | None
     dialling: bool
-    """Nothing holds the next call back; with a phone: nothing, or its call is under way."""
+    """Calls of the task are under way, or the next one may begin; with a phone: its own."""
     blocks: bool
-    """The rule holds calls back. Otherwise it is only worth knowing."""
+    """The rule holds the next call back. Otherwise it is only worth knowing."""
     rule: Rule
     reason: str
     nextLook: float | None
@@ -71,7 +71,7 @@ class TaskWhy:
         return {
             "taskId": str(task_id),
             "phone": phone,
-            "dialling": not found.blocks,
+            "dialling": not found.blocks or (phone is None and told.in_use > 0),
             "blocks": found.blocks,
             "rule": found.rule.value,
             "reason": found.reason,
