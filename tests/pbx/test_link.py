@@ -120,6 +120,7 @@ async def test_an_asterisk_that_is_away_is_told_with_the_seconds_to_the_next_try
     try:
         left_s = await wait_until(lambda: client.next_try_in_s, "the first try has failed")
         blocked = pbx.blocked
+        assert left_s is not None
         assert 0 < left_s <= 1
         assert blocked is not None
         assert blocked.rule is Rule.AMI_AWAY
@@ -148,5 +149,7 @@ async def test_what_keeps_asterisk_from_being_used_is_told_by_rule(state: AmiSta
     assert pbx.blocked.rule is rule
     assert words in pbx.blocked.reason
     assert pbx.trouble == pbx.blocked.reason
-    pbx.ready = True
-    assert (pbx.blocked, pbx.trouble) == (None, None)
+    ready = a_link(client)
+    ready.ready = True
+    assert ready.blocked is None
+    assert ready.trouble is None
