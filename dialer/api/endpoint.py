@@ -20,7 +20,7 @@ B = TypeVar("B")
 class Nothing(BaseModel):
     """For calls that take nothing here; what comes all the same is ignored, as the original does."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from dialer.api.endpoint import Answer, Endpoint, Group
+from dialer.api.schemas import InOrder, make_readable
 
 Json = dict[str, Any]
 IDEMPOTENCY_KEY: Json = {
@@ -16,7 +17,7 @@ IDEMPOTENCY_KEY: Json = {
     "in": "header",
     "required": False,
     "description": "A request that is sent again with the same key gets the first reply and stores nothing; for a day",
-    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$", "$comment": "1 to 255 visible ASCII characters"},
 }
 _MODE: JsonSchemaMode = "validation"
 _REGEX_IN_PATH = re.compile(r"\{(\w+):[^{}]*\}")
@@ -35,13 +36,14 @@ def describe(groups: Iterable[Group], common: dict[int, Answer]) -> Json:
     schemas, definitions = TypeAdapter.json_schemas(
         [(key, _MODE, TypeAdapter(model)) for key, model in types.items()],
         ref_template="#/components/schemas/{model}",
+        schema_generator=InOrder,
     )
     refs = {key: schema for (key, _), schema in schemas.items()}
     paths: Json = {}
     for group in groups:
         for one in group.endpoints:
             paths.setdefault(shown_path(group, one), {})[one.method.lower()] = _operation(group, one, common, refs)
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": "autodialer",
@@ -60,6 +62,19 @@ def describe(groups: Iterable[Group], common: dict[int, Answer]) -> Json:
             },
         },
     }
+    make_readable(document)
+    return document
+
+
+def served_calls(groups: Iterable[Group]) -> set[tuple[str, str]]:
+    """Method and path, as the document shows them, of every call."""
+    return {(one.method, shown_path(group, one)) for group in groups for one in group.endpoints}
+
+
+def operation_id(endpoint: Endpoint[Any, Any, Any]) -> str:
+    """A name for programs, made of method and path: `getTaskById`."""
+    path = _REGEX_IN_PATH.sub(r"{\1}", endpoint.path).replace("{", "by-")
+    return endpoint.method.lower() + "".join(word[:1].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", path))
 
 
 def _models(endpoint: Endpoint[Any, Any, Any]) -> Iterator[Any]:
@@ -71,7 +86,7 @@ def _models(endpoint: Endpoint[Any, Any, Any]) -> Iterator[Any]:
 def _operation(
     group: Group, endpoint: Endpoint[Any, Any, Any], common: dict[int, Answer], refs: dict[int, Json]
 ) -> Json:
-    operation: Json = {"tags": [group.name], "summary": endpoint.summary}
+    operation: Json = {"operationId": operation_id(endpoint), "tags": [group.name], "summary": endpoint.summary}
     parameters = [*_parameters(endpoint.path_model, "path"), *_parameters(endpoint.query_model, "query")]
     if endpoint.once:
         parameters.append(IDEMPOTENCY_KEY)
@@ -115,16 +130,15 @@ def _response(answer: Answer, refs: dict[int, Json]) -> Json:
 
 def _parameters(model: type[BaseModel], place: str) -> list[Json]:
     schema = model.model_json_schema(mode=_MODE)
-    note = " ".join((model.__doc__ or "").split())
     parameters = []
     for name, one in schema.get("properties", {}).items():
-        described = {key: value for key, value in one.items() if key not in ("title", "default", "description")}
+        described = {key: value for key, value in one.items() if key != "description"}
         parameters.append(
             {
                 "name": name,
                 "in": place,
                 "required": place == "path",
-                "description": one.get("description", note),
+                "description": one.get("description", ""),
                 "schema": described,
             }
         )

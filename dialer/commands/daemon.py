@@ -1,8 +1,10 @@
 """Asking the daemon of the settings over its REST API, as commands do."""
 
 import asyncio
+import ipaddress
 import os
 import ssl
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -13,7 +15,6 @@ from dialer.config import Http, Settings
 
 KEY_VARIABLE = "AUTODIALER_API_KEY"
 TIMEOUT_S = 30.0
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104 - what the daemon listens on
 
 
 def ask(settings: Settings, method: str, path: str, body: object = None) -> Any:
@@ -48,8 +49,12 @@ def _messages(answer: Any) -> list[str]:
 
 
 def _base_url(http: Http) -> str:
-    host = _ANYWHERE.get(http.host, http.host)
-    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    host = http.host.strip("[]")
+    with suppress(ValueError):
+        address = ipaddress.ip_address(host)
+        if address.is_unspecified:  # the daemon listens everywhere, here too
+            host = "127.0.0.1" if address.version == 4 else "::1"
+    host = f"[{host}]" if ":" in host else host
     return f"{'https' if http.tls_certificate else 'http'}://{host}:{http.port}"
 
 

@@ -30,11 +30,14 @@ WRONG = "Wrong login or password"
 class LoginReply(BaseModel):
     """As the PBX answers."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     success: bool
+    """Whether the login was right."""
     reload: Literal[False]
+    """Always false."""
     message: list[Any] | NamedErrors
+    """Empty, or why not."""
 
 
 class Login:

@@ -17,32 +17,42 @@ from dialer.store.database import Store
 
 
 class _Shown(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class KeyShown(_Shown):
-    """Times are Unix seconds, as texts."""
+    """An API key: what is known of it, not the key itself."""
 
     name: str
+    """As it was given to `dialer apikey add`."""
     role: Role
+    """What its holder may do."""
     created: str
+    """Unix seconds."""
     lastUsed: str | None
+    """Unix seconds, to the minute; null: never."""
 
 
 class SessionShown(_Shown):
-    """Times are Unix seconds, as texts."""
+    """A login that is not over."""
 
     id: str
+    """For DELETE."""
     login: str
+    """Who logged in."""
     address: str
+    """Where from."""
     created: str
+    """Unix seconds."""
     expires: str
+    """Unix seconds; later with every use."""
 
 
 class KeyPath(Nothing):
     """A key by its name."""
 
     name: PathText
+    """As it was given to `dialer apikey add`."""
 
 
 class SessionPath(Nothing):
@@ -51,6 +61,7 @@ class SessionPath(Nothing):
     id: Annotated[
         int, BeforeValidator(lambda text: int(text) if is_id(text) else 0), WithJsonSchema({"type": "string"})
     ]
+    """As the list shows it."""
 
 
 class AccessManagement:

@@ -28,6 +28,12 @@ from dialer.store.receipts import AnsweredBeforeError, KeyReusedError
 CHUNK_BYTES = 65_536
 _ESCAPED = {"%22": '"', "%0D": "\r", "%0A": "\n"}
 """What browsers write for characters that would end a name (HTML, multipart/form-data); other signs are as they are."""
+SOUND_FILE = {
+    "type": "string",
+    "format": "binary",
+    "minLength": 1,
+    "description": "A sound file (mp3, wav, ogg, m4a, flac, gsm …) under its name; the form's field may have any name",
+}
 FORM_BYTES = 65_536
 """What the form around a file may add to its size."""
 
@@ -36,6 +42,7 @@ class AudioPath(Nothing):
     """A sound file by its name."""
 
     name: PathText
+    """The file's name."""
 
 
 class _TooLargeError(Exception):
@@ -53,7 +60,7 @@ class AudioFiles:
         self._changing = asyncio.Lock()
 
     def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
-        form = Form("multipart/form-data", {"file": {"type": "string", "format": "binary"}}, ("file",))
+        form = Form("multipart/form-data", {"file": SOUND_FILE}, ("file",))
         too_large = {413: Answer("The file is too large", Refused), 503: Answer("It cannot be kept", Refused)}
         return (
             Endpoint("POST", "/audio", self.post, "Upload a sound file; the same name replaces it",
@@ -78,7 +85,7 @@ class AudioFiles:
                 [f"file: too large: {self._max_bytes} bytes at the most ([audio] max_upload_mb)"], status=413
             )
         except PromptError as error:
-            raise RefusedError(f"file: {error}") from None
+            raise RefusedError(f"file: {error}", data={"error": "CannotBePlayed"}) from None
         except OSError as error:
             return refusal([f"file: it cannot be kept: {error.strerror}"], status=503)
         finally:

@@ -23,17 +23,17 @@ from dialer.api.mikopbx.fields import (
     ListSchema,
     MaybeName,
     Name,
-    PathText,
+    PathId,
     Schema,
     Text,
     one_of,
     text_schema,
 )
-from dialer.api.mikopbx.numbers import PHONE_SCHEMAS, strip_punctuation
-from dialer.api.mikopbx.plain import as_list, as_text, kind_of, none_if_blank
+from dialer.api.mikopbx.numbers import PHONE_SCHEMAS, phone_of
+from dialer.api.mikopbx.plain import as_list, as_text, kind_of, none_if_blank, whole
 from dialer.api.mikopbx.replies import ClientShown, NoData, PropertyShown, answers
 from dialer.api.mikopbx.serving import Call
-from dialer.model.safe import phone_id_of, safe_number
+from dialer.model.safe import phone_id_of
 from dialer.store.clients import (
     Client,
     ClientChange,
@@ -47,24 +47,27 @@ from dialer.store.database import Store
 MAX_CLIENTS = 10_000
 """In one request: calls wait for the database while it is stored, most of a second."""
 MAX_PHONES = 100
+EXAMPLE: list[Any] = [
+    {
+        "crmId": "000000012",
+        "name": "Анна",
+        "phones": ["79522233446", "+7 (952) 223-34-16"],
+        "properties": [{"key": "debt", "value": "1250,50 руб."}],
+    }
+]
 MAX_PROPERTIES = 500
 
 
-def _phone(value: str) -> str:
-    return safe_number(strip_punctuation(value))
-
-
-def _phone_of_object(value: Any) -> Any:
-    """A phone as a reply shows it, {"phone": …}, or as a task lists it, {"number": …}."""
-    if isinstance(value, dict):
-        value = value.get("phone", value.get("number"))
-    return as_text(value)
+def _phone(value: Any) -> str:
+    """A phone as text or number, as a reply shows it, {"phone": …}, or as a task lists it, {"number": …}."""
+    return phone_of(value.get("phone", value.get("number")) if isinstance(value, dict) else value)
 
 
 def _listed_phones(value: Any) -> Any:
     """One phone is a list of one."""
-    value = [value] if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else value
-    return _within(MAX_PHONES, as_list(none_if_blank(value)))
+    value = none_if_blank(whole(value))
+    value = [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
+    return _within(MAX_PHONES, as_list(value))
 
 
 def _as_object(value: Any) -> Any:
@@ -77,7 +80,7 @@ def _as_object(value: Any) -> Any:
             return _within(MAX_PROPERTIES, value)
         value = listed
     if not isinstance(value, list):
-        return value
+        return _within(MAX_PROPERTIES, value)
     pairs: dict[str, Any] = {}
     for position, one in enumerate(_within(MAX_PROPERTIES, value)):
         key = as_text(one.get("key")) if isinstance(one, dict) else None
@@ -96,7 +99,8 @@ def _within(limit: int, items: Any) -> Any:
 def _property_text(value: Any) -> Any:
     if value is None:
         return ""
-    return str(value) if isinstance(value, float) and not value.is_integer() else as_text(value)
+    value = whole(value)
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _not_blank(value: str) -> str:
@@ -126,7 +130,10 @@ _KEY = text_schema(500, min_length=1)
 _PAIR: Schema = {
     "type": "object",
     "required": ["key"],
-    "properties": {"key": {"anyOf": [_KEY, INTEGER]}, "value": _VALUE},
+    "properties": {
+        "key": {"anyOf": [_KEY, INTEGER], "description": "The name that texts use"},
+        "value": {**_VALUE, "description": "What is said for it; null: nothing"},
+    },
 }
 _PHONES = ListSchema(most=MAX_PHONES, others=(*PHONE_SCHEMAS, BLANK)).around({"anyOf": list(_PHONE)})
 _PROPERTIES = ListSchema(
@@ -143,22 +150,26 @@ CrmId = Annotated[
     BeforeValidator(lambda value: "" if value is None else value),
     one_of(text_schema(100, min_length=1), INTEGER),
 ]
-Phone = Annotated[str, AfterValidator(_phone), BeforeValidator(_phone_of_object)]
+Phone = Annotated[str, BeforeValidator(_phone)]
 Value = Annotated[Text, BeforeValidator(_property_text)]
 Key = Annotated[Name, AfterValidator(_not_blank)]
 
 
 class ClientBody(BaseModel):
-    """A client's fields; `name` not said stays as it is stored."""
+    """A client of the CRM: who it is, how it is called, what texts may say of it."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
 
     crmId: CrmId
+    """The CRM's id; a known one is replaced."""
     name: MaybeName = None
+    """The property NAME. Not said: as it is stored."""
     phones: Annotated[tuple[Phone, ...], BeforeValidator(_listed_phones), one_of(_PHONES)]
+    """Its telephones: numbers, or objects with `phone` or `number`; one alone needs no list."""
     properties: Annotated[dict[Key, Value], BeforeValidator(_as_object), one_of(_PROPERTIES)] = Field(
         default_factory=dict
     )
+    """Values for `<key>` in a polling's texts, or an object of them by key."""
 
     def change(self) -> ClientChange:
         phones = tuple(ClientPhone(phone, phone_id_of(phone)) for phone in self.phones)
@@ -176,19 +187,25 @@ class ClientList(ListSchema):
 class ClientsBody(
     RootModel[Annotated[tuple[ClientBody, ...], ClientList(most=MAX_CLIENTS), BeforeValidator(_listed_clients)]]
 ):
-    """A list of clients."""
+    """Clients, all stored or none; one alone needs no list."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
 
 class ClientPath(Nothing):
     """A client by the CRM's id."""
 
-    crm_id: PathText
+    crmId: PathId
+    """The CRM's id of the client."""
 
 
 class PhonePath(Nothing):
     """A telephone number."""
 
-    phone: Annotated[str, AfterValidator(_phone), WithJsonSchema(PHONE_SCHEMAS[0])]
+    phone: Annotated[
+        str, BeforeValidator(phone_of), WithJsonSchema({**PHONE_SCHEMAS[0], "$comment": "telephone number"})
+    ]
+    """As a task lists it: with spaces, brackets, hyphens or without; the last ten digits count."""
 
 
 class Clients:
@@ -201,7 +218,7 @@ class Clients:
         return (
             Endpoint("POST", "/client", self.post, "Create clients, or replace those with these crmIds",
                      answers(list[ClientShown]), body_model=ClientsBody, once=True),
-            Endpoint("DELETE", "/client/{crm_id}", self.delete, "Delete a client; who is not there counts as deleted",
+            Endpoint("DELETE", "/client/{crmId}", self.delete, "Delete a client; who is not there counts as deleted",
                      answers(NoData), path_model=ClientPath),
             Endpoint("GET", "/client-by-phone/{phone}", self.get_by_phone,
                      "The properties of the client with this telephone; an unknown one has none",
@@ -213,7 +230,7 @@ class Clients:
         return _clients(saved)
 
     async def delete(self, call: Call[ClientPath, Nothing, None]) -> tuple[()]:
-        await self._store.write(delete_client(call.path.crm_id))
+        await self._store.write(delete_client(call.path.crmId))
         return ()
 
     async def get_by_phone(self, call: Call[PhonePath, Nothing, None]) -> list[dict[str, object]]:

@@ -13,11 +13,23 @@ from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandle
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_plain_validator_function
 
-from dialer.api.mikopbx.plain import as_flag, as_int, as_list, as_number, as_text, no_bool, none_if_blank
+from dialer.api.mikopbx.plain import (
+    GREATEST_INTEGER,
+    LEAST_INTEGER,
+    as_flag,
+    as_int,
+    as_list,
+    as_number,
+    as_text,
+    kind_of,
+    no_bool,
+    none_if_blank,
+    same,
+)
 from dialer.model.safe import safe_keys, safe_prefix
 from dialer.model.task import InnerNumType, TaskState
 
-MAX_ID = 2**63 - 1
+MAX_ID = GREATEST_INTEGER
 MAX_CHANNELS = 10_000
 Schema = dict[str, Any]
 
@@ -50,11 +62,15 @@ def at_most(limit: int) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+LATER = "Of the module's later versions: what asks for more than that is refused"
+
+
 class Later:
     """A field of the module's later versions: who asks for more than `harmless` must not be dialled all the same."""
 
     def __init__(self, harmless: int) -> None:
-        self._harmless: tuple[object, ...] = (None, "", False, harmless, str(harmless))
+        asked = (harmless, str(harmless)) if harmless else ()
+        self._harmless: tuple[object, ...] = (*asked, 0, "0", False, "", None)
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> CoreSchema:
         return no_info_plain_validator_function(self._check)
@@ -63,7 +79,7 @@ class Later:
         return {"enum": list(self._harmless)}
 
     def _check(self, value: Any) -> None:
-        if value not in self._harmless:
+        if not any(same(value, one) for one in self._harmless):
             raise PydanticCustomError("later", "{value} is not supported in this version", {"value": repr(value)[:60]})
 
 
@@ -84,14 +100,15 @@ AsText = BeforeValidator(as_text)
 NoneIfBlank = BeforeValidator(none_if_blank)
 AsList = BeforeValidator(as_list)
 
-INTEGER: Schema = {"type": "integer"}
+INTEGER: Schema = {"type": "integer", "minimum": LEAST_INTEGER, "maximum": GREATEST_INTEGER}
 NULL: Schema = {"type": "null"}
 BLANK: Schema = {"enum": ["", None]}
 """What says nothing."""
 
 
 def text_schema(max_length: int, min_length: int = 0) -> Schema:
-    return {"type": "string", "minLength": min_length, "maxLength": max_length, "pattern": "^[^\\u0000]*$"}
+    least = {"minLength": min_length} if min_length else {}
+    return {"type": "string", **least, "maxLength": max_length, "pattern": "^[^\\u0000]*$"}
 
 
 @dataclass(frozen=True)
@@ -118,26 +135,47 @@ class ListSchema:
         return {"anyOf": [listed, numbered, *self.others]}
 
 
+def _spelled(pattern: str, words: str, max_length: int | None = None) -> Schema:
+    """A text of a certain form: for programs the pattern, for readers the words."""
+    bound = {} if max_length is None else {"maxLength": max_length}
+    return {"type": "string", "pattern": pattern, **bound, "description": words}
+
+
 KEYS_SCHEMAS: tuple[Schema, ...] = (
-    {"type": "string", "pattern": "^[0-9*#]{1,8}$"},
+    _spelled("^[0-9*#]{1,8}$", "1 to 8 of 0-9 * #"),
     {"type": "integer", "minimum": 0, "maximum": 99_999_999},
 )
+EXTENSION_SCHEMAS: tuple[Schema, ...] = (
+    _spelled("^[0-9*#]{1,20}$", "1 to 20 of 0-9 * #"),
+    {"type": "integer", "minimum": 0, "maximum": GREATEST_INTEGER},
+)
 _PREFIX_SCHEMAS: tuple[Schema, ...] = (
-    {"type": "string", "pattern": "^\\+?[0-9*#]{0,16}$"},
+    _spelled("^\\+?[0-9*#]{0,16}$", "up to 16 of 0-9 * #, a + in front allowed"),
     {"type": "integer", "minimum": 0, "maximum": 9_999_999_999_999_999},
 )
 _CHANNEL_SCHEMAS: tuple[Schema, ...] = (
     {"type": "integer", "minimum": 1, "maximum": MAX_CHANNELS},
-    {"type": "string", "pattern": "^0{0,8}([1-9][0-9]{0,3}|10000)$"},
+    _spelled("^0*([1-9][0-9]{0,3}|10000)$", "the same as a text", 18),
 )
 _ID_SCHEMAS: tuple[Schema, ...] = (
     {"type": "integer", "minimum": 1, "maximum": MAX_ID},
-    {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"},
+    _spelled("^0*[1-9][0-9]*$", "the same as a text", 18),
 )
 _TIMEOUT_SCHEMAS: tuple[Schema, ...] = (
     {"type": "number", "minimum": 0, "maximum": 60},
-    {"type": "string", "pattern": "^(60|[0-5]?[0-9](\\.[0-9]{1,9})?)$"},
+    _spelled("^0{0,16}(60(\\.0{1,9})?|[0-5]?[0-9](\\.[0-9]{1,9})?)$", "the same as a text"),
 )
+
+
+def _as_state(value: Any) -> Any:
+    """0, 1 or 2, as number or text."""
+    for state in TaskState:
+        if same(value, state.value) or same(value, str(state.value)):
+            return state
+    got = repr(value)[:60] if isinstance(value, str | int | float) else kind_of(value)
+    raise ValueError(f"0, 1 or 2 expected, got {got}")
+
+
 _LANG = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
 Text = Annotated[str, Field(max_length=20_000), AfterValidator(_no_nul), AsText, one_of(text_schema(20_000), INTEGER)]
@@ -154,7 +192,7 @@ MaybePrefix = Annotated[Prefix | None, one_of(*_PREFIX_SCHEMAS, NULL)]
 MaybeLang = Annotated[
     Annotated[str, Field(pattern=_LANG, max_length=50)] | None,
     NoneIfBlank,
-    one_of({"type": "string", "pattern": _LANG, "maxLength": 50}, BLANK),
+    one_of(_spelled(_LANG, "a language such as ru-RU", 50), BLANK),
 ]
 MaybeOwnId = Annotated[
     Annotated[int, Field(ge=1, le=MAX_ID, strict=True), BeforeValidator(as_int), BeforeValidator(no_bool)] | None,
@@ -172,7 +210,7 @@ MaybeTimeout = Annotated[
     one_of(*_TIMEOUT_SCHEMAS, BLANK),
 ]
 MaybeState = Annotated[
-    Annotated[TaskState, BeforeValidator(as_int), BeforeValidator(no_bool)] | None,
+    Annotated[TaskState, BeforeValidator(_as_state)] | None,
     NoneIfBlank,
     one_of({"enum": [0, 1, 2, "0", "1", "2"]}, BLANK),
 ]
@@ -187,8 +225,12 @@ MaybeKind = Annotated[
     one_of({"enum": [kind.value for kind in InnerNumType]}, BLANK),
 ]
 
-PathText = Annotated[str, AfterValidator(_no_nul), WithJsonSchema(text_schema(500, min_length=1))]
+PathText = Annotated[
+    str, Field(max_length=500), AfterValidator(_no_nul), WithJsonSchema(text_schema(500, min_length=1))
+]
 """A name in a path."""
+PathId = Annotated[str, Field(max_length=100), AfterValidator(_no_nul), WithJsonSchema(text_schema(100, min_length=1))]
+"""The CRM's id in a path."""
 
 WHOLE_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -203,7 +245,9 @@ def _whole(text: str) -> int | None:
 
 
 QueryNumber = Annotated[
-    int | None, BeforeValidator(_whole), WithJsonSchema({"type": "string", "pattern": "^[0-9]{0,18}$"})
+    int | None,
+    BeforeValidator(_whole),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{0,18}$", "$comment": "whole number"}),
 ]
 QueryState = Annotated[
     TaskState | None,

@@ -2,51 +2,84 @@
 
 from typing import Any
 
-from dialer.api.mikopbx.fields import ListSchema
-from dialer.api.mikopbx.plain import as_list, as_text, kind_of
-from dialer.model.safe import UnsafeValueError, phone_id_of, safe_number
+from dialer.api.mikopbx.fields import LATER, ListSchema, Schema
+from dialer.api.mikopbx.plain import GREATEST_INTEGER, as_list, kind_of, whole
+from dialer.model.safe import phone_id_of, safe_number
 from dialer.model.task import Number
 
 MAX_NUMBERS = 5_000_000
 MAX_PROBLEMS = 20
 MAX_PARAMS_DEPTH = 8
+MAX_PHONE_LENGTH = 100
+"""With spaces, brackets and hyphens."""
 _PUNCTUATION = str.maketrans("", "", " \u00a0()-")
 """How people write numbers; none of it is dialled."""
 
 _LATER_NUMBER_FIELDS: dict[str, set[str]] = {"clientId": set(), "timeCallAllow": {"0"}, "TimeOffset": {"0"}}
 """Fields of the module's later versions, and what they may say: who asks for more must not be dialled all the same."""
 
-PHONE_SCHEMAS: tuple[dict[str, Any], ...] = (
+PHONE_IN_WORDS = "1 to 32 of 0-9 * #, a + in front allowed; spaces, brackets and hyphens are taken out"
+PHONE_SCHEMAS: tuple[Schema, ...] = (
     {
         "type": "string",
         "pattern": "^[ \u00a0()-]*(\\+[ \u00a0()-]*)?([0-9*#][ \u00a0()-]*){1,32}$",
-        "examples": ["79522233446"],
+        "maxLength": MAX_PHONE_LENGTH,
+        "description": "telephone number",
     },
-    {"type": "integer", "minimum": 0, "maximum": 10**32 - 1},
+    {"type": "integer", "minimum": 0, "maximum": GREATEST_INTEGER},
 )
-_NUMBER_SCHEMA: dict[str, Any] = {
+_SCALARS = ("string", "number", "boolean", "null")
+
+
+def _param_schemas() -> dict[str, Schema]:
+    """What a value of `params` may be, a definition for each level of its depth."""
+    levels: dict[str, Schema] = {f"ParamLevel{MAX_PARAMS_DEPTH}": {"type": list(_SCALARS)}}
+    for level in range(MAX_PARAMS_DEPTH - 1, 0, -1):
+        within = {"$ref": f"#/$defs/ParamLevel{level + 1}"}
+        levels[f"ParamLevel{level}"] = {
+            "type": [*_SCALARS, "object", "array"],
+            "additionalProperties": within,
+            "items": within,
+        }
+    return levels
+
+
+_NUMBER_SCHEMA: Schema = {
     "type": "object",
     "required": ["number"],
     "properties": {
-        "number": {"anyOf": list(PHONE_SCHEMAS)},
+        "number": {"anyOf": list(PHONE_SCHEMAS), "description": PHONE_IN_WORDS},
         "params": {
-            "description": f"Values for <name> in the polling's texts, nested {MAX_PARAMS_DEPTH} deep at most",
+            "description": "Values for `<name>` in the polling's texts, by name: texts or numbers. "
+            f"Objects and lists in them are kept and shown, {MAX_PARAMS_DEPTH} deep at most",
             "anyOf": [
-                {"type": "object", "additionalProperties": {"type": ["string", "number", "null", "boolean"]}},
+                {"type": "object", "additionalProperties": {"$ref": "#/$defs/ParamLevel1"}},
                 {"enum": [None, [], "", 0, False]},
             ],
         },
-        "clientId": {"enum": [None, "", False]},
-        "timeCallAllow": {"enum": [None, "", False, 0, "0"]},
-        "TimeOffset": {"enum": [None, "", False, 0, "0"]},
+        "clientId": {"enum": [0, False, "", None], "description": LATER},
+        "timeCallAllow": {"enum": [0, "0", False, "", None], "description": LATER},
+        "TimeOffset": {"enum": [0, "0", False, "", None], "description": LATER},
     },
 }
-NUMBERS_SCHEMA = ListSchema(least=1, most=MAX_NUMBERS).around({"anyOf": [*PHONE_SCHEMAS, _NUMBER_SCHEMA]})
+NUMBERS_SCHEMA: Schema = {
+    **ListSchema(least=1, most=MAX_NUMBERS).around(
+        {"anyOf": [*PHONE_SCHEMAS, {"$ref": "#/$defs/NumberBody"}]},
+    ),
+    "$defs": {"NumberBody": _NUMBER_SCHEMA, **_param_schemas()},
+}
 
 
-def strip_punctuation(phone: str) -> str:
-    """The telephone number without what people write between its digits."""
-    return phone.translate(_PUNCTUATION)
+def phone_of(value: Any) -> str:
+    """A telephone number as it is dialled, without what people write between its digits. Raises ValueError."""
+    value = whole(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= GREATEST_INTEGER:
+        value = str(value)
+    if not isinstance(value, str):
+        raise ValueError(f"a telephone number expected, got {kind_of(value)}")  # noqa: TRY004 - pydantic wants ValueError
+    if len(value) > MAX_PHONE_LENGTH:
+        raise ValueError(f"a telephone number of {MAX_PHONE_LENGTH} characters at most expected, got {len(value)}")
+    return safe_number(value.translate(_PUNCTUATION))
 
 
 def _unsupported(content: dict[str, Any], path: str) -> list[str]:
@@ -99,21 +132,16 @@ def _read_number(item: Any, position: int) -> Number:
 
 
 def _number(value: Any, params: dict[str, object] | None, position: int) -> Number:
-    text = as_text(value)
-    if not isinstance(text, str):
-        raise _WrongNumberError(f"numbers[{position}].number: a telephone number expected, got {kind_of(value)}")
     try:
-        phone = safe_number(strip_punctuation(text))
-    except UnsafeValueError as error:
+        phone = phone_of(value)
+    except ValueError as error:
         raise _WrongNumberError(f"numbers[{position}].number: {error}") from None
     return Number(phone, phone_id_of(phone), params)
 
 
-def _depth_is_sane(value: Any, depth: int = 0) -> bool:
-    if depth > MAX_PARAMS_DEPTH:
-        return False
-    if isinstance(value, dict):
-        return all(_depth_is_sane(item, depth + 1) for item in value.values())
-    if isinstance(value, list):
-        return all(_depth_is_sane(item, depth + 1) for item in value)
-    return True
+def _depth_is_sane(value: Any, level: int = 1) -> bool:
+    """Whether objects and lists, this one counted, are nested no deeper than is taken."""
+    if not isinstance(value, dict | list):
+        return True
+    items = value.values() if isinstance(value, dict) else value
+    return level <= MAX_PARAMS_DEPTH and all(_depth_is_sane(item, level + 1) for item in items)

@@ -3,25 +3,30 @@
 import re
 from typing import Any
 
+LEAST_INTEGER, GREATEST_INTEGER = -(2**63), 2**63 - 1
+"""What is taken as a whole number where a text is meant."""
+_WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
+_DECIMAL = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)
+
 
 def as_text(value: Any) -> Any:
-    """A number where a text is meant."""
-    if isinstance(value, bool):
+    """A whole number where a text is meant. Raises ValueError for one that 64 bits do not hold."""
+    value = whole(value)
+    if isinstance(value, bool) or not isinstance(value, int):
         return value
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value) if isinstance(value, int) else value
+    if not LEAST_INTEGER <= value <= GREATEST_INTEGER:
+        raise ValueError("a whole number of 64 bits at most expected, got a larger one")
+    return str(value)
 
 
-_WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
-_DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)
+def whole(value: Any) -> Any:
+    """5 for 5.0: JSON knows but one kind of numbers."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def as_int(value: Any) -> Any:
-    """A text where a whole number is meant, and 5.0 for 5."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
+    """A text where a whole number is meant, and 5 for 5.0."""
+    return int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else whole(value)
 
 
 def as_number(value: Any) -> Any:
@@ -31,6 +36,11 @@ def as_number(value: Any) -> Any:
             raise ValueError(f"a number expected, got {value[:60]!r}")
         return float(value)
     return value
+
+
+def same(value: Any, other: Any) -> bool:
+    """Whether JSON takes both for one value; Python takes true for 1 too."""
+    return bool(value == other) and isinstance(value, bool) is isinstance(other, bool)
 
 
 def none_if_blank(value: Any) -> Any:

@@ -31,6 +31,7 @@ class PollingPath(Nothing):
     """A polling by the CRM's id, or else by ours."""
 
     id: PathText
+    """The CRM's id, or else ours."""
 
 
 class Pollings:

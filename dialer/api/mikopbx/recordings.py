@@ -7,17 +7,23 @@ from pydantic import WithJsonSchema
 
 from dialer.api.endpoint import Answer, Endpoint, Nothing
 from dialer.api.mikopbx.envelope import refusal
-from dialer.api.mikopbx.fields import text_schema
 from dialer.api.mikopbx.replies import Refused
 from dialer.api.mikopbx.serving import Call
 from dialer.dispatch.recordings import Recordings
 from dialer.model.safe import UnsafeValueError
 
+NAME_SCHEMA = {
+    "type": "string",
+    "pattern": "^[a-z]{1,20}-[0-9]{1,19}-[0-9a-f]{16}\\.wav$",
+    "$comment": "a recording's name",
+}
+
 
 class RecordingPath(Nothing):
-    """A recording by its name; what is no name is answered like a name that nobody has."""
+    """A recording by its name."""
 
-    name: Annotated[str, WithJsonSchema(text_schema(500, min_length=1))]
+    name: Annotated[str, WithJsonSchema(NAME_SCHEMA)]
+    """`recording` of a result, or `result` of an answer; any other name is that of no recording."""
 
 
 class RecordingFiles:

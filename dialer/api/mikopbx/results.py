@@ -27,8 +27,11 @@ class SincePath(Nothing):
     """Since when, Unix seconds."""
 
     changeTime: Annotated[
-        int, BeforeValidator(_microseconds), WithJsonSchema({"type": "string", "pattern": f"^{_TIME}$"})
+        int,
+        BeforeValidator(_microseconds),
+        WithJsonSchema({"type": "string", "pattern": f"^{_TIME}$", "$comment": "Unix seconds"}),
     ]
+    """The greatest `changeTime` that you have seen; 0 at first."""
 
 
 class Results:

@@ -89,7 +89,7 @@ def serving(store: Store) -> Serve:
             except AnsweredBeforeError as error:
                 return web.json_response(error.reply, headers=REPLAYED)
             except KeyReusedError as error:
-                raise RefusedError(f"{KEY_HEADER}: {error}") from None
+                raise RefusedError(f"{KEY_HEADER}: {error}", data={"error": "KeyReused"}) from None
             return done if isinstance(done, web.StreamResponse) else reply(done)
 
         return handle

@@ -30,17 +30,20 @@ class TaskPath(Nothing):
     id: Annotated[
         int | str,
         BeforeValidator(lambda text: int(text) if is_id(text) else text),
-        WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,18}$"}),
+        WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,18}$", "$comment": "whole number"}),
     ]
-    """What cannot be an id is the id of no task."""
+    """Our id of the task; what cannot be one is the id of no task."""
 
 
 class TaskListQuery(Nothing):
-    """Which tasks: `state` 0, 1 or 2; ids greater than `offset`; `limit` of them, 1000 at the most."""
+    """Which tasks."""
 
     state: QueryState = None
+    """Only those that are 0 open, 1 closed, 2 paused."""
     limit: QueryNumber = None
+    """How many, 1000 at the most; 1000 by default."""
     offset: QueryNumber = None
+    """Only those with a greater id."""
 
 
 class Tasks:
