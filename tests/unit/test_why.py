@@ -83,7 +83,7 @@ PROVOKED: dict[Rule, tuple[Situation, str]] = {
     Rule.DIALLING: (CLEAR, "dialling: nothing holds the next call back, 3 numbers wait"),
 }
 """The order of the table, and a situation in which each rule speaks and no other."""
-FROM_THE_LINK = {Rule.AMI_REFUSED, Rule.ASTERISK_BOOTING, Rule.ASTERISK_SETUP, Rule.ASTERISK_LOOKING}
+FROM_THE_LINK = (Rule.AMI_REFUSED, Rule.ASTERISK_BOOTING, Rule.ASTERISK_SETUP, Rule.ASTERISK_LOOKING)
 """Told in AMI_AWAY's place, by what the link knows."""
 SILENT = {
     Rule.NUMBER_IN_PROGRESS,
@@ -97,7 +97,7 @@ SILENT = {
 
 
 def test_every_rule_is_tested() -> None:
-    assert set(Rule) == set(PROVOKED) | FROM_THE_LINK
+    assert set(Rule) == set(PROVOKED) | set(FROM_THE_LINK)
     assert len(set(RULES) - {provider_down_at_work}) == len(PROVOKED) - 1, "DIALLING is told when no rule speaks"
 
 

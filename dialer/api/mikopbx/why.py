@@ -3,50 +3,57 @@
 import time
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from dialer.api.endpoint import Endpoint, Nothing
-from dialer.api.mikopbx.numbers import PHONE_SCHEMAS, strip_punctuation
+from dialer.api.mikopbx.numbers import PHONE_SCHEMAS, phone_of
 from dialer.api.mikopbx.replies import answers
 from dialer.api.mikopbx.serving import Call
 from dialer.api.mikopbx.tasks import TaskPath, known, not_found
 from dialer.dispatch.why import Explainer
-from dialer.model.safe import safe_number
 from dialer.model.why import Rule
 
 
 class WhyQuery(Nothing):
-    """The number of the task to tell about; without one, the task."""
+    """The task, or one of its numbers."""
 
     phone: Annotated[
         str | None,
-        AfterValidator(lambda text: text and safe_number(text)),
-        BeforeValidator(lambda text: strip_punctuation(text) or None),
-        WithJsonSchema({"anyOf": [PHONE_SCHEMAS[0], {"type": "string", "maxLength": 0}]}),
+        BeforeValidator(lambda text: phone_of(text) if text else None),
+        WithJsonSchema({"anyOf": [{**PHONE_SCHEMAS[0], "$comment": "telephone number"}, {"enum": [""]}]}),
     ] = None
+    """A number of the task to tell about; the last ten digits count. Without one the task is told about."""
 
 
 class Why(BaseModel):
     """The first rule that holds the next call back, or that none does."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     taskId: str
+    """Our id of the task."""
     phone: str | None
+    """The number asked for."""
     dialling: bool
     """Calls of the task are under way, or the next one may begin; with a phone: its own."""
     blocks: bool
     """The rule holds the next call back. Otherwise it is only worth knowing."""
     rule: Rule
+    """Which rule: for programs."""
     reason: str
+    """What it found: for people."""
     nextLook: float | None
-    """Unix seconds; null: at no certain time, see `nextLookOn`."""
+    """When it is looked at next, Unix seconds; null: at no certain time, see `nextLookOn`."""
     nextLookOn: str
+    """The event on which it is looked at next, in words."""
     channelsInUse: int
+    """By the task."""
     maxCountChannels: int
+    """Of the task."""
     waiting: int
     """Numbers in the task's queue; 10001: more than 10000."""
     inProgress: int
+    """Numbers of the task whose call is under way."""
 
 
 class TaskWhy:
