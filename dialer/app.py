@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from importlib.metadata import version
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -24,6 +25,7 @@ from dialer.api.mikopbx.results import Results
 from dialer.api.mikopbx.serving import serving
 from dialer.api.mikopbx.tasks import Tasks
 from dialer.api.mikopbx.webhooks import WebhookEvents, render_event
+from dialer.api.mikopbx.why import TaskWhy
 from dialer.api.server import build_http
 from dialer.api.tls import Tls
 from dialer.api.webhook_sender import HttpSender
@@ -36,6 +38,7 @@ from dialer.dispatch.recordings import Recordings
 from dialer.dispatch.rehearsal import Rehearsal
 from dialer.dispatch.scheduler import Scheduler
 from dialer.dispatch.webhooks import Webhooks
+from dialer.dispatch.why import Explainer
 from dialer.model.webhook import Signer, secret_key
 from dialer.pbx.ami import AmiClient
 from dialer.pbx.link import PbxLink
@@ -138,6 +141,7 @@ class Daemon:
                 Pollings(store, pollings, self._prompts),
                 Tasks(store, TaskDesk(store, self._scheduler), can_notify=self._webhooks is not None),
                 WebhookEvents(store),
+                TaskWhy(self._explainer(presence)),
                 Results(store),
                 Clients(store),
                 AudioFiles(store, uploads, self._prompts, settings.audio.max_upload_mb * MB),
@@ -158,6 +162,16 @@ class Daemon:
             return None, sender
         signer = Signer(secret_key(secret))
         return Webhooks(self._store, sender, signer, render_event, give_up_after_h=webhooks.give_up_after_h), sender
+
+    def _explainer(self, presence: Presence) -> Explainer:
+        zone = ZoneInfo(self._settings.dialing.timezone)
+        explainer = Explainer(self._store, self._ledger, self._scheduler, zone=zone)
+        explainer.asterisk = lambda: self._link.blocked
+        explainer.obstacle = presence.obstacle
+        explainer.presence_look_s = lambda: presence.refresh_in_s
+        explainer.dialogue_trouble = lambda: self._agi.trouble
+        explainer.recording_trouble = lambda: self._recordings.trouble
+        return explainer
 
     def report(self) -> HealthReport:
         """What GET /health says."""

@@ -13,6 +13,7 @@ from dialer.app import serve as serve_daemon
 from dialer.commands.access import apikey, passwd, session
 from dialer.commands.options import DEFAULT_CONFIG, EXIT_CONFIG, config_option
 from dialer.commands.webhooks import webhooks
+from dialer.commands.why import why
 from dialer.config import ConfigError, Settings, default_settings, load_settings
 from dialer.model.flow import Prompt, PromptError
 from dialer.model.texts import fill_text
@@ -30,7 +31,7 @@ def main() -> None:
     """Auto-dialer daemon for Asterisk."""
 
 
-for command in (passwd, apikey, session, webhooks):
+for command in (passwd, apikey, session, webhooks, why):
     main.add_command(command)
 
 

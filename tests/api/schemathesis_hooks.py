@@ -86,11 +86,11 @@ def _split(path: str, method: str, operation: dict[str, Any]) -> None:
 
 
 def _link(document: dict[str, Any], path: str, operation: dict[str, Any]) -> None:
-    """Say which calls take what this one returns: `/task` returns `id`, `/task/{id}` takes it."""
+    """Say which calls take what this one returns: `/task` returns `id`, `/task/{id}` and `/task/{id}/why` take it."""
     targets = [
         (other, name, target)
         for other, item in document["paths"].items()
-        for name in re.findall(re.escape(path) + r"/\{(\w+)\}$", other)
+        for name in re.findall(re.escape(path) + r"/\{(\w+)\}(?:/\w+)?$", other)
         for target in item.values()
     ]
     for other, name, target in targets:
