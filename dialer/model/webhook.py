@@ -15,7 +15,7 @@ MIN_SECRET = 16
 URL_PATTERN = (
     r"^https?://([A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
     r"(:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
-    r"([/?][!-\"$-~]{0,1500})?$"
+    r"""([/?][!"$-~]{0,1500})?$"""
 )
 """ASCII only (punycode, percent-encoding), no user and password, no fragment."""
 _URL = re.compile(URL_PATTERN, re.ASCII)

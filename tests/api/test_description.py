@@ -23,7 +23,7 @@ from dialer.api.openapi import served_calls
 from dialer.api.server import build_http
 from tests.rig.daemon import Dialer
 
-_PORTABLE = re.compile(r"\^?(\[[^\]]+\]|\\[+.\\]|[^\\\[\](){}$^*+?.]|\((?!\?)|[)|*+?]|\{[0-9]+(,[0-9]*)?\})*\$?")
+_PORTABLE = re.compile(r"\^?(\[[^\]]+\]|\\[+.\\\[\]]|[^\\\[\](){}$^*+?.]|\((?!\?)|[)|*+?]|\{[0-9]+(,[0-9]*)?\})*\$?")
 """Patterns that mean the same to JavaScript and Python: no classes such as \\d, no look-around."""
 
 
