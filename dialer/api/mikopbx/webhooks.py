@@ -1,12 +1,13 @@
 """/webhooks: events that wait for delivery, and those given up"""
 
+import re
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from dialer.api.endpoint import Endpoint, Nothing
-from dialer.api.mikopbx.fields import QueryNumber, text_schema, wrong
+from dialer.api.mikopbx.fields import QueryNumber, wrong
 from dialer.api.mikopbx.replies import answers
 from dialer.api.mikopbx.results import SECOND_US, answer_json, result_json
 from dialer.api.mikopbx.serving import Call
@@ -16,6 +17,7 @@ from dialer.store.database import Store
 from dialer.store.events import Event
 
 LIST_LIMIT = 1000
+_EVENT_ID = "[a-z0-9-]{1,100}"
 EventState = Literal["waiting", "dead"]
 
 
@@ -75,12 +77,33 @@ class EventListQuery(Nothing):
     """Ids greater than this."""
 
 
+def _event_id(text: str) -> str:
+    if not re.fullmatch(_EVENT_ID, text, re.ASCII):
+        raise ValueError("the id of an event expected")
+    return text
+
+
+EventId = Annotated[
+    Annotated[str, Field(strict=True)],
+    AfterValidator(_event_id),
+    WithJsonSchema({"type": "string", "pattern": f"^{_EVENT_ID}$"}),
+]
+
+
 class ReplayBody(Nothing):
     """Either some events, or all that were given up."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"all": True}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"all": True}],
+            "anyOf": [
+                {"required": ["ids"], "properties": {"ids": {"type": "array"}, "all": {"const": False}}},
+                {"required": ["all"], "properties": {"ids": {"type": "null"}, "all": {"const": True}}},
+            ],
+        }
+    )
 
-    ids: Annotated[list[Annotated[str, WithJsonSchema(text_schema(100))]], Field(max_length=1000)] | None = None
+    ids: Annotated[list[EventId], Field(max_length=1000)] | None = None
     """`eventId`s; those that were not given up are left as they are."""
     all: Annotated[bool, Field(strict=True)] = False
     """Every event that was given up."""
