@@ -16,6 +16,7 @@ from dialer.api.access.gate import Gate
 from dialer.api.access.login import Login
 from dialer.api.access.management import AccessManagement
 from dialer.api.access.passwords import Password
+from dialer.api.connections import Connections, allow_many_files
 from dialer.api.health import Health, HealthReport
 from dialer.api.mikopbx.audio import AudioFiles
 from dialer.api.mikopbx.clients import Clients
@@ -223,10 +224,12 @@ class Daemon:
             stack.push_async_callback(runner.cleanup)
             http = self._settings.http
             tls = self._load_tls()
+            connections = Connections(runner)
+            stack.callback(connections.close)
             with _naming("[http] host, port"):
-                await web.TCPSite(runner, http.host, http.port, ssl_context=tls.context if tls else None).start()
+                await connections.listen(http.host, http.port, tls.context if tls else None)
             log.info("REST on %s://%s:%d", "https" if tls else "http", http.host, http.port)
-            await self._serve(stop, tls)
+            await self._serve(stop, connections, tls)
         await self._ledger.settle()
 
     def _load_tls(self) -> Tls | None:
@@ -236,7 +239,7 @@ class Daemon:
         with _naming("[http] tls_certificate, tls_key"):
             return Tls(http.tls_certificate, http.tls_key)
 
-    async def _serve(self, stop: asyncio.Event, tls: Tls | None) -> None:
+    async def _serve(self, stop: asyncio.Event, connections: Connections, tls: Tls | None) -> None:
         async with asyncio.TaskGroup() as group:
             side_tasks = [
                 group.create_task(self._scheduler.run(), name="scheduler"),
@@ -246,6 +249,7 @@ class Daemon:
                 group.create_task(self._keep_recordings(), name="recordings keeper"),
                 group.create_task(self._forget_receipts(), name="receipts keeper"),
                 *([group.create_task(self._webhooks.run(), name="webhooks")] if self._webhooks else []),
+                group.create_task(connections.keep(), name="connections keeper"),
                 *([group.create_task(tls.keep(), name="certificate keeper")] if tls else []),
             ]
             await stop.wait()
@@ -298,6 +302,7 @@ class Daemon:
 
 async def serve(settings: Settings) -> None:
     """Run the daemon until SIGTERM or SIGINT. Raises StoreError or StartError when it cannot start."""
+    allow_many_files()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

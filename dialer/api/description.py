@@ -1,5 +1,6 @@
 """/openapi.json and /docs"""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ class ApiDescription:
     def __init__(self, groups: Sequence[Group]) -> None:
         self._groups = groups
         self._document: dict[str, Any] | None = None
+        self._text = b""
         self._page = ""
 
     def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
@@ -39,7 +41,8 @@ class ApiDescription:
         )  # fmt: skip
 
     async def openapi(self, _call: Call[Nothing, Nothing, None]) -> web.Response:
-        return web.json_response(self._described())
+        self._text = self._text or json.dumps(self._described()).encode()
+        return web.Response(body=self._text, content_type="application/json", charset="utf-8")
 
     async def docs(self, _call: Call[Nothing, Nothing, None]) -> web.Response:
         self._page = self._page or render_docs(self._described())

@@ -17,7 +17,7 @@ from dialer.store.database import StoreError
 
 log = logging.getLogger(__name__)
 MIKOPBX_BASE = "/pbxcore/api/module-dialer/v1"
-_KEPT_HEADERS = ("Allow", "Retry-After")
+_KEPT_HEADERS = ("Allow", "Connection", "Retry-After")
 """Of what aiohttp refuses."""
 
 
@@ -65,6 +65,11 @@ async def _errors_in_envelope(request: web.Request, handler: Handler) -> web.Str
         return refusal([f"{request.method} {request.path[:200]}: {error.reason}"], status=error.status, headers=kept)
     except StoreError as error:
         return refusal([str(error)], status=503)
+    except ConnectionError:
+        if request.transport is not None:
+            raise
+        log.debug("%s %s: the client left amid its request", request.method, request.path)
+        return refusal(["the client has left"], status=400)
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
         return refusal(["internal error, see the daemon's log"], status=500)

@@ -24,7 +24,9 @@ class AbsentPbx:
 
 
 @asynccontextmanager
-async def running_dialer(settings: Mapping[str, Mapping[str, Any]] | None = None) -> AsyncIterator[Dialer]:
+async def running_dialer(
+    settings: Mapping[str, Mapping[str, Any]] | None = None, program: tuple[str, ...] = ()
+) -> AsyncIterator[Dialer]:
     """A daemon whose Asterisk is away, with these settings over the rig's own."""
     with tempfile.TemporaryDirectory(prefix="dialer-api-", dir="/tmp") as folder:
         workdir = Path(folder)
@@ -32,6 +34,7 @@ async def running_dialer(settings: Mapping[str, Mapping[str, Any]] | None = None
         spool.mkdir(parents=True)
         ports = PortBlock(udp_ports=0, tcp_ports=1)
         daemon = Dialer(workdir, AbsentPbx(ports.port(1), spool), settings)
+        daemon.program = program or daemon.program
         try:
             await daemon.start()
             yield daemon

@@ -47,6 +47,7 @@ class Dialer:
         self.log_file = self.workdir / "dialer.log"
         self._pbx = pbx
         self._settings = settings or {}
+        self.program: tuple[str, ...] = (str(Path(sys.executable).with_name("dialer")),)
         self._process: asyncio.subprocess.Process | None = None
         self.session: aiohttp.ClientSession | None = None
 
@@ -56,13 +57,19 @@ class Dialer:
             raise RuntimeError("the dialer is not running")
         return self._process.pid
 
+    @property
+    def memory_mb(self) -> float:
+        """What the process holds in memory now (VmRSS)."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
     async def start(self) -> None:
         """Write the settings, start the daemon, return when it serves REST."""
         self.config_file.write_text(_as_toml(self._merged_settings()))
         with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *("setpriv", "--pdeathsig", "KILL", "--"),
-                str(Path(sys.executable).with_name("dialer")),
+                *self.program,
                 *("serve", "--config", str(self.config_file)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
