@@ -2,16 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from email.message import Message
-from email.utils import collapse_rfc2231_value
 from pathlib import Path
-from urllib.parse import unquote
 
-from aiohttp import BodyPartReader, MultipartReader, web
-from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp import web
 
 from dialer.api.mikopbx.envelope import RefusedError, refusal, reply
+from dialer.api.mikopbx.forms import TooLargeError, file_of_form
 from dialer.model.flow import PromptError
 from dialer.speech.prompts import PromptLibrary
 from dialer.speech.uploads import Uploads, check_name
@@ -20,15 +16,6 @@ from dialer.store.database import Store, StoreError
 
 NOT_FOUND = {"error": "AudioNotFound"}
 IN_USE = {"error": "AudioInUse"}
-CHUNK_BYTES = 65_536
-_ESCAPED = {"%22": '"', "%0D": "\r", "%0A": "\n"}
-"""What browsers write for characters that would end a name (HTML, multipart/form-data); other signs are as they are."""
-FORM_BYTES = 65_536
-"""What the form around a file may add to its size."""
-
-
-class _TooLargeError(Exception):
-    """More came than is taken."""
 
 
 class AudioFiles:
@@ -49,14 +36,12 @@ class AudioFiles:
         ]
 
     async def post(self, request: web.Request) -> web.Response:
-        if not request.content_type.startswith("multipart/"):
-            raise RefusedError(f"body: multipart/form-data with a file expected, got {request.content_type}")
         temporary = self._uploads.aside()
         try:
             name, size = await self._receive(request, temporary)
             await self._prompts.convert(temporary)
             path = await self._keep(name, temporary, size)
-        except _TooLargeError:
+        except TooLargeError:
             return refusal(
                 [f"file: too large: {self._max_bytes} bytes at the most ([audio] max_upload_mb)"], status=413
             )
@@ -91,45 +76,18 @@ class AudioFiles:
         return reply()
 
     async def _receive(self, request: web.Request, target: Path) -> tuple[str, int]:
-        """Write the first file of the form to `target`; returns its name and size."""
-        if (request.content_length or 0) > self._max_bytes + FORM_BYTES:
-            raise _TooLargeError
-        try:
-            async for part in self._parts(await request.multipart()):
-                sent = _filename_of(part)
-                if sent is not None:
-                    return _checked(sent), await self._write(part, target)
-        except (ValueError, RuntimeError, BadHttpMessage, ConnectionError, web.RequestPayloadError) as error:
-            raise RefusedError(f"body: not a whole multipart/form-data body ({error})") from None
-        raise RefusedError("body: a file expected, got a form without one (curl -F file=@NAME)")
-
-    async def _parts(self, form: MultipartReader) -> AsyncIterator[BodyPartReader]:
-        """The parts of a form; those that are not read are left out, up to a size."""
-        skipped = 0
-        while (part := await form.next()) is not None:
-            if not isinstance(part, BodyPartReader):
-                raise ValueError("a form in the form")  # noqa: TRY004 - the sender's value, no wrong call
-            yield part
-            while not part.at_eof():
-                skipped += len(await part.read_chunk(CHUNK_BYTES))
-                if skipped > FORM_BYTES:
-                    raise _TooLargeError
-
-    async def _write(self, part: BodyPartReader, target: Path) -> int:
+        """Write the file of the form to `target`; returns its name and size."""
+        sent = await file_of_form(request, self._max_bytes)
+        name = _checked(sent.name)
         size = 0
         file = await asyncio.to_thread(target.open, "xb")
         try:
-            while not part.at_eof():
-                chunk = part.decode(await part.read_chunk(CHUNK_BYTES))
+            async for chunk in sent.chunks:
                 size += len(chunk)
-                if size > self._max_bytes:
-                    raise _TooLargeError
                 await asyncio.to_thread(file.write, chunk)
         finally:
             file.close()
-        if not size:
-            raise RefusedError("file: it is empty")
-        return size
+        return name, size
 
     async def _keep(self, name: str, temporary: Path, size: int) -> Path:
         """The file first, then its row; when that is refused the file is what it was."""
@@ -149,26 +107,6 @@ class AudioFiles:
                 if before is not None:
                     before.unlink(missing_ok=True)
             return path
-
-
-def _filename_of(part: BodyPartReader) -> str | None:
-    """The file's name as sent, None for a part that is no file. aiohttp's own reading makes a name of a path."""
-    message = Message()
-    message["Content-Disposition"] = part.headers.get("Content-Disposition", "")
-    values = [value for key, value in message.get_params([], "content-disposition") if key.lower() == "filename"]
-    for value in values:
-        if isinstance(value, tuple):  # RFC 5987 (filename*=) stands before the plain one
-            return collapse_rfc2231_value(value) or None
-    if not values or not values[0]:
-        return None
-    name = str(values[0])
-    with contextlib.suppress(UnicodeDecodeError):
-        decoded = unquote(name, errors="strict")
-        if not decoded.isascii():  # aiohttp's client writes nothing but ASCII
-            return decoded
-    for sent, meant in _ESCAPED.items():
-        name = name.replace(sent, meant)
-    return name
 
 
 def _checked(name: str) -> str:
