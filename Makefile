@@ -32,10 +32,12 @@ test: rig lint  ## all tests: unit, store, API, and calls through the real Aster
 chaos: rig  ## a quarter of an hour of kills, cuts and a full disk amid calls; CHAOS_SEED=… repeats, CHAOS_ROUNDS=9
 	@$(BIN)/python -m tests.chaos.chaos
 
-lint: venv  ## ruff and mypy
+lint: venv  ## ruff, mypy, bandit, and known vulnerabilities of the libraries
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive dialer agi
+	$(BIN)/python -m tests.lint.audit
 
 format: venv  ## let ruff format the code
 	$(BIN)/ruff check --fix .

@@ -4,20 +4,33 @@ import asyncio
 import logging
 import signal
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from importlib.metadata import version
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from agi.server import FastAgiServer
+from dialer.api.access.addresses import Peers
+from dialer.api.access.gate import Gate
+from dialer.api.access.login import Login
+from dialer.api.access.management import AccessManagement
+from dialer.api.access.passwords import Password
 from dialer.api.health import Health, HealthReport
 from dialer.api.mikopbx.audio import AudioFiles
 from dialer.api.mikopbx.clients import Clients
+from dialer.api.mikopbx.phone_sheets import MAX_BYTES, PhoneSheets
 from dialer.api.mikopbx.pollings import Pollings
 from dialer.api.mikopbx.recordings import RecordingFiles
 from dialer.api.mikopbx.results import Results
+from dialer.api.mikopbx.serving import serving
 from dialer.api.mikopbx.tasks import Tasks
+from dialer.api.mikopbx.webhooks import WebhookEvents, render_event
+from dialer.api.mikopbx.why import TaskWhy
 from dialer.api.server import build_http
+from dialer.api.sheets.reader import SheetReader
+from dialer.api.tls import Tls
+from dialer.api.webhook_sender import HttpSender
 from dialer.config import Settings
 from dialer.dispatch.callfile import CallFileSettings, Spool
 from dialer.dispatch.desk import TaskDesk
@@ -26,19 +39,26 @@ from dialer.dispatch.pollings import PollingBook
 from dialer.dispatch.recordings import Recordings
 from dialer.dispatch.rehearsal import Rehearsal
 from dialer.dispatch.scheduler import Scheduler
+from dialer.dispatch.webhooks import Webhooks
+from dialer.dispatch.why import Explainer
+from dialer.model.webhook import Signer, secret_key
 from dialer.pbx.ami import AmiClient
 from dialer.pbx.link import PbxLink
 from dialer.pbx.presence import Presence
 from dialer.speech.chain import EngineChain
 from dialer.speech.uploads import Uploads
 from dialer.store.attempts import fetch_in_progress
-from dialer.store.database import Store
+from dialer.store.database import Store, StoreError
+from dialer.store.receipts import forget_receipts
 from dialer.store.sole import sole_user
 from dialer.voices import MB, build_cache, build_engines, build_prompts
 
 log = logging.getLogger(__name__)
 TELL_S = 1.0
 KEEP_RECORDINGS_S = 3600.0
+KEEP_RECEIPTS_S = 86_400.0
+"""How long a reply is given again to a request with the same idempotency key."""
+FORGET_EVERY_S = 600.0
 
 
 class StartError(Exception):
@@ -113,19 +133,48 @@ class Daemon:
             dialogue_limit_s=dialing.polling_limit_s,
         )
         self._draining = False
+        self._webhooks, self._sender = self._build_webhooks()
+        http, auth = settings.http, settings.auth
+        password = Password(auth.login, auth.password_hash.get_secret_value())
+        own_tls = http.tls_certificate is not None
+        gate = Gate(store, Peers(http.trusted_proxies, own_tls=own_tls), password, trust_local=auth.trust_local)
         self._http = build_http(
             (
                 Pollings(store, pollings, self._prompts),
-                Tasks(store, TaskDesk(store, self._scheduler)),
+                Tasks(store, TaskDesk(store, self._scheduler), can_notify=self._webhooks is not None),
+                WebhookEvents(store),
+                TaskWhy(self._explainer(presence)),
                 Results(store),
                 Clients(store),
                 AudioFiles(store, uploads, self._prompts, settings.audio.max_upload_mb * MB),
                 RecordingFiles(self._recordings),
+                PhoneSheets(SheetReader(), min(MAX_BYTES, http.max_body_mb * MB)),
+                AccessManagement(store),
             ),
-            Health(self.report),
-            trust_local=settings.auth.trust_local,
-            max_body_mb=settings.http.max_body_mb,
+            (Health(self.report), Login(store, gate, password)),
+            serving(store),
+            gate,
+            max_body_mb=http.max_body_mb,
         )
+
+    def _build_webhooks(self) -> tuple[Webhooks | None, HttpSender]:
+        webhooks = self._settings.webhooks
+        sender = HttpSender(webhooks.allow, webhooks.timeout_s)
+        secret = webhooks.secret.get_secret_value()
+        if not secret:
+            return None, sender
+        signer = Signer(secret_key(secret))
+        return Webhooks(self._store, sender, signer, render_event, give_up_after_h=webhooks.give_up_after_h), sender
+
+    def _explainer(self, presence: Presence) -> Explainer:
+        zone = ZoneInfo(self._settings.dialing.timezone)
+        explainer = Explainer(self._store, self._ledger, self._scheduler, zone=zone)
+        explainer.asterisk = lambda: self._link.blocked
+        explainer.obstacle = presence.obstacle
+        explainer.presence_look_s = lambda: presence.refresh_in_s
+        explainer.dialogue_trouble = lambda: self._agi.trouble
+        explainer.recording_trouble = lambda: self._recordings.trouble
+        return explainer
 
     def report(self) -> HealthReport:
         """What GET /health says."""
@@ -140,6 +189,7 @@ class Daemon:
             self._ledger.in_use,
             self._scheduler.waiting_for,
             self._voices.report(),
+            self._webhooks.report() if self._webhooks else None,
             version("autodialer"),
         )
 
@@ -168,18 +218,28 @@ class Daemon:
             with _naming("[asterisk] spool_dir"):
                 self._spool.clear_aside()
             stack.push_async_callback(self._prompts.close)
+            stack.push_async_callback(self._sender.close)
             stack.push_async_callback(self._rehearsal.close)
             stack.push_async_callback(self._agi.close)
             runner = web.AppRunner(self._http, access_log=None)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
+            http = self._settings.http
+            tls = self._load_tls()
             with _naming("[http] host, port"):
-                await web.TCPSite(runner, self._settings.http.host, self._settings.http.port).start()
-            log.info("REST on http://%s:%d", self._settings.http.host, self._settings.http.port)
-            await self._serve(stop)
+                await web.TCPSite(runner, http.host, http.port, ssl_context=tls.context if tls else None).start()
+            log.info("REST on %s://%s:%d", "https" if tls else "http", http.host, http.port)
+            await self._serve(stop, tls)
         await self._ledger.settle()
 
-    async def _serve(self, stop: asyncio.Event) -> None:
+    def _load_tls(self) -> Tls | None:
+        http = self._settings.http
+        if http.tls_certificate is None or http.tls_key is None:
+            return None
+        with _naming("[http] tls_certificate, tls_key"):
+            return Tls(http.tls_certificate, http.tls_key)
+
+    async def _serve(self, stop: asyncio.Event, tls: Tls | None) -> None:
         async with asyncio.TaskGroup() as group:
             side_tasks = [
                 group.create_task(self._scheduler.run(), name="scheduler"),
@@ -187,6 +247,9 @@ class Daemon:
                 group.create_task(self._tell_trouble(), name="trouble teller"),
                 group.create_task(self._cache.keep(), name="prompt cache keeper"),
                 group.create_task(self._keep_recordings(), name="recordings keeper"),
+                group.create_task(self._forget_receipts(), name="receipts keeper"),
+                *([group.create_task(self._webhooks.run(), name="webhooks")] if self._webhooks else []),
+                *([group.create_task(tls.keep(), name="certificate keeper")] if tls else []),
             ]
             await stop.wait()
             await self._drain()
@@ -216,6 +279,12 @@ class Daemon:
                 if removed:
                     log.info("%d recordings older than [audio] recordings_max_age_days removed", removed)
             await asyncio.sleep(KEEP_RECORDINGS_S)
+
+    async def _forget_receipts(self) -> None:
+        while True:
+            with suppress(StoreError):  # the store's trouble is told by itself
+                await self._store.write(forget_receipts(KEEP_RECEIPTS_S))
+            await asyncio.sleep(FORGET_EVERY_S)
 
     async def _drain(self) -> None:
         self._draining = True

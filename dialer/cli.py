@@ -10,6 +10,10 @@ import click
 
 from dialer.app import StartError
 from dialer.app import serve as serve_daemon
+from dialer.commands.access import apikey, passwd, session
+from dialer.commands.options import DEFAULT_CONFIG, EXIT_CONFIG, config_option
+from dialer.commands.webhooks import webhooks
+from dialer.commands.why import why
 from dialer.config import ConfigError, Settings, default_settings, load_settings
 from dialer.model.flow import Prompt, PromptError
 from dialer.model.texts import fill_text
@@ -20,9 +24,6 @@ from dialer.speech.uploads import Uploads
 from dialer.store.errors import DatabaseRefusedError, StoreError
 from dialer.voices import build_cache, build_engines, build_prompts
 
-EXIT_CONFIG = 78
-"""EX_CONFIG of sysexits(3): the settings or the database are wrong; starting again will not help."""
-
 
 @click.group()
 @click.version_option(package_name="autodialer", prog_name="dialer")
@@ -30,24 +31,19 @@ def main() -> None:
     """Auto-dialer daemon for Asterisk."""
 
 
-DEFAULT_CONFIG = Path("/etc/autodialer/dialer.toml")
+for command in (passwd, apikey, session, webhooks, why):
+    main.add_command(command)
+
+
 _NEEDED = {
     "yandex": "needs [tts.yandex] api_key in the settings",
     "piper": "needs [tts.piper] model in the settings",
     "rhvoice": "is not installed: apt-get install rhvoice rhvoice-russian",
 }
-_config_option = click.option(
-    "--config",
-    "config_file",
-    default=DEFAULT_CONFIG,
-    show_default=True,
-    type=click.Path(path_type=Path, readable=False),
-    help="TOML settings file.",
-)
 
 
 @main.command()
-@_config_option
+@config_option
 @click.option("--log-level", default="INFO", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]))
 def serve(config_file: Path, log_level: str) -> None:
     """Run the daemon in the foreground until SIGTERM, which drains it.

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from dialer.model.safe import safe_context, safe_host_port, safe_prefix, safe_sound_path
+from dialer.model.webhook import secret_key
 
 ENVIRONMENT_PREFIX = "DIALER_"
 YANDEX_URL = "https://tts.api.cloud.yandex.net/speech/v1/tts:synthesize"
@@ -165,8 +166,14 @@ class Auth(_Section):
     password_hash: Annotated[SecretStr, AfterValidator(_argon2)] = SecretStr("")
 
 
+def _webhook_secret(secret: SecretStr) -> SecretStr:
+    if secret.get_secret_value():
+        secret_key(secret.get_secret_value())
+    return secret
+
+
 class Webhooks(_Section):
-    secret: SecretStr = SecretStr("")
+    secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] = SecretStr("")
     allow: tuple[IpNetwork, ...] = ()
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
     give_up_after_h: Annotated[float, Field(gt=0, le=720)] = 24.0

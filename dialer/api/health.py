@@ -2,26 +2,40 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from aiohttp import web
+from pydantic import ConfigDict
+
+from dialer.api.endpoint import Answer, Endpoint, Nothing
+from dialer.api.mikopbx.serving import Call
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
+    """What /health says."""
+
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
+
     status: str
     """ok | degraded (serves REST, dials nothing) | draining (stops after the calls in progress)"""
     asterisk: str
     """The AMI connection: ready | booting | away | login refused."""
     dialling: bool
+    """Whether calls are begun."""
     trouble: str | None
     """Why nothing is dialled, in words."""
     calls_in_progress: int
+    """How many."""
     waiting_for: list[str]
     """Internal numbers of open tasks that dial nobody while nobody there is free."""
     speech: dict[str, dict[str, object]]
     """What each text-to-speech engine has done since the start: texts spoken and failed, the last error, whether it is
     left alone for a while after a failure."""
+    webhooks: dict[str, object] | None
+    """Events delivered since the start, waiting, given up; receivers that take none; null: [webhooks] not set up."""
     version: str
+    """The daemon's."""
 
 
 class Health:
@@ -30,5 +44,9 @@ class Health:
     def __init__(self, report: Callable[[], HealthReport]) -> None:
         self._report = report
 
-    async def get(self, _request: web.Request) -> web.Response:
+    def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
+        answers = {200: Answer("What it can do", HealthReport)}
+        return (Endpoint("GET", "/health", self.get, "Does it serve, does it dial, and if not, why", answers),)
+
+    async def get(self, _call: Call[Nothing, Nothing, None]) -> web.Response:
         return web.json_response(asdict(self._report()))

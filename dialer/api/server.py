@@ -1,57 +1,55 @@
 """The HTTP application: routes, who may call, and what an error looks like."""
 
-import ipaddress
 import logging
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
-from dialer.api.health import Health
+from dialer.api.access.gate import Gate
+from dialer.api.access.login import OPEN_PATHS
+from dialer.api.description import ApiDescription
+from dialer.api.endpoint import Endpoint, Group
 from dialer.api.mikopbx.envelope import RefusedError, refusal
+from dialer.api.mikopbx.serving import Serve
 from dialer.store.database import StoreError
 
 log = logging.getLogger(__name__)
 MIKOPBX_BASE = "/pbxcore/api/module-dialer/v1"
-NOT_AUTHENTICATED = {"error": ["The user isn't authenticated."]}
-_PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+_KEPT_HEADERS = ("Allow", "Retry-After")
+"""Of what aiohttp refuses."""
 
 
 class Resource(Protocol):
     """One module of a facade."""
 
-    def routes(self, base: str) -> list[web.RouteDef]: ...
+    def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]: ...
 
 
-def build_http(mikopbx: Iterable[Resource], health: Health, *, trust_local: bool, max_body_mb: int) -> web.Application:
+def build_http(
+    mikopbx: Iterable[Resource], plain: Iterable[Resource], serve: Serve, gate: Gate, *, max_body_mb: int
+) -> web.Application:
+    """The MikoPBX facade below its base path, and what has no base path."""
     application = web.Application(
-        middlewares=[_errors_in_envelope, _only_local(trust_local)], client_max_size=max_body_mb * 1024 * 1024
+        middlewares=[_errors_in_envelope, gate.middleware(OPEN_PATHS)], client_max_size=max_body_mb * 1024 * 1024
     )
-    for resource in mikopbx:
-        application.add_routes(resource.routes(MIKOPBX_BASE))
-    application.add_routes([web.get("/health", health.get)])
+    groups = [
+        Group("MikoPBX", MIKOPBX_BASE, tuple(one for resource in mikopbx for one in resource.endpoints()), serve=serve),
+        Group("Daemon", "", tuple(one for resource in plain for one in resource.endpoints()), serve=serve),
+    ]
+    groups.append(Group("Description", "", ApiDescription(groups).endpoints(), serve=serve))
+    for group in groups:
+        application.add_routes(group.routes())
+    application.on_response_prepare.append(_say_little)
     return application
 
 
-def _only_local(trust_local: bool) -> Middleware:
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not (trust_local and _is_local(request)):
-            return refusal(NOT_AUTHENTICATED, status=401)
-        return await handler(request)
-
-    return check
-
-
-def _is_local(request: web.Request) -> bool:
-    """From this machine itself; a request that a reverse proxy passed on is not."""
-    if any(header in request.headers for header in _PASSED_ON):
-        return False
-    try:
-        return ipaddress.ip_address(request.remote or "").is_loopback
-    except ValueError:
-        return False
+async def _say_little(_request: web.Request, response: web.StreamResponse) -> None:
+    """Which program answers, and its version, is nobody's business; what is answered is for the caller only."""
+    response.headers.pop("Server", None)
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
 
 
 @web.middleware
@@ -63,7 +61,8 @@ async def _errors_in_envelope(request: web.Request, handler: Handler) -> web.Str
     except web.HTTPRequestEntityTooLarge as error:
         return refusal([f"body: too large: {error.text}"], status=413)
     except web.HTTPException as error:
-        return refusal([f"{request.method} {request.path}: {error.reason}"], status=error.status)
+        kept = {name: error.headers[name] for name in _KEPT_HEADERS if name in error.headers}
+        return refusal([f"{request.method} {request.path[:200]}: {error.reason}"], status=error.status, headers=kept)
     except StoreError as error:
         return refusal([str(error)], status=503)
     except Exception:

@@ -123,7 +123,8 @@ class Spool:
         Without root's rights the group is all we can give; then the time stays and only the claim keeps a file that
         survived a crash of Asterisk from being dialled again.
         """
-        os.fchmod(descriptor, 0o660)
+        # Asterisk runs as another user.
+        os.fchmod(descriptor, 0o660)  # nosec B103
         owner = self._outgoing.stat()
         for user in (owner.st_uid, -1):
             try:

@@ -1,10 +1,11 @@
 """The task desk: what an API facade asks of the engine. Stores first, then tells the scheduler."""
 
 import logging
+from collections.abc import Callable
 
 from dialer.dispatch.scheduler import Scheduler
 from dialer.model.task import Task
-from dialer.store.database import Store
+from dialer.store.database import Operation, Store, as_it_is
 from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
 
 log = logging.getLogger(__name__)
@@ -20,9 +21,16 @@ class TaskDesk:
         self._store = store
         self._scheduler = scheduler
 
-    async def save(self, crm_id: str | None, task_id: int | None, change: TaskChange) -> Task:
-        """Create or update. Raises TaskRefusedError; then nothing is stored."""
-        task = await self._store.write(save_task(crm_id, task_id, change))
+    async def save(
+        self,
+        crm_id: str | None,
+        task_id: int | None,
+        change: TaskChange,
+        within: Callable[[Operation[Task]], Operation[Task]] = as_it_is,
+    ) -> Task:
+        """Create or update. Raises TaskRefusedError; then nothing is stored. `within` adds to the operation what is to
+        be stored together with it."""
+        task = await self._store.write(within(save_task(crm_id, task_id, change)))
         log.info(
             "task %d: stored, state %s, %d numbers posted", task.task_id, task.state.name, len(change.numbers or ())
         )

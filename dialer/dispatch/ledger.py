@@ -102,6 +102,11 @@ class Ledger:
         """All attempts in progress, as they are now."""
         return dict(self._attempts)
 
+    def state_of(self, attempt_id: int) -> AttemptState | None:
+        """The state of an attempt in progress, which may be ahead of the database; None: it is not in progress."""
+        attempt = self._attempts.get(attempt_id)
+        return None if attempt is None else attempt.state
+
     def knows(self, attempt_id: int) -> bool:
         """In progress, or its last change is not committed yet."""
         return attempt_id in self._attempts or self._saver.is_saving(attempt_id)

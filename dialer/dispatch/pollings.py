@@ -1,6 +1,6 @@
 """The polling book: pollings by what a CRM calls them, kept in memory for the calls that hold them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dialer.model.call import CallOrder
 from dialer.model.compile_polling import compile_polling
@@ -9,7 +9,7 @@ from dialer.model.polling import Polling, Question
 from dialer.model.safe import phone_id_of
 from dialer.model.texts import has_parameters
 from dialer.store.clients import fetch_properties
-from dialer.store.database import Store
+from dialer.store.database import Operation, Store, as_it_is
 from dialer.store.pollings import PollingHead, delete_polling, find_polling, save_polling
 
 
@@ -21,10 +21,17 @@ class PollingBook:
         self._kept: dict[str, Polling] = {}
         self._changes = 0
 
-    async def save(self, crm_id: str | None, name: str, questions: Sequence[Question]) -> PollingHead:
-        """Create or replace; dialogues that have begun go on with what they began with."""
+    async def save(
+        self,
+        crm_id: str | None,
+        name: str,
+        questions: Sequence[Question],
+        within: Callable[[Operation[PollingHead]], Operation[PollingHead]] = as_it_is,
+    ) -> PollingHead:
+        """Create or replace; dialogues that have begun go on with what they began with. `within` adds to the operation
+        what is to be stored together with it."""
         try:
-            return await self._store.write(save_polling(crm_id, name, questions))
+            return await self._store.write(within(save_polling(crm_id, name, questions)))
         finally:
             self._forget()
 

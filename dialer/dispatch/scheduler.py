@@ -13,9 +13,10 @@ from dialer.dispatch.ledger import Ledger
 from dialer.dispatch.recordings import new_talk_name
 from dialer.model.attempt import NeverDialled
 from dialer.model.call import CallOrder
-from dialer.model.pacing import Pace
+from dialer.model.pacing import Pace, is_full
 from dialer.model.safe import UnsafeValueError
 from dialer.model.task import InnerNumType, Task, TaskState
+from dialer.model.why import DATABASE_RETRY_S, ENGINE_RULES, Engine, first_of
 from dialer.store.attempts import Queued, fetch_queued
 from dialer.store.database import Store, StoreError
 from dialer.store.tasks import close_task_if_done, fetch_open_tasks
@@ -23,7 +24,6 @@ from dialer.store.tasks import close_task_if_done, fetch_open_tasks
 log = logging.getLogger(__name__)
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """How long nothing is dialled after call files came back unclaimed: Asterisk does not reach our FastAGI."""
-STORE_RETRY_S = 1.0
 LOOK_AGAIN_S = 0.1
 STOCK = 100
 """Numbers of a task read at a time."""
@@ -75,7 +75,7 @@ class Scheduler:
     @property
     def trouble(self) -> str | None:
         """Why nothing is dialled although Asterisk is there, in words; None when all is well."""
-        trouble = self._spool.check()
+        trouble = self.spool_trouble
         if trouble is None and self._failures and (self._hungry or self._ledger.in_use):
             trouble = (
                 "call files come back without a claim: does Asterisk take them from [asterisk] spool_dir, "
@@ -89,6 +89,26 @@ class Scheduler:
         tasks = (queue.task for queue in self._queues.values())
         return sorted(
             {task.inner_num for task in tasks if not self._ledger.may_connect(task.inner_num_type, task.inner_num)}
+        )
+
+    @property
+    def spool_trouble(self) -> str | None:
+        """Why call files cannot be written, in words; None when they can."""
+        return self._spool.check()
+
+    def engine(self) -> Engine:
+        """What may hold every task back, as it is now."""
+        now_s = self._clock()
+        return Engine(
+            draining=self._draining,
+            database_trouble=self._store.trouble,
+            asterisk_ready=self._pbx_ready,
+            in_use=self._ledger.in_use,
+            max_channels=self._max_channels,
+            back_off_s=max(0.0, self._resume_at_s - now_s),
+            pace_s=self._pace.wait_s(now_s),
+            calls_per_s=self._pace.calls_per_s,
+            agi_address=self._call_files.agi_address,
         )
 
     async def load(self) -> None:
@@ -139,11 +159,11 @@ class Scheduler:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            wait_s: float | None = STORE_RETRY_S
+            wait_s: float | None = DATABASE_RETRY_S
             try:
                 wait_s = await self._fill()
             except StoreError as error:
-                log.error("%s; dialling goes on in %.0f s", error, STORE_RETRY_S)  # noqa: TRY400 - no trace needed
+                log.error("%s; dialling goes on in %.0f s", error, DATABASE_RETRY_S)  # noqa: TRY400 - no trace needed
                 self._hungry.update(dict.fromkeys(self._queues))
             if wait_s is not None:
                 self._wake_in(wait_s)
@@ -154,16 +174,14 @@ class Scheduler:
         Who is not served stays hungry, in the same order: next time it is first. Returns the seconds after which to go
         on, or None: some event will tell.
         """
-        while self._hungry and self._pbx_ready and not self._draining:
-            wait_s = STORE_RETRY_S if self._store.trouble else self._wait_s()
-            if wait_s > 0:
-                return wait_s
-            if self._max_channels and self._ledger.in_use >= self._max_channels:
-                return None
+        while self._hungry:
+            held = first_of(ENGINE_RULES, self.engine())
+            if held is not None:
+                return held.next_look_s
             task_id = next(iter(self._hungry))
             del self._hungry[task_id]
             queue = self._queues[task_id]
-            if self._ledger.in_use_by(task_id) >= queue.task.max_count_channels:
+            if is_full(self._ledger.in_use_by(task_id), queue.task.max_count_channels):
                 continue
             if not queue.stock and not await self._restock(queue):
                 await self._queue_is_empty(queue)
@@ -175,11 +193,6 @@ class Scheduler:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._wake.set)
-
-    def _wait_s(self) -> float:
-        """Seconds until back-off and pace allow the next call."""
-        now_s = self._clock()
-        return max(self._resume_at_s - now_s, self._pace.wait_s(now_s))
 
     def _begin(self, queue: _Queue) -> None:
         """Begin one call of a task that is still the one we know; it stays hungry behind the others."""

@@ -1,6 +1,11 @@
-"""How fast calls may begin. Pure: the clock is passed in."""
+"""How many calls at once, and how fast they may begin. Pure: the clock is passed in."""
 
 from dataclasses import dataclass
+
+
+def is_full(in_use: int, limit: int) -> bool:
+    """Whether no channel of a limit is left; 0 means no limit."""
+    return 0 < limit <= in_use
 
 
 @dataclass(slots=True)

@@ -10,6 +10,8 @@ FREE_DEVICES = frozenset({0, 1})
 """Asterisk 22 devicestate.h AST_DEVICE_UNKNOWN and AST_DEVICE_NOT_INUSE, as app_queue shows its members. A device whose
 state nobody tells is unknown, and rung."""
 _PRESENT = frozenset({"", "0"})
+_HINT_WORDS = {-1: "unknown", 1: "in use", 2: "busy", 4: "unavailable", 8: "ringing", 16: "on hold"}
+"""Bits of Asterisk 22 pbx.h enum ast_extension_states; -1: the hint was removed."""
 _EMPLOYEE = re.compile(r"[^/]+/([0-9*#]+)(?:[@-].*)?", re.ASCII)
 
 
@@ -29,11 +31,21 @@ class Member:
         return match.group(1) if match else ""
 
 
-def is_employee_free(hints: Collection[int], status: str) -> bool:
-    """Free: every hint of the number says exactly idle, and AstDB UserBuddyStatus is absent or 0."""
-    return status in _PRESENT and all(hint == HINT_IDLE for hint in hints)
+def employee_obstacle(hints: Collection[int], status: str) -> str | None:
+    """Why an employee cannot take a call, in words; None: free. Free: every hint of the number says exactly idle, and
+    AstDB UserBuddyStatus is absent or 0."""
+    if status not in _PRESENT:
+        return f"away (UserBuddyStatus {status})"
+    return next((_hint_in_words(hint) for hint in hints if hint != HINT_IDLE), None)
 
 
 def is_member_free(member: Member, status: str) -> bool:
     """Free: not paused, not on a call, not unreachable, and its employee is not away."""
     return status in _PRESENT and not member.paused and member.device_state in FREE_DEVICES
+
+
+def _hint_in_words(hint: int) -> str:
+    if hint in _HINT_WORDS:
+        return f"the hint says {_HINT_WORDS[hint]}"
+    words = [word for bit, word in _HINT_WORDS.items() if bit > 0 and hint > 0 and hint & bit]
+    return f"the hint says {' and '.join(words) or hint}"

@@ -36,6 +36,8 @@ class Task:
     dial_prefix: str
     record_talk: bool = False
     """Record the talk with an employee."""
+    notify_url: str | None = None
+    """Where results and answers are delivered to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ class AmiClient:
         self.state = AmiState.AWAY
         self.address = f"{host}:{port}"
         self._connected_at_s: float | None = None
+        self._next_try_at_s: float | None = None
         self.problem = "not connected yet"
         """Why the last attempt to connect failed."""
         self.on_state: Callable[[AmiState], None] = lambda state: None
@@ -126,8 +127,17 @@ class AmiClient:
             self._manager.close()
         self.lost()
 
+    @property
+    def next_try_in_s(self) -> float | None:
+        """Seconds until it is tried to connect again; None: connected, or being tried."""
+        if self._next_try_at_s is None:
+            return None
+        left_s = self._next_try_at_s - asyncio.get_running_loop().time()
+        return left_s if left_s > 0 else None
+
     def connected(self) -> None:
         self._connected_at_s = asyncio.get_running_loop().time()
+        self._next_try_at_s = None
 
     async def watch(self, interval_s: float = 3.0, timeout_s: float = 5.0) -> None:
         """Ping for ever; a connection that does not answer in time is dropped, so that it is made anew."""
@@ -188,12 +198,14 @@ class AmiClient:
 
     def failed(self, error: BaseException) -> None:
         """Nobody listens, or not for us. Told once for every different reason."""
+        self._next_try_at_s = asyncio.get_running_loop().time() + RECONNECT_S
         if str(error) != self.problem:
             log.warning("AMI %s: %s; tried again every %d s", self.address, error, RECONNECT_S)
             self.problem = str(error)
 
     def lost(self) -> None:
         self._connected_at_s = None
+        self._next_try_at_s = asyncio.get_running_loop().time() + RECONNECT_S
         if self.state is not AmiState.REFUSED:  # after a refusal Asterisk closes too; the reason is worth keeping
             self._set_state(AmiState.AWAY)
         waiting, self._waiting = self._waiting, set()

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Protocol
 
 from dialer.model.attempt import DIALLED_STATES, Attempt, AttemptState, CallLost
+from dialer.model.why import Blocked, Rule
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError, AmiState, Forgetter
 from dialer.pbx.events import read_declined, read_user_event
 from dialer.pbx.preflight import find_fault
@@ -59,6 +60,7 @@ class PbxLink:
         self._silent: set[int] = set()
         self._asked = asyncio.Event()
         self._refusal: str | None = None
+        self._look_again: asyncio.TimerHandle | None = None
         self._unaccounted_s = 0.0
         """How long nobody has been able to say what became of the calls; a faulty set-up can still be asked."""
         self.ready = False
@@ -75,15 +77,36 @@ class PbxLink:
     @property
     def trouble(self) -> str | None:
         """Why Asterisk cannot be used now, in words; None when it can."""
+        blocked = self.blocked
+        return None if blocked is None else blocked.reason
+
+    @property
+    def blocked(self) -> Blocked | None:
+        """Why Asterisk cannot be used now, and when it is looked at next; None when it can."""
         if self.ready:
             return None
-        if self._client.state is AmiState.REFUSED:
-            return "Asterisk: login refused, see [ami] username, secret"
-        if self._client.state is AmiState.AWAY:
-            return f"Asterisk: away (AMI {self._client.address}: {self._client.problem})"
-        if self._client.state is AmiState.BOOTING:
-            return "Asterisk: booting (or our AMI user lacks read = system, see manager_autodialer.conf)"
-        return self._refusal or "Asterisk: looking for calls in progress"
+        reconnect_s, reconnect = self._client.next_try_in_s, "when the AMI connection is back: tried every second"
+        match self._client.state:
+            case AmiState.REFUSED:
+                reason = "Asterisk: login refused, see [ami] username, secret"
+                return Blocked(Rule.AMI_REFUSED, reason, reconnect_s, "when the login is accepted: tried every second")
+            case AmiState.AWAY:
+                reason = f"Asterisk: away (AMI {self._client.address}: {self._client.problem})"
+                return Blocked(Rule.AMI_AWAY, reason, reconnect_s, reconnect)
+            case AmiState.BOOTING:
+                reason = "Asterisk: booting (or our AMI user lacks read = system, see manager_autodialer.conf)"
+                return Blocked(Rule.ASTERISK_BOOTING, reason, None, "when Asterisk says that it is fully booted")
+        look_s, looked = self._look_again_in_s(), "when what is said here is mended: looked at every few seconds"
+        if self._refusal is not None:
+            return Blocked(Rule.ASTERISK_SETUP, self._refusal, look_s, looked)
+        reason = "Asterisk: looking for calls in progress"
+        return Blocked(Rule.ASTERISK_LOOKING, reason, None, "when Asterisk has answered, in moments")
+
+    def _look_again_in_s(self) -> float | None:
+        if self._look_again is None:
+            return None
+        left_s = self._look_again.when() - asyncio.get_running_loop().time()
+        return left_s if left_s > 0 else None
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -144,10 +167,10 @@ class PbxLink:
                 why = f"refused, see the rights in manager_autodialer.conf: {error}" if refused else "no answer"
                 self._refusal = f"Asterisk: looking for calls in progress: {why}"
                 log.warning("%s; tried again", self._refusal)
-                asyncio.get_running_loop().call_later(RETRY_S, self._changed.set)
+                self._look_again = asyncio.get_running_loop().call_later(RETRY_S, self._changed.set)
                 continue
             if self._refusal is not None:
-                asyncio.get_running_loop().call_later(FAULT_RETRY_S, self._changed.set)
+                self._look_again = asyncio.get_running_loop().call_later(FAULT_RETRY_S, self._changed.set)
             elif self._client.state is AmiState.READY:
                 self._not_heard_whole = set(self._ledger.in_progress())
                 self._presence.look_again()

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from dialer.model.presence import Member, is_employee_free, is_member_free
+from dialer.model.presence import Member, employee_obstacle, is_member_free
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError
 
 log = logging.getLogger(__name__)
@@ -60,23 +60,37 @@ class Presence:
         """Events since the refresh under way began."""
         self._refreshing = asyncio.Lock()
         self._wake = asyncio.Event()
+        self._refresh_at_s: float | None = None
         self.on_free: Callable[[str], None] = lambda inner_num: None
         """Called with an internal number that has become free."""
 
     def is_free(self, inner_num: str) -> bool:
         """Whether a call may be begun for this number now. False too until it has been looked at: `on_free` tells."""
+        return self.obstacle(inner_num) is None
+
+    def obstacle(self, inner_num: str) -> str | None:
+        """Why not, in words; None when it may."""
         line = self._lines.get(inner_num)
         if line is None:
             if inner_num not in self._asked:
                 self._asked.add(inner_num)
                 self._wake.set()
-            return False
+            return "not looked at yet"
         if line.queue is not None:
             members = self._queues.get(line.queue, {}).values()
-            return any(is_member_free(member, self._statuses.get(member.employee, "")) for member in members)
+            if any(is_member_free(member, self._statuses.get(member.employee, "")) for member in members):
+                return None
+            return f"none of the {len(members)} members of queue {line.queue} is free"
         hints = self._hints.get(inner_num, {}).values()
         own = [hint.state for hint in hints if line.hint in {"", hint.devices}]
-        return is_employee_free(own, self._statuses.get(inner_num, ""))
+        return employee_obstacle(own, self._statuses.get(inner_num, ""))
+
+    @property
+    def refresh_in_s(self) -> float | None:
+        """Seconds until everything is looked at anew; None: that is under way."""
+        if self._refresh_at_s is None:
+            return None
+        return max(0.0, self._refresh_at_s - asyncio.get_running_loop().time())
 
     def hear(self, message: Mapping[str, str]) -> None:
         """Take an event; those that say nothing of presence are passed over."""
@@ -124,11 +138,13 @@ class Presence:
     async def run(self) -> None:
         """Refresh when a new number is asked for, and every so often. Serves until cancelled."""
         while True:
+            self._refresh_at_s = asyncio.get_running_loop().time() + REFRESH_S
             try:
                 async with asyncio.timeout(REFRESH_S):
                     await self._wake.wait()
             except TimeoutError:
                 pass  # time to look again
+            self._refresh_at_s = None
             self._wake.clear()
             try:
                 await self.refresh()

@@ -12,6 +12,7 @@ from dialer.model.call import CallOrder
 from dialer.model.task import InnerNumType, TaskState
 from dialer.model.verdict import dial_status_shown
 from dialer.store.database import Operation, Transaction
+from dialer.store.events import add_answer, add_result
 from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, task
 
 _THIS = attempt.c.id == bindparam("attempt_id")
@@ -189,7 +190,9 @@ def save_result(closed: Attempt, recording: str | None = None) -> Operation[None
     }
 
     def operation(tx: Transaction) -> None:
-        tx.connection.execute(_SAVE_RESULT, {**values, "now_us": tx.now_us})
+        done = tx.connection.execute(_SAVE_RESULT, {**values, "now_us": tx.now_us})
+        if done.rowcount:
+            add_result(tx, closed.attempt_id)
 
     return operation
 
@@ -201,7 +204,9 @@ def save_answer(attempt_id: int, polling_id: int, question_id: str, result: str,
     }  # fmt: skip
 
     def operation(tx: Transaction) -> None:
-        tx.connection.execute(_SAVE_ANSWER, {**values, "now_us": tx.now_us})
+        done = tx.connection.execute(_SAVE_ANSWER, {**values, "now_us": tx.now_us})
+        if done.rowcount:
+            add_answer(tx, attempt_id)
 
     return operation
 

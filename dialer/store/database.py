@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,9 +23,9 @@ from dialer.store.errors import (
     store_error,
 )
 from dialer.store.schema import SCHEMA_VERSION, TRIED, answer, attempt, metadata, task
-from dialer.store.sqlite import WRITES, prepare_file, set_up_engine
+from dialer.store.sqlite import WRITES, check_file, prepare_file, set_up_engine
 
-__all__ = ["DatabaseRefusedError", "Operation", "Query", "Store", "StoreError", "Transaction"]
+__all__ = ["DatabaseRefusedError", "Operation", "Query", "Store", "StoreError", "Transaction", "as_it_is"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -42,10 +42,20 @@ class Transaction:
     connection: Connection
     now_us: int
     """Microseconds since 1970, never smaller than in an earlier transaction."""
+    told: set[tuple[str, str]] = field(default_factory=set)
+    """Topics with details, for whoever listens to the store: told once all this is committed."""
+
+    def tell(self, topic: str, detail: str) -> None:
+        self.told.add((topic, detail))
 
 
 Operation = Callable[[Transaction], T]
 Query = Callable[[Connection], T]
+
+
+def as_it_is(operation: Operation[T]) -> Operation[T]:
+    """Nothing is added to the operation."""
+    return operation
 
 
 @dataclass(slots=True)
@@ -71,11 +81,12 @@ class Store:
         self._closed = False
         self._trouble: str | None = None
         self._damage: str | None = None
+        self._listeners: dict[str, Callable[[str], None]] = {}
 
     @classmethod
-    async def open(cls, url: str) -> "Store":
+    async def open(cls, url: str, *, beside_daemon: bool = False) -> "Store":
         """Open, upgrade or create the database. Raises DatabaseRefusedError for what cannot become ours, StoreError for
-        what may be over soon: a lock, a full disk."""
+        what may be over soon: a lock, a full disk. `beside_daemon`: only open, another process has done the rest."""
         try:
             parsed = _async_url(make_url(url))
             # parameters are phone numbers, and error texts go into logs
@@ -86,7 +97,8 @@ class Store:
         try:
             if engine.dialect.name == "sqlite":
                 set_up_engine(engine.sync_engine)
-                await asyncio.to_thread(prepare_file, Path(str(parsed.database)))
+                prepare = check_file if beside_daemon else prepare_file
+                await asyncio.to_thread(prepare, Path(str(parsed.database)))
             else:
                 async with engine.begin() as connection:
                     await connection.run_sync(metadata.create_all)
@@ -119,6 +131,10 @@ class Store:
         """The database as error texts name it."""
         sqlite_file = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
         return sqlite_file or self.url
+
+    def listen(self, topic: str, callback: Callable[[str], None]) -> None:
+        """Call back with the detail of whatever operations tell on this topic, once it is committed."""
+        self._listeners[topic] = callback
 
     async def close(self) -> None:
         """Commit what was asked for, then close. What is asked for later fails with StoreError."""
@@ -174,7 +190,7 @@ class Store:
     async def _commit(self, group: list[_Job]) -> Exception | None:
         """Commit the group, or tell everybody in it why not; return why the group as a whole could not be."""
         try:
-            results = await self._apply(group)
+            results, told = await self._apply(group)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked for the operation
             if leaves_guesses(error):
                 await self._drop_write_connection()
@@ -187,6 +203,9 @@ class Store:
         for job, result in zip(group, results, strict=True):
             if not job.done.done():
                 job.done.set_result(result)
+        for topic, detail in told:
+            if topic in self._listeners:
+                self._listeners[topic](detail)
         return None
 
     async def _commit_one_by_one(self, group: list[_Job]) -> None:
@@ -225,16 +244,16 @@ class Store:
                 await connection.invalidate()
                 await connection.close()
 
-    async def _apply(self, group: list[_Job]) -> list[Any]:
+    async def _apply(self, group: list[_Job]) -> tuple[list[Any], set[tuple[str, str]]]:
         if self._write_connection is None:
             self._write_connection = await self._engine.execution_options(**{WRITES: True}).connect()
         async with self._write_connection.begin():
             return await self._write_connection.run_sync(self._apply_sync, group)
 
-    def _apply_sync(self, connection: Connection, group: list[_Job]) -> list[Any]:
+    def _apply_sync(self, connection: Connection, group: list[_Job]) -> tuple[list[Any], set[tuple[str, str]]]:
         self._last_us = max(self._last_us, time.time_ns() // 1000 // TICK_US * TICK_US)
         transaction = Transaction(connection, self._last_us)
-        return [job.operation(transaction) for job in group]
+        return [job.operation(transaction) for job in group], transaction.told
 
 
 def _async_url(url: URL) -> URL:

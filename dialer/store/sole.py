@@ -12,11 +12,15 @@ from sqlalchemy.exc import ArgumentError
 from dialer.store.errors import StoreError
 
 
+class InUseError(StoreError):
+    """Another process holds the database."""
+
+
 @contextmanager
 def sole_user(url: str) -> Iterator[None]:
-    """Hold the database for this process; StoreError while another daemon has it. The kernel frees the lock of a
+    """Hold the database for this process; InUseError while another daemon has it. The kernel frees the lock of a
     process that was killed. What is not a SQLite file, or cannot be made, is left to whoever opens it."""
-    file = _sqlite_file(url)
+    file = database_file(url)
     lock = _open_lock(file) if file is not None else None
     if lock is None:
         yield
@@ -25,13 +29,14 @@ def sole_user(url: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StoreError(f"[store] url: another dialer is using {file}") from None
+            raise InUseError(f"[store] url: another dialer is using {file}") from None
         yield
     finally:
         os.close(lock)
 
 
-def _sqlite_file(url: str) -> Path | None:
+def database_file(url: str) -> Path | None:
+    """The SQLite file; None for what is none."""
     try:
         parsed = make_url(url)
     except ArgumentError:

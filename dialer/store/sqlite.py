@@ -52,6 +52,20 @@ def prepare_file(path: Path) -> None:
         raise store_error(error, str(path)) from error
 
 
+def check_file(path: Path) -> None:
+    """Look whether another process keeps a database of our version there. Raises DatabaseRefusedError or StoreError."""
+    _check_access(path)
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as connection:
+            version = check_version(connection, str(path))
+    except sqlite3.Error as error:
+        raise store_error(error, str(path)) from error
+    if version != SCHEMA_VERSION:
+        raise DatabaseRefusedError(
+            f"{path} has schema version {version}, this command knows {SCHEMA_VERSION}: use that of the running daemon"
+        )
+
+
 def _check_access(path: Path) -> None:
     """Say in plain words what SQLite calls "unable to open database file", or notices at the first write only."""
     if path.is_dir():

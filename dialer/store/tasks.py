@@ -36,6 +36,8 @@ class TaskChange:
     dial_prefix: str | None = None
     numbers: Sequence[Number] | None = None
     record_talk: bool | None = None
+    notify_url: str | None = None
+    """Where results go; empty: nowhere any more."""
 
     def columns(self) -> dict[str, object]:
         said = {
@@ -46,6 +48,7 @@ class TaskChange:
             "max_count_channels": self.max_count_channels,
             "dial_prefix": self.dial_prefix,
             "record_talk": None if self.record_talk is None else int(self.record_talk),
+            "notify_url": self.notify_url,
         }
         return {column: value for column, value in said.items() if value is not None}
 
@@ -152,6 +155,7 @@ def _task_of(row: Row[tuple[object, ...]]) -> Task:
         row.max_count_channels,
         row.dial_prefix,
         bool(row.record_talk),
+        row.notify_url or None,
     )
 
 

@@ -1,9 +1,11 @@
 """A daemon whose Asterisk is away: it serves REST all the same."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest_asyncio
 
@@ -21,17 +23,24 @@ class AbsentPbx:
     ami_secret: str = "none"
 
 
-@pytest_asyncio.fixture
-async def dialer() -> AsyncIterator[Dialer]:
+@asynccontextmanager
+async def running_dialer(settings: Mapping[str, Mapping[str, Any]] | None = None) -> AsyncIterator[Dialer]:
+    """A daemon whose Asterisk is away, with these settings over the rig's own."""
     with tempfile.TemporaryDirectory(prefix="dialer-api-", dir="/tmp") as folder:
         workdir = Path(folder)
         spool = workdir / "spool" / "outgoing"
         spool.mkdir(parents=True)
         ports = PortBlock(udp_ports=0, tcp_ports=1)
-        daemon = Dialer(workdir, AbsentPbx(ports.port(1), spool))
+        daemon = Dialer(workdir, AbsentPbx(ports.port(1), spool), settings)
         try:
             await daemon.start()
             yield daemon
         finally:
             await daemon.close()
             ports.release()
+
+
+@pytest_asyncio.fixture
+async def dialer() -> AsyncIterator[Dialer]:
+    async with running_dialer() as daemon:
+        yield daemon

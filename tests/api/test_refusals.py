@@ -120,7 +120,7 @@ async def test_what_is_not_json_is_refused(dialer: Dialer, path: str) -> None:
         reply = await dialer.call("POST", path, raw=body)
         assert (reply["result"], reply["messages"]) == (False, ["Invalid JSON request body"])
     reply = await dialer.call("POST", path, raw="[1, 2]")
-    assert reply["messages"] == ["Invalid JSON request body: an object expected, got a list"]
+    assert reply["messages"] == ["body: an object expected, got a list"]
     assert await stored(dialer) == (0, 0)
 
 

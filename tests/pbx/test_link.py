@@ -7,6 +7,7 @@ import pytest
 
 from dialer.model.attempt import Attempt, AttemptEvent, AttemptState, CallLost
 from dialer.model.task import InnerNumType
+from dialer.model.why import Rule
 from dialer.pbx import link
 from dialer.pbx.ami import AmiClient, AmiState
 from dialer.pbx.presence import Presence
@@ -103,3 +104,52 @@ async def test_calls_of_an_asterisk_that_is_only_set_up_wrongly_are_not_given_up
         await asyncio.gather(running, return_exceptions=True)
         ports.release()
     assert ledger.noted == []
+
+
+def a_link(client: AmiClient) -> link.PbxLink:
+    presence = Presence(client, "internal")
+    return link.PbxLink(client, Ledger(), NoCallFiles(), presence, contexts=(), on_ready=lambda ready: None)
+
+
+async def test_an_asterisk_that_is_away_is_told_with_the_seconds_to_the_next_try() -> None:
+    ports = PortBlock(udp_ports=0, tcp_ports=1)
+    client = AmiClient("127.0.0.1", ports.port(1), "autodialer", "secret")  # nobody listens
+    pbx = a_link(client)
+    assert client.next_try_in_s is None, "it has not been tried yet"
+    client.start()
+    try:
+        left_s = await wait_until(lambda: client.next_try_in_s, "the first try has failed")
+        blocked = pbx.blocked
+        assert left_s is not None
+        assert 0 < left_s <= 1
+        assert blocked is not None
+        assert blocked.rule is Rule.AMI_AWAY
+        assert blocked.next_look_s is not None
+        assert blocked.next_look_s <= left_s
+        await wait_until(lambda: (client.next_try_in_s or 0) > (blocked.next_look_s or 0), "the next try has failed")
+    finally:
+        client.close()
+        ports.release()
+
+
+@pytest.mark.parametrize(
+    ("state", "rule", "words"),
+    [
+        (AmiState.AWAY, Rule.AMI_AWAY, "away"),
+        (AmiState.REFUSED, Rule.AMI_REFUSED, "login refused"),
+        (AmiState.BOOTING, Rule.ASTERISK_BOOTING, "booting"),
+        (AmiState.READY, Rule.ASTERISK_LOOKING, "looking for calls in progress"),
+    ],
+)
+async def test_what_keeps_asterisk_from_being_used_is_told_by_rule(state: AmiState, rule: Rule, words: str) -> None:
+    client = AmiClient("192.0.2.1", 5038, "autodialer", "secret")
+    pbx = a_link(client)
+    client.state = state
+    assert pbx.blocked is not None
+    assert pbx.blocked.rule is rule
+    assert words in pbx.blocked.reason
+    assert pbx.trouble == pbx.blocked.reason
+    ready = a_link(client)
+    ready.ready = True
+    assert ready.blocked is None
+    assert ready.trouble is None

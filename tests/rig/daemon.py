@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,7 +40,8 @@ class Dialer:
         self.workdir = workdir.resolve()
         self.workdir.mkdir(parents=True, exist_ok=True)
         self._ports = PortBlock(udp_ports=0, tcp_ports=2)
-        self.url = f"http://127.0.0.1:{self._ports.port(_HTTP)}"
+        has_tls = "tls_certificate" in (settings or {}).get("http", {})
+        self.url = f"{'https' if has_tls else 'http'}://127.0.0.1:{self._ports.port(_HTTP)}"
         self.database = self.workdir / "dialer.db"
         self.config_file = self.workdir / "dialer.toml"
         self.log_file = self.workdir / "dialer.log"
@@ -67,8 +69,20 @@ class Dialer:
                 stderr=log,
             )
         if self.session is None:
-            self.session = aiohttp.ClientSession()
+            self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False))
         await self.wait_health(lambda _: True, "the dialer serves REST", START_TIMEOUT_S)
+
+    @asynccontextmanager
+    async def changed(self, settings: Mapping[str, Mapping[str, Any]]) -> AsyncIterator[None]:
+        """Run a stopped daemon with these settings over its own."""
+        before = self._settings
+        self._settings = {**before, **{name: {**before.get(name, {}), **values} for name, values in settings.items()}}
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
+            self._settings = before
 
     async def stop(self) -> int:
         """SIGTERM; return the exit code when it has drained."""

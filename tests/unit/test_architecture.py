@@ -23,7 +23,7 @@ ONLY_IMPORTER = {
     "num2words": {"dialer/speech/numerals.py"},
     "tenacity": {"dialer/speech/yandex.py"},
     "sqlalchemy": {"dialer/store"},
-    "aiohttp": {"dialer/api", "dialer/app.py", "dialer/speech/yandex.py"},
+    "aiohttp": {"dialer/api", "dialer/app.py", "dialer/speech/yandex.py", "dialer/commands/daemon.py"},
     "pydantic": {"dialer/api", "dialer/config.py"},
     "openpyxl": {"dialer/api/sheets/workbooks.py"},
     "xlrd": {"dialer/api/sheets/workbooks.py"},

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dialer.model.presence import Member, is_employee_free, is_member_free
+from dialer.model.presence import Member, employee_obstacle, is_member_free
 from dialer.pbx.ami import AmiRefusedError
 from dialer.pbx.presence import Presence
 
@@ -14,15 +14,24 @@ NOT_IDLE = (-1, 1, 2, 4, 8, 9, 16)  # removed, in use, busy, unavailable, ringin
 
 @pytest.mark.parametrize("hint", NOT_IDLE)
 def test_only_exactly_idle_is_free(hint: int) -> None:
-    assert not is_employee_free([hint], "")
-    assert not is_employee_free([0, hint], "")
-    assert is_employee_free([0], "")
+    assert employee_obstacle([hint], "")
+    assert employee_obstacle([0, hint], "")
+    assert employee_obstacle([0], "") is None
+
+
+def test_an_employee_who_is_not_free_has_a_reason() -> None:
+    told = {employee_obstacle([hint], "") for hint in NOT_IDLE}
+    assert told == {
+        f"the hint says {what}"
+        for what in ("unknown", "in use", "busy", "unavailable", "ringing", "in use and ringing", "on hold")
+    }
+    assert employee_obstacle([1], "2") == "away (UserBuddyStatus 2)"
 
 
 @pytest.mark.parametrize(("status", "free"), [("", True), ("0", True), ("1", False), ("2", False), ("away", False)])
 def test_a_status_that_is_present_and_not_0_is_away(status: str, free: bool) -> None:
-    assert is_employee_free([0], status) is free
-    assert is_employee_free([], status) is free
+    assert (employee_obstacle([0], status) is None) is free
+    assert (employee_obstacle([], status) is None) is free
     assert is_member_free(Member("PJSIP/201", 1, False), status) is free
 
 

@@ -2,20 +2,38 @@
 
 import asyncio
 import contextlib
+import hashlib
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
-from dialer.api.mikopbx.envelope import RefusedError, refusal, reply
+from dialer.api.endpoint import Answer, Endpoint, Form, Nothing
+from dialer.api.mikopbx.envelope import RefusedError, refusal
+from dialer.api.mikopbx.fields import PathText
 from dialer.api.mikopbx.forms import TooLargeError, file_of_form
+from dialer.api.mikopbx.replies import AudioKept, AudioShown, NoData, Refused, answers
+from dialer.api.mikopbx.serving import Call
 from dialer.model.flow import PromptError
 from dialer.speech.prompts import PromptLibrary
 from dialer.speech.uploads import Uploads, check_name
 from dialer.store.audio import AudioInUseError, delete_audio, fetch_audio, save_audio
 from dialer.store.database import Store, StoreError
+from dialer.store.receipts import AnsweredBeforeError, KeyReusedError
 
-NOT_FOUND = {"error": "AudioNotFound"}
-IN_USE = {"error": "AudioInUse"}
+SOUND_FILE = {
+    "type": "string",
+    "format": "binary",
+    "minLength": 1,
+    "description": "A sound file (mp3, wav, ogg, m4a, flac, gsm …) under its name; the form's field may have any name",
+}
+
+
+class AudioPath(Nothing):
+    """A sound file by its name."""
+
+    name: PathText
+    """The file's name."""
 
 
 class AudioFiles:
@@ -28,75 +46,81 @@ class AudioFiles:
         self._max_bytes = max_bytes
         self._changing = asyncio.Lock()
 
-    def routes(self, base: str) -> list[web.RouteDef]:
-        return [
-            web.post(f"{base}/audio", self.post),
-            web.get(f"{base}/audio", self.list),
-            web.delete(f"{base}/audio/{{name:[^/]+}}", self.delete),
-        ]
+    def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
+        form = Form("multipart/form-data", {"file": SOUND_FILE}, ("file",))
+        too_large = {413: Answer("The file is too large", Refused), 503: Answer("It cannot be kept", Refused)}
+        return (
+            Endpoint("POST", "/audio", self.post, "Upload a sound file; the same name replaces it",
+                     {**answers(AudioKept), **too_large}, form=form, once=True),
+            Endpoint("GET", "/audio", self.list, "List uploaded sound files", answers(list[AudioShown])),
+            Endpoint("DELETE", "/audio/{name:[^/]+}", self.delete, "Delete a sound file that no polling uses",
+                     answers(NoData), path_model=AudioPath),
+        )  # fmt: skip
 
-    async def post(self, request: web.Request) -> web.Response:
+    async def post(self, call: Call[Nothing, Nothing, None]) -> web.Response | dict[str, Any]:
+        request = call.request
         temporary = self._uploads.aside()
         try:
-            name, size = await self._receive(request, temporary)
+            name, size, digest = await self._receive(request, temporary)
+            await call.identify(digest)
             await self._prompts.convert(temporary)
-            path = await self._keep(name, temporary, size)
+            path = await self._keep(call, name, temporary, size)
         except TooLargeError:
             return refusal(
                 [f"file: too large: {self._max_bytes} bytes at the most ([audio] max_upload_mb)"], status=413
             )
         except PromptError as error:
-            raise RefusedError(f"file: {error}") from None
+            raise RefusedError(f"file: {error}", data={"error": "CannotBePlayed"}) from None
         except OSError as error:
             return refusal([f"file: it cannot be kept: {error.strerror}"], status=503)
         finally:
             temporary.unlink(missing_ok=True)
-        return reply({"filename": str(path)})
+        return {"filename": str(path)}
 
-    async def list(self, _request: web.Request) -> web.Response:
+    async def list(self, _call: Call[Nothing, Nothing, None]) -> list[dict[str, Any]]:
         files = await self._store.read(fetch_audio)
-        return reply(
-            [{"id": str(one.audio_id), "name": one.name, "path": str(self._uploads.path_of(one.name))} for one in files]
-        )
+        return [
+            {"id": str(one.audio_id), "name": one.name, "path": str(self._uploads.path_of(one.name))} for one in files
+        ]
 
-    async def delete(self, request: web.Request) -> web.Response:
-        wanted = request.match_info["name"]
+    async def delete(self, call: Call[AudioPath, Nothing, None]) -> tuple[()]:
         try:
-            name = check_name(wanted)
+            name = check_name(call.path.name)
         except ValueError:
-            raise RefusedError(f"name: there is no file {wanted!r}", data=NOT_FOUND) from None
+            raise _not_found(call.path.name) from None
         async with self._changing:
             try:
                 found = await self._store.write(delete_audio(name, str(self._uploads.path_of(name))))
             except AudioInUseError as error:
-                raise RefusedError(f"name: {error}", data=IN_USE) from None
+                raise RefusedError(f"name: {error}", data={"error": "AudioInUse"}) from None
             if not found:
-                raise RefusedError(f"name: there is no file {name!r}", data=NOT_FOUND)
+                raise _not_found(name)
             await asyncio.to_thread(self._uploads.remove, name)
-        return reply()
+        return ()
 
-    async def _receive(self, request: web.Request, target: Path) -> tuple[str, int]:
-        """Write the file of the form to `target`; returns its name and size."""
+    async def _receive(self, request: web.Request, target: Path) -> tuple[str, int, str]:
+        """Write the file of the form to `target`; returns its name, its size and a digest of both name and content: a
+        form that is sent again has other boundaries."""
         sent = await file_of_form(request, self._max_bytes)
-        name = _checked(sent.name)
-        size = 0
+        name, size, digest = _checked(sent.name), 0, hashlib.sha256()
         file = await asyncio.to_thread(target.open, "xb")
         try:
             async for chunk in sent.chunks:
                 size += len(chunk)
+                digest.update(chunk)
                 await asyncio.to_thread(file.write, chunk)
         finally:
             file.close()
-        return name, size
+        return name, size, f"{name} {digest.hexdigest()}"
 
-    async def _keep(self, name: str, temporary: Path, size: int) -> Path:
+    async def _keep(self, call: Call[Any, Any, Any], name: str, temporary: Path, size: int) -> Path:
         """The file first, then its row; when that is refused the file is what it was."""
         async with self._changing:
             before = await asyncio.to_thread(self._uploads.set_copy_aside, name)
             path = await asyncio.to_thread(self._uploads.save, name, temporary)
             try:
-                await self._store.write(save_audio(name, size))
-            except StoreError:
+                await self._store.write(call.once(save_audio(name, size), lambda _: {"filename": str(path)}))
+            except (StoreError, AnsweredBeforeError, KeyReusedError):
                 with contextlib.suppress(OSError):
                     if before is None:
                         await asyncio.to_thread(self._uploads.remove, name)
@@ -107,6 +131,10 @@ class AudioFiles:
                 if before is not None:
                     before.unlink(missing_ok=True)
             return path
+
+
+def _not_found(name: str) -> RefusedError:
+    return RefusedError(f"name: there is no file {name[:60]!r}", data={"error": "AudioNotFound"})
 
 
 def _checked(name: str) -> str:

@@ -1,131 +1,183 @@
 """What the MikoPBX facade takes: one declared model a body. Unknown fields are ignored, as the original does.
 
-1C and PHP send numbers where texts are meant and the other way round, null or "" for what they do not say, and [] for
-an empty object: all of that is understood. A number's own fields are in `numbers.py`.
+What each field may be is in `fields.py`; a number's own fields are in `numbers.py`, examples in `examples.py`.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainValidator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from dialer.api.mikopbx.plain import as_flag, as_list, as_text, no_bool, none_if_blank
+from dialer.api.mikopbx import examples
+from dialer.api.mikopbx.fields import (
+    BLANK,
+    EXTENSION_SCHEMAS,
+    INTEGER,
+    NULL,
+    AsList,
+    Keys,
+    Later,
+    ListSchema,
+    MaybeChannels,
+    MaybeFlag,
+    MaybeId,
+    MaybeKeys,
+    MaybeKind,
+    MaybeLang,
+    MaybeName,
+    MaybeOwnId,
+    MaybePrefix,
+    MaybeState,
+    MaybeText,
+    MaybeTimeout,
+    MaybeUrl,
+    NoneIfBlank,
+    Schema,
+    at_most,
+    check_by,
+    not_empty,
+    one_of,
+    wrong,
+)
+from dialer.api.mikopbx.numbers import NUMBERS_SCHEMA, read_numbers
 from dialer.model.polling import ANSWER_TIMEOUT_S, LANG, MAX_RECORD_S, Action, Press, Question
-from dialer.model.safe import safe_extension, safe_keys, safe_prefix
-from dialer.model.task import InnerNumType, Number, TaskState
+from dialer.model.safe import safe_extension
+from dialer.model.task import InnerNumType, Number
 from dialer.store.tasks import TaskChange
-
-MAX_ID = 2**63 - 1
-MAX_CHANNELS = 10_000
-
-
-def _no_nul(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a text without NUL characters expected")
-    return value
-
-
-def _not_empty(items: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not items:
-        raise ValueError("a list with at least one item expected")
-    return items
-
-
-def _at_most(limit: int) -> BeforeValidator:
-    """A bound looked at before the items are: millions of wrong ones must not cost millions of messages."""
-
-    def check(items: Any) -> Any:
-        if isinstance(items, list) and len(items) > limit:
-            raise ValueError(f"{limit} items at most expected, got {len(items)}")
-        return items
-
-    return BeforeValidator(check)
-
-
-_AsText = BeforeValidator(as_text)
-_NoneIfBlank = BeforeValidator(none_if_blank)
-_NoBool = BeforeValidator(no_bool)
-_AsList = BeforeValidator(as_list)
-
-Text = Annotated[str, Field(max_length=20_000), AfterValidator(_no_nul), _AsText]
-Name = Annotated[str, Field(max_length=500), AfterValidator(_no_nul), _AsText]
-Id = Annotated[str, Field(max_length=100), AfterValidator(_no_nul), _AsText]
-Keys = Annotated[str, AfterValidator(safe_keys), _AsText]
-Channels = Annotated[int, Field(ge=1, le=MAX_CHANNELS), _NoBool]
-Prefix = Annotated[str, AfterValidator(safe_prefix), _AsText]
-State = Annotated[
-    TaskState, BeforeValidator(lambda value: int(value) if str(value) in ("0", "1", "2") else value), _NoBool
-]
-Flag = Annotated[bool, BeforeValidator(as_flag)]
-Lang = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
-
-MaybeId = Annotated[Id | None, _NoneIfBlank]
-MaybeText = Annotated[Text | None, _NoneIfBlank]
-MaybeKeys = Annotated[Keys | None, _NoneIfBlank]
-
-
-def _wrong(field: str, reason: str) -> PydanticCustomError:
-    """An error that only the whole body shows; it names the field as a field's own error would."""
-    return PydanticCustomError("field", "{reason}", {"field": field, "reason": reason})
-
-
-def _check(door: Callable[[str], str], value: str, field: str) -> None:
-    try:
-        door(value)
-    except ValueError as error:
-        raise _wrong(field, str(error)) from None
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+
+def _when(action: Action, **fields: Schema) -> Schema:
+    """A rule in JSON Schema: these fields are needed for the action."""
+    return {
+        "if": {"properties": {"action": {"const": action.value}}, "required": ["action"]},
+        "then": {"properties": fields},
+    }
+
+
+def _needing(rule: Schema, *names: str) -> Schema:
+    return {**rule, "then": {**rule["then"], "required": list(names)}}
+
+
+_SAID: Schema = {"anyOf": [{"type": "string", "minLength": 1}, INTEGER]}
+_RECORD_S = "^0{0,15}([1-9]|[1-9][0-9]|[1-5][0-9][0-9]|600)$"
+_PRESS_RULES: list[Schema] = [
+    _needing(_when(Action.DIAL, value={"anyOf": list(EXTENSION_SCHEMAS)}), "value"),
+    _needing(_when(Action.PLAYBACK, value=_SAID, valueOptions={"enum": ["text", "file", "", None]}), "value"),
+    _when(
+        Action.PLAYBACK_RECORD,
+        valueOptions={
+            "anyOf": [
+                {"type": "string", "pattern": _RECORD_S},
+                {"type": "integer", "minimum": 1, "maximum": MAX_RECORD_S},
+                BLANK,
+            ]
+        },
+    ),
+]
 
 
 class PressBody(_Body):
+    """What a key does."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": list(_PRESS_RULES)})
+
     key: Keys
-    action: Annotated[Action, BeforeValidator(lambda value: "" if value is None else value)] = Action.NOTHING
+    """What the subscriber presses."""
+    action: Annotated[
+        Action,
+        BeforeValidator(lambda value: "" if value is None else value),
+        one_of({"enum": [*(action.value for action in Action), None]}),
+    ] = Action.NOTHING
+    """What then happens. answer: `value` is stored. playback: `value` is played, the key is stored. playback_record:
+    `value` is played, what the subscriber says is recorded. dial: `value` is stored, the polling ends, the subscriber
+    is connected to that internal number. restart: the polling begins again. Empty: it only goes on."""
     value: MaybeText = None
+    """dial: the internal number. playback: the text, or the file's name or full path. playback_record: the text or
+    the file's full path. answer: the result; not said: the key."""
     valueOptions: MaybeText = None
+    """playback: `text` (the default) or `file`. playback_record: for how many seconds at the most, 1 to 600; 60 by
+    default."""
     nextQuestion: MaybeId = None
+    """The `questionId` to go on with; not said: the question's own `nextQuestion`; an unknown one ends the polling."""
 
     @model_validator(mode="after")
     def _value_fits_action(self) -> "PressBody":
         if self.action is Action.DIAL:
-            _check(safe_extension, self.value or "", "value")
+            check_by(safe_extension, self.value or "", "value")
         if self.action is Action.PLAYBACK:
             if not self.value:
-                raise _wrong("value", "missing, nothing to play")
+                raise wrong("value", "missing, nothing to play")
             if self.valueOptions not in (None, "text", "file"):
-                raise _wrong("valueOptions", "'text' or 'file' expected")
+                raise wrong("valueOptions", "'text' or 'file' expected")
         if self.action is Action.PLAYBACK_RECORD and self.valueOptions is not None:
             seconds = self.valueOptions
-            if not (seconds.isascii() and seconds.isdecimal() and 1 <= int(seconds[:9]) <= MAX_RECORD_S):
-                raise _wrong("valueOptions", f"1 to {MAX_RECORD_S} seconds expected, got {seconds[:60]!r}")
+            if not re.search(_RECORD_S, seconds) or not seconds.isdecimal():
+                raise wrong("valueOptions", f"1 to {MAX_RECORD_S} seconds expected, got {seconds[:60]!r}")
         return self
 
     def press(self) -> Press:
         return Press(self.key, self.action, self.value, self.valueOptions, self.nextQuestion)
 
 
+_VISIBLE = "[^ \\t\\r\\n\\u00a0]"
+_QUESTION_NEEDS: list[Schema] = [
+    {
+        "required": ["questionText"],
+        "properties": {"questionText": {"anyOf": [{"type": "string", "pattern": _VISIBLE}, INTEGER]}},
+    },
+    {"required": ["questionFile"], "properties": {"questionFile": _SAID}},
+]
+
+
 class QuestionBody(_Body):
+    """What is asked. It needs a text or a file."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": list(_QUESTION_NEEDS)})
+
     questionId: MaybeId = None
+    """What `nextQuestion` names it by, each once in a polling; not said: its position, from 0."""
     questionText: MaybeText = None
+    """What is spoken, of 5000 characters at most; `<name>` is a number's parameter or a client's property."""
     questionFile: MaybeText = None
-    lang: Annotated[Lang | None, _NoneIfBlank] = None
+    """The name of an uploaded file, or a full path, played instead of the text."""
+    lang: MaybeLang = None
+    """In which language it is spoken; ru-RU by default."""
     nextQuestion: MaybeId = None
+    """The `questionId` to go on with where a key names none; not said or unknown: the polling ends."""
     defPress: MaybeKeys = None
-    timeout: Annotated[Annotated[float, Field(ge=0, le=60), _NoBool] | None, _NoneIfBlank] = None
-    press: Annotated[tuple[PressBody, ...], _at_most(100), _AsList] = ()
+    """The key, one of `press`, that counts as pressed when none is; not said: the question is asked again."""
+    timeout: MaybeTimeout = None
+    """For how many seconds a key is awaited after the prompt; 5 by default."""
+    press: Annotated[
+        tuple[PressBody, ...],
+        ListSchema(most=100, others=(BLANK,)),
+        at_most(100),
+        AsList,
+        NoneIfBlank,
+    ] = ()
+    """The keys, each once."""
 
     @model_validator(mode="after")
     def _is_sound(self) -> "QuestionBody":
-        if not (self.questionText or "").strip() and not self.questionFile:
-            raise _wrong("questionText", "missing, and there is no questionFile")
+        if not re.search(_VISIBLE, self.questionText or "") and not self.questionFile:
+            raise wrong("questionText", "missing, and there is no questionFile")
         keys = [press.key for press in self.press]
         if len(keys) != len(set(keys)):
-            raise _wrong("press", "a key is listed twice")
+            raise wrong("press", "a key is listed twice")
         if self.defPress and self.defPress not in keys:
-            raise _wrong("defPress", "not one of the keys")
+            raise wrong("defPress", "not one of the keys")
         return self
 
     def question(self, position: int) -> Question:
@@ -142,33 +194,92 @@ class QuestionBody(_Body):
 
 
 class PollingBody(_Body):
+    """A polling: questions, and what the keys do."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.POLLING]})
+
     crmId: MaybeId = None
-    name: Annotated[Name | None, _NoneIfBlank] = None
-    questions: Annotated[tuple[QuestionBody, ...], AfterValidator(_not_empty), _at_most(1000), _AsList]
+    """The CRM's id; a known one is replaced, not said: one is given."""
+    name: MaybeName = None
+    """For people."""
+    questions: Annotated[
+        tuple[QuestionBody, ...],
+        ListSchema(least=1, most=1000),
+        AfterValidator(not_empty),
+        at_most(1000),
+        AsList,
+    ]
+    """They are asked from the first on."""
 
     @model_validator(mode="after")
     def _ids_differ(self) -> "PollingBody":
         ids = [question.question_id for question in self.model_questions()]
         if len(ids) != len(set(ids)):
-            raise _wrong("questions", "a questionId is given twice")
+            raise wrong("questions", "a questionId is given twice")
         return self
 
     def model_questions(self) -> tuple[Question, ...]:
         return tuple(question.question(position) for position, question in enumerate(self.questions))
 
 
-class TaskBody(_Body):
+def _checked_numbers(value: Any) -> list[Number]:
+    numbers, problems = read_numbers(value)
+    if problems:
+        raise PydanticCustomError("problems", "{problems}", {"problems": problems})
+    return numbers
+
+
+Numbers = Annotated[list[Number], PlainValidator(_checked_numbers), one_of(NUMBERS_SCHEMA)]
+
+
+_TASK_RULES: list[Schema] = [
+    {
+        "if": {"properties": {"innerNumType": {"const": InnerNumType.EXTEN.value}}, "required": ["innerNumType"]},
+        "then": {"properties": {"innerNum": {"anyOf": [*EXTENSION_SCHEMAS, BLANK]}}},
+    }
+]
+
+
+class _TaskFields(_Body):
     """A task's fields; None: not said. `name` and `dialPrefix` can be said to be empty."""
 
-    id: Annotated[Annotated[int, Field(ge=1, le=MAX_ID), _NoBool] | None, _NoneIfBlank] = None
+    model_config = ConfigDict(json_schema_extra={"allOf": list(_TASK_RULES)})
+
     crmId: MaybeId = None
-    name: Name | None = None
-    state: Annotated[State | None, _NoneIfBlank] = None
+    """The CRM's id of the task; not said: one is given."""
+    name: MaybeName = None
+    """For people."""
+    state: MaybeState = None
+    """0: open, numbers are dialled (the default). 1: closed. 2: paused."""
     innerNum: MaybeId = None
-    innerNumType: Annotated[InnerNumType | None, _NoneIfBlank] = None
-    maxCountChannels: Annotated[Channels | None, _NoneIfBlank] = None
-    dialPrefix: Prefix | None = None
-    recordTalk: Annotated[Flag | None, _NoneIfBlank] = None
+    """Who talks to a subscriber that answers: the polling's `crmId` or id; or the internal number of an employee or a
+    queue, 1 to 20 of 0-9 * #. A new task needs it."""
+    innerNumType: MaybeKind = None
+    """What `innerNum` is: polling, or exten (the default): an internal number."""
+    maxCountChannels: MaybeChannels = None
+    """How many calls at once; 1 by default."""
+    dialPrefix: MaybePrefix = None
+    """Stands in front of each number for the outgoing routes; not said: that of the settings."""
+    recordTalk: MaybeFlag = None
+    """1: talks with employees are recorded; 0 by default."""
+    notifyUrl: MaybeUrl = None
+    """Each result and answer is posted there, signed; empty: nowhere any more. Needs [webhooks] secret."""
+    maxAttempt: Annotated[None, Later(1)] = None
+    """How often a number is tried. Of the module's later versions: more than once is refused."""
+    attemptUntilSignal: Annotated[None, Later(0)] = None
+    """Of the module's later versions: asking for it is refused."""
+    timeStart: Annotated[None, Later(0)] = None
+    """Minutes of the day. Of the module's later versions: asking for hours is refused."""
+    timeEnd: Annotated[None, Later(1440)] = None
+    """Minutes of the day. Of the module's later versions: asking for hours is refused."""
+    isCallback: Annotated[None, Later(0)] = None
+    """Ring the employee first. Of the module's later versions: asking for it is refused."""
+
+    @model_validator(mode="after")
+    def _inner_num_fits_its_type(self) -> Self:
+        if self.innerNumType is InnerNumType.EXTEN and self.innerNum is not None:
+            check_by(safe_extension, self.innerNum, "innerNum")
+        return self
 
     def change(self, numbers: list[Number] | None) -> TaskChange:
         return TaskChange(
@@ -179,5 +290,28 @@ class TaskBody(_Body):
             max_count_channels=self.maxCountChannels,
             dial_prefix=self.dialPrefix,
             record_talk=self.recordTalk,
+            notify_url=self.notifyUrl,
             numbers=numbers,
         )
+
+
+class TaskBody(_TaskFields):
+    """A task as it is posted: created, or updated where its `crmId` or `id` is known."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"allOf": list(_TASK_RULES), "examples": [examples.TASK, examples.TASK_OF_POLLING]}
+    )
+
+    id: MaybeOwnId = None
+    """Our id of a task that is to be updated; an unknown one creates."""
+    numbers: Numbers
+    """Who is dialled: telephone numbers, or objects with one; those with the same last ten digits are one."""
+
+
+class TaskChangeBody(_TaskFields):
+    """What is to be changed in a task; what is not said stays."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": list(_TASK_RULES), "examples": [examples.TASK_CHANGE]})
+
+    numbers: Annotated[Numbers | None, one_of(NUMBERS_SCHEMA, NULL)] = None
+    """The new list: numbers that stay keep their rows, others are added and dropped."""

@@ -4,15 +4,15 @@ import json
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from dialer.api.mikopbx.plain import kind_of
 
-M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 INVALID_JSON = "Invalid JSON request body"
 MAX_MESSAGES = 20
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -42,26 +42,26 @@ def reply(data: Any = ()) -> web.Response:
     return web.json_response(envelope(True, data))
 
 
-def refusal(messages: Any, data: Any = (), status: int = 200) -> web.Response:
-    return web.json_response(envelope(False, data, messages), status=status)
+def refusal(messages: Any, data: Any = (), status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.json_response(envelope(False, data, messages), status=status, headers=headers)
 
 
-async def read_json(request: web.Request) -> dict[str, Any]:
-    """`read_value` where only a JSON object will do."""
-    content = await read_value(request)
-    if not isinstance(content, dict):
-        raise RefusedError(f"{INVALID_JSON}: an object expected, got {kind_of(content)}")
-    return content
-
-
-async def read_value(request: web.Request) -> Any:
-    """The body as any JSON value, whatever its Content-Type; a UTF-8 BOM in front (1C sends one) is skipped."""
+async def read_body(request: web.Request) -> bytes:
+    """The whole body. One that is broken off, or not encoded as it says, is no JSON either."""
     try:
-        text = (await request.read()).decode("utf-8-sig")
+        return await request.read()
+    except web.RequestPayloadError:
+        raise RefusedError(INVALID_JSON) from None
+
+
+def parse_json(body: bytes) -> Any:
+    """The body as a JSON value, whatever its Content-Type; a UTF-8 BOM in front (1C sends one) is skipped."""
+    try:
+        text = body.decode("utf-8-sig")
         content = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         if _SURROGATE.search(text):  # half a pair cannot be stored: then this raises a ValueError
             json.dumps(content, ensure_ascii=False).encode()
-    except (ValueError, RecursionError, web.RequestPayloadError):
+    except (ValueError, RecursionError):
         raise RefusedError(INVALID_JSON) from None
     return content
 
@@ -77,24 +77,26 @@ def _finite(text: str) -> float:
     return number
 
 
-def validated(model: type[M], content: Any, *others: str) -> M:
-    """The content as the model; RefusedError names every wrong field (the first 20) and why, and other problems."""
+def validated(validate: Callable[[Any], T], content: Any) -> T:
+    """The content as a model's `validate` gives it; RefusedError names every wrong field (the first 20) and why."""
     try:
-        checked = model.model_validate(content)
+        return validate(content)
     except ValidationError as error:
-        raise RefusedError(*explain(error), *others) from None
-    if others:
-        raise RefusedError(*others)
-    return checked
+        raise RefusedError(*explain(error)) from None
 
 
 def explain(error: ValidationError) -> list[str]:
     """Each problem as `path: what was expected, what came`."""
-    problems = error.errors(include_url=False)
-    messages = [f"{_path(_location(one))}: {_reason(one)}" for one in problems[:MAX_MESSAGES]]
-    if len(problems) > MAX_MESSAGES:
-        messages.append(f"and {len(problems) - MAX_MESSAGES} more")
+    messages = [message for one in error.errors(include_url=False) for message in _told(one)]
+    if len(messages) > MAX_MESSAGES + 1:
+        messages[MAX_MESSAGES:] = [f"and {len(messages) - MAX_MESSAGES} more"]
     return messages
+
+
+def _told(problem: Any) -> list[str]:
+    if problem["type"] == "problems":  # of a list that is read by plain code, which names each item itself
+        return list(problem["ctx"]["problems"])
+    return [f"{_path(_location(problem))}: {_reason(problem)}"]
 
 
 def _location(problem: Any) -> tuple[int | str, ...]:
@@ -123,6 +125,7 @@ _EXPECTED = {
     "greater_than_equal": "{ge} or more expected",
     "less_than_equal": "{le} or less expected",
     "string_too_long": "{max_length} characters at most expected",
+    "string_too_short": "{min_length} characters at least expected",
     "string_pattern_mismatch": "a language such as ru-RU expected",
 }
 """pydantic's error types in the words of somebody who writes JSON."""

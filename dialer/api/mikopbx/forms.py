@@ -36,7 +36,7 @@ class SentFile:
 async def file_of_form(request: web.Request, max_bytes: int) -> SentFile:
     """The first file of the form. Raises TooLargeError, and RefusedError for what is no form or has no file."""
     if not request.content_type.startswith("multipart/"):
-        raise RefusedError(f"body: multipart/form-data with a file expected, got {request.content_type}")
+        raise RefusedError(f"body: multipart/form-data with a file expected, got {request.content_type[:60]}")
     if (request.content_length or 0) > max_bytes + FORM_BYTES:
         raise TooLargeError
     with _refusing_broken_forms():

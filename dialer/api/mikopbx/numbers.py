@@ -2,43 +2,93 @@
 
 from typing import Any
 
-from dialer.api.mikopbx.plain import as_list, as_text, kind_of
-from dialer.model.safe import UnsafeValueError, phone_id_of, safe_number
+from dialer.api.mikopbx.fields import LATER, ListSchema, Schema
+from dialer.api.mikopbx.plain import GREATEST_INTEGER, as_list, kind_of, whole
+from dialer.model.safe import phone_id_of, safe_number
 from dialer.model.task import Number
 
 MAX_NUMBERS = 5_000_000
 MAX_PROBLEMS = 20
 MAX_PARAMS_DEPTH = 8
+MAX_PHONE_LENGTH = 100
+"""With spaces, brackets and hyphens."""
 _PUNCTUATION = str.maketrans("", "", " \u00a0()-")
 """How people write numbers; none of it is dialled."""
 
-_LATER_TASK_FIELDS: dict[str, set[str]] = {
-    "maxAttempt": {"1"},
-    "attemptUntilSignal": {"0"},
-    "timeStart": {"0"},
-    "timeEnd": {"1440"},
-    "isCallback": {"0"},
-}
 _LATER_NUMBER_FIELDS: dict[str, set[str]] = {"clientId": set(), "timeCallAllow": {"0"}, "TimeOffset": {"0"}}
 """Fields of the module's later versions, and what they may say: who asks for more must not be dialled all the same."""
 
+PHONE_IN_WORDS = "1 to 32 of 0-9 * #, a + in front allowed; spaces, brackets and hyphens are taken out"
+PHONE_SCHEMAS: tuple[Schema, ...] = (
+    {
+        "type": "string",
+        "pattern": "^[ \u00a0()-]*(\\+[ \u00a0()-]*)?([0-9*#][ \u00a0()-]*){1,32}$",
+        "maxLength": MAX_PHONE_LENGTH,
+        "description": "telephone number",
+    },
+    {"type": "integer", "minimum": 0, "maximum": GREATEST_INTEGER},
+)
+_SCALARS = ("string", "number", "boolean", "null")
 
-def strip_punctuation(phone: str) -> str:
-    """The telephone number without what people write between its digits."""
-    return phone.translate(_PUNCTUATION)
+
+def _param_schemas() -> dict[str, Schema]:
+    """What a value of `params` may be, a definition for each level of its depth."""
+    levels: dict[str, Schema] = {f"ParamLevel{MAX_PARAMS_DEPTH}": {"type": list(_SCALARS)}}
+    for level in range(MAX_PARAMS_DEPTH - 1, 0, -1):
+        within = {"$ref": f"#/$defs/ParamLevel{level + 1}"}
+        levels[f"ParamLevel{level}"] = {
+            "type": [*_SCALARS, "object", "array"],
+            "additionalProperties": within,
+            "items": within,
+        }
+    return levels
 
 
-def unsupported(content: dict[str, Any], fields: dict[str, set[str]], path: str = "") -> list[str]:
+_NUMBER_SCHEMA: Schema = {
+    "type": "object",
+    "required": ["number"],
+    "properties": {
+        "number": {"anyOf": list(PHONE_SCHEMAS), "description": PHONE_IN_WORDS},
+        "params": {
+            "description": "Values for `<name>` in the polling's texts, by name: texts or numbers. "
+            f"Objects and lists in them are kept and shown, {MAX_PARAMS_DEPTH} deep at most",
+            "anyOf": [
+                {"type": "object", "additionalProperties": {"$ref": "#/$defs/ParamLevel1"}},
+                {"enum": [None, [], "", 0, False]},
+            ],
+        },
+        "clientId": {"enum": [0, False, "", None], "description": LATER},
+        "timeCallAllow": {"enum": [0, "0", False, "", None], "description": LATER},
+        "TimeOffset": {"enum": [0, "0", False, "", None], "description": LATER},
+    },
+}
+NUMBERS_SCHEMA: Schema = {
+    **ListSchema(least=1, most=MAX_NUMBERS).around(
+        {"anyOf": [*PHONE_SCHEMAS, {"$ref": "#/$defs/NumberBody"}]},
+    ),
+    "$defs": {"NumberBody": _NUMBER_SCHEMA, **_param_schemas()},
+}
+
+
+def phone_of(value: Any) -> str:
+    """A telephone number as it is dialled, without what people write between its digits. Raises ValueError."""
+    value = whole(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= GREATEST_INTEGER:
+        value = str(value)
+    if not isinstance(value, str):
+        raise ValueError(f"a telephone number expected, got {kind_of(value)}")  # noqa: TRY004 - pydantic wants ValueError
+    if len(value) > MAX_PHONE_LENGTH:
+        raise ValueError(f"a telephone number of {MAX_PHONE_LENGTH} characters at most expected, got {len(value)}")
+    return safe_number(value.translate(_PUNCTUATION))
+
+
+def _unsupported(content: dict[str, Any], path: str) -> list[str]:
     """A refusal for each field that asks for what this version does not do."""
     return [
         f"{path}{field}: {content[field]!r} is not supported in this version"
-        for field, harmless in fields.items()
+        for field, harmless in _LATER_NUMBER_FIELDS.items()
         if content.get(field) not in (None, "", False) and str(content[field]) not in harmless
     ]
-
-
-def unsupported_in_task(content: dict[str, Any]) -> list[str]:
-    return unsupported(content, _LATER_TASK_FIELDS)
 
 
 def read_numbers(value: Any) -> tuple[list[Number], list[str]]:
@@ -69,7 +119,7 @@ class _WrongNumberError(ValueError):
 def _read_number(item: Any, position: int) -> Number:
     if not isinstance(item, dict):
         return _number(item, None, position)
-    later = unsupported(item, _LATER_NUMBER_FIELDS, f"numbers[{position}].")
+    later = _unsupported(item, f"numbers[{position}].")
     if later:
         raise _WrongNumberError(*later)
     params = item.get("params") or None  # PHP's [] is an empty object
@@ -82,21 +132,16 @@ def _read_number(item: Any, position: int) -> Number:
 
 
 def _number(value: Any, params: dict[str, object] | None, position: int) -> Number:
-    text = as_text(value)
-    if not isinstance(text, str):
-        raise _WrongNumberError(f"numbers[{position}].number: a telephone number expected, got {kind_of(value)}")
     try:
-        phone = safe_number(strip_punctuation(text))
-    except UnsafeValueError as error:
+        phone = phone_of(value)
+    except ValueError as error:
         raise _WrongNumberError(f"numbers[{position}].number: {error}") from None
     return Number(phone, phone_id_of(phone), params)
 
 
-def _depth_is_sane(value: Any, depth: int = 0) -> bool:
-    if depth > MAX_PARAMS_DEPTH:
-        return False
-    if isinstance(value, dict):
-        return all(_depth_is_sane(item, depth + 1) for item in value.values())
-    if isinstance(value, list):
-        return all(_depth_is_sane(item, depth + 1) for item in value)
-    return True
+def _depth_is_sane(value: Any, level: int = 1) -> bool:
+    """Whether objects and lists, this one counted, are nested no deeper than is taken."""
+    if not isinstance(value, dict | list):
+        return True
+    items = value.values() if isinstance(value, dict) else value
+    return level <= MAX_PARAMS_DEPTH and all(_depth_is_sane(item, level + 1) for item in items)

@@ -1,22 +1,32 @@
-"""/upload-xls: a table of clients becomes a list of numbers, as POST /task takes it."""
+"""/upload-xls: a table of clients becomes a list of numbers."""
 
 import asyncio
 import re
 from collections.abc import Sequence
 from itertools import islice
+from typing import Any
 
 from aiohttp import web
 
+from dialer.api.endpoint import Answer, Endpoint, Form, Nothing
 from dialer.api.mikopbx.envelope import MAX_MESSAGES, RefusedError, envelope, refusal
 from dialer.api.mikopbx.forms import TooLargeError, file_of_form
-from dialer.api.mikopbx.numbers import strip_punctuation
+from dialer.api.mikopbx.numbers import phone_of
+from dialer.api.mikopbx.replies import Refused, SheetNumbers
+from dialer.api.mikopbx.serving import Call
 from dialer.api.sheets.cells import whole_number
 from dialer.api.sheets.limits import Row, SheetError
 from dialer.api.sheets.reader import SheetReader
-from dialer.model.safe import UnsafeValueError, phone_id_of, safe_number
+from dialer.model.safe import phone_id_of
 
 MAX_BYTES = 32 * 1024 * 1024
 """A million rows of three columns take 23 MB as XLSX."""
+TABLE_FILE = {
+    "type": "string",
+    "format": "binary",
+    "minLength": 1,
+    "description": "XLSX, XLS or CSV under its name; the form's field may have any name",
+}
 MIN_DIGITS, MAX_DIGITS = 5, 15
 """Of a telephone number in a table (E.164 knows 15): tables have ages and row numbers beside them."""
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?", re.ASCII)
@@ -65,25 +75,33 @@ class PhoneSheets:
         self._reader = reader
         self._max_bytes = max_bytes
 
-    def routes(self, base: str) -> list[web.RouteDef]:
-        return [web.post(f"{base}/upload-xls", self.post)]
+    def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
+        answers = {
+            200: Answer("`result` tells whether there are numbers in it, or it was refused", SheetNumbers | Refused),
+            413: Answer("The file is too large", Refused),
+            503: Answer("It cannot be read now", Refused),
+        }
+        return (
+            Endpoint("POST", "/upload-xls", self.post, "Turn a table of clients into a list of numbers", answers,
+                     form=Form("multipart/form-data", {"file": TABLE_FILE}, ("file",))),
+        )  # fmt: skip
 
-    async def post(self, request: web.Request) -> web.Response:
+    async def post(self, call: Call[Nothing, Nothing, None]) -> web.Response:
         """The numbers in `data`; what is wrong with other cells in `messages`, the first 20."""
         try:
-            sent = await file_of_form(request, self._max_bytes)
+            sent = await file_of_form(call.request, self._max_bytes)
             content = b"".join([chunk async for chunk in sent.chunks])
             rows = await self._reader.read(content, sent.name)
         except TooLargeError:
             return refusal([f"file: too large: {self._max_bytes} bytes at the most"], status=413)
         except SheetError as error:
-            raise RefusedError(f"file: {error}") from None
+            raise RefusedError(f"file: {error}", data={"error": "CannotBeRead"}) from None
         except OSError as error:
             return refusal([f"file: it cannot be read now: {error.strerror}"], status=503)
         numbers, problems = await asyncio.to_thread(numbers_of_rows, rows)
         messages = _first(problems)
         if not numbers:
-            raise RefusedError("file: no telephone number in it", *messages)
+            raise RefusedError("file: no telephone number in it", *messages, data={"error": "NoNumbers"})
         return web.json_response(envelope(True, numbers, messages))
 
 
@@ -145,8 +163,8 @@ def _phone(text: str) -> str:
     if _DATE.fullmatch(text):
         raise _NotAPhoneError(f"a telephone number expected, got the date {text[:60]}")
     try:
-        phone = safe_number(strip_punctuation(whole_number(text)))
-    except UnsafeValueError as error:
+        phone = phone_of(whole_number(text))
+    except ValueError as error:
         if re.fullmatch(r"[0-9][.,][0-9]+[eE]\+?[0-9]{2}", text, re.ASCII):
             raise _NotAPhoneError(f"the spreadsheet program has rounded {text[:60]}: make it a text cell") from None
         raise _NotAPhoneError(f"telephone number: {error}") from None

@@ -2,17 +2,36 @@
 
 import re
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from aiohttp import web
+from pydantic import BeforeValidator, WithJsonSchema
 
-from dialer.api.mikopbx.envelope import RefusedError, reply
+from dialer.api.endpoint import Endpoint, Nothing
 from dialer.api.mikopbx.php import php_serialize
+from dialer.api.mikopbx.replies import AnswerPage, ResultPage, answers
+from dialer.api.mikopbx.serving import Call
 from dialer.store.database import TICK_US, Store
 from dialer.store.results import ResultRow, fetch_answers_since, fetch_results_since
 
 SECOND_US = 1_000_000
-_TIME = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
+_TIME = r"[0-9]{1,12}(\.[0-9]{1,9})?"
+
+
+def _microseconds(text: str) -> int:
+    if not re.fullmatch(_TIME, text, re.ASCII):
+        raise ValueError(f"Unix seconds expected, got {text[:60]!r}")
+    return int(Decimal(text) * SECOND_US)
+
+
+class SincePath(Nothing):
+    """Since when, Unix seconds."""
+
+    changeTime: Annotated[
+        int,
+        BeforeValidator(_microseconds),
+        WithJsonSchema({"type": "string", "pattern": f"^{_TIME}$", "$comment": "Unix seconds"}),
+    ]
+    """The greatest `changeTime` that you have seen; 0 at first."""
 
 
 class Results:
@@ -21,21 +40,23 @@ class Results:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def routes(self, base: str) -> list[web.RouteDef]:
-        return [
-            web.get(f"{base}/results/{{changeTime}}", self.results),
-            web.get(f"{base}/polling-results/{{changeTime}}", self.answers),
-        ]
+    def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
+        return (
+            Endpoint("GET", "/results/{changeTime}", self.results, "Results changed since a time, oldest first",
+                     answers(ResultPage), path_model=SincePath),
+            Endpoint("GET", "/polling-results/{changeTime}", self.answers, "Answers given since a time, oldest first",
+                     answers(AnswerPage), path_model=SincePath),
+        )  # fmt: skip
 
-    async def results(self, request: web.Request) -> web.Response:
-        since_us = _since_us(request) // SECOND_US * SECOND_US
+    async def results(self, call: Call[SincePath, Nothing, None]) -> dict[str, Any]:
+        since_us = call.path.changeTime // SECOND_US * SECOND_US
         rows = await self._store.read(lambda connection: fetch_results_since(connection, since_us, SECOND_US))
-        return reply({"results": [result_json(row) for row in rows]})
+        return {"results": [result_json(row) for row in rows]}
 
-    async def answers(self, request: web.Request) -> web.Response:
-        since_us = _since_us(request)
+    async def answers(self, call: Call[SincePath, Nothing, None]) -> dict[str, Any]:
+        since_us = call.path.changeTime
         rows = await self._store.read(lambda connection: fetch_answers_since(connection, since_us, TICK_US))
-        return reply({"results": [answer_json(row) for row in rows]})
+        return {"results": [answer_json(row) for row in rows]}
 
 
 def result_json(row: ResultRow) -> dict[str, Any]:
@@ -76,10 +97,3 @@ def answer_json(row: ResultRow) -> dict[str, Any]:
         "exten": row.exten,
         "changeTime": f"{row.changed_us // SECOND_US}.{row.changed_us % SECOND_US // TICK_US:04d}",
     }
-
-
-def _since_us(request: web.Request) -> int:
-    text = request.match_info["changeTime"]
-    if not _TIME.fullmatch(text):
-        raise RefusedError(f"changeTime: Unix seconds expected, got {text[:60]!r}")
-    return int(Decimal(text) * SECOND_US)

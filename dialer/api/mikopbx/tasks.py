@@ -1,95 +1,154 @@
 """/task"""
 
-from typing import Any
+import asyncio
+from typing import Annotated, Any
 
 from aiohttp import web
+from pydantic import BeforeValidator, WithJsonSchema
 
-from dialer.api.mikopbx.bodies import TaskBody
-from dialer.api.mikopbx.envelope import RefusedError, read_json, reply, validated
-from dialer.api.mikopbx.numbers import read_numbers, unsupported_in_task
+from dialer.api.endpoint import Endpoint, Nothing
+from dialer.api.mikopbx.bodies import TaskBody, TaskChangeBody
+from dialer.api.mikopbx.envelope import RefusedError, reply
+from dialer.api.mikopbx.fields import QueryNumber, QueryState
 from dialer.api.mikopbx.plain import is_id
+from dialer.api.mikopbx.replies import NoData, TaskList, TaskShown, TaskWhole, answers
 from dialer.api.mikopbx.results import answer_json, result_json
+from dialer.api.mikopbx.serving import Call
 from dialer.dispatch.desk import TaskDesk
-from dialer.model.task import Task, TaskState
+from dialer.model.task import Task
 from dialer.store.database import Store
 from dialer.store.results import fetch_task_answers, fetch_task_results
 from dialer.store.tasks import TaskRefusedError, fetch_task, fetch_tasks
 
-NOT_FOUND = {"error": "TaskNotFound"}
 LIST_LIMIT = 1000
+LARGE_ROWS = 1000
+
+
+class TaskPath(Nothing):
+    """A task by our id."""
+
+    id: Annotated[
+        int | str,
+        BeforeValidator(lambda text: int(text) if is_id(text) else text),
+        WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,18}$", "$comment": "whole number"}),
+    ]
+    """Our id of the task; what cannot be one is the id of no task."""
+
+
+class TaskListQuery(Nothing):
+    """Which tasks."""
+
+    state: QueryState = None
+    """Only those that are 0 open, 1 closed, 2 paused."""
+    limit: QueryNumber = None
+    """How many, 1000 at the most; 1000 by default."""
+    offset: QueryNumber = None
+    """Only those with a greater id."""
 
 
 class Tasks:
     """The task resource."""
 
-    def __init__(self, store: Store, desk: TaskDesk) -> None:
+    def __init__(self, store: Store, desk: TaskDesk, *, can_notify: bool = True) -> None:
+        """`can_notify`: whether there is a secret to sign webhooks with."""
         self._store = store
         self._desk = desk
+        self._can_notify = can_notify
 
-    def routes(self, base: str) -> list[web.RouteDef]:
-        return [
-            web.post(f"{base}/task", self.post),
-            web.get(f"{base}/task", self.list),
-            web.get(f"{base}/task/{{id}}", self.get),
-            web.put(f"{base}/task/{{id}}", self.put),
-            web.delete(f"{base}/task/{{id}}", self.delete),
-        ]
+    def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
+        return (
+            Endpoint("POST", "/task", self.post, "Create a task, or update the one with this crmId or id",
+                     answers(TaskShown), body_model=TaskBody, once=True),
+            Endpoint("GET", "/task", self.list, "List tasks", answers(TaskList), query_model=TaskListQuery),
+            Endpoint("GET", "/task/{id}", self.get, "A task with its results and answers", answers(TaskWhole),
+                     path_model=TaskPath),
+            Endpoint("PUT", "/task/{id}", self.put, "Change what is said; state 2 pauses, 0 goes on, 1 closes",
+                     answers(TaskShown), path_model=TaskPath, body_model=TaskChangeBody),
+            Endpoint("DELETE", "/task/{id}", self.delete, "Delete a task with its rows; calls in progress finish",
+                     answers(NoData), path_model=TaskPath),
+        )  # fmt: skip
 
-    async def post(self, request: web.Request) -> web.Response:
-        content = await read_json(request)
-        numbers, problems = read_numbers(content["numbers"]) if "numbers" in content else ([], ["numbers: missing"])
-        body = validated(TaskBody, content, *unsupported_in_task(content), *problems)
+    async def post(self, call: Call[Nothing, Nothing, TaskBody]) -> dict[str, Any]:
+        body, content = call.body, call.content
+        self._check_notify(body.notifyUrl)
         try:
-            task = await self._desk.save(body.crmId, body.id, body.change(numbers))
-        except TaskRefusedError as error:
-            raise RefusedError(str(error)) from None
-        return reply(_echo(task, content))
-
-    async def list(self, request: web.Request) -> web.Response:
-        state, after_id, limit = (_query_number(request, name) for name in ("state", "offset", "limit"))
-        if state is not None and state not in set(TaskState):
-            raise RefusedError("state: 0, 1 or 2 expected")
-        wanted = None if state is None else TaskState(state)
-        tasks = await self._store.read(
-            lambda connection: fetch_tasks(
-                connection, wanted, after_id or 0, LIST_LIMIT if limit is None else min(limit, LIST_LIMIT)
+            task = await self._desk.save(
+                body.crmId,
+                body.id,
+                body.change(body.numbers),
+                lambda operation: call.once(operation, lambda saved: _echo(saved, content)),
             )
-        )
-        return reply({"results": [_task_json(task) for task in tasks]})
+        except TaskRefusedError as error:
+            raise refused(error) from None
+        return _echo(task, content)
 
-    async def get(self, request: web.Request) -> web.Response:
-        task_id = _task_id(request)
+    async def list(self, call: Call[Nothing, TaskListQuery, None]) -> dict[str, Any]:
+        query = call.query
+        limit = LIST_LIMIT if query.limit is None else min(query.limit, LIST_LIMIT)
+        tasks = await self._store.read(
+            lambda connection: fetch_tasks(connection, query.state, query.offset or 0, limit)
+        )
+        return {"results": [_task_json(task) for task in tasks]}
+
+    async def get(self, call: Call[TaskPath, Nothing, None]) -> web.Response:
+        task_id = known(call.path.id)
         task = await self._store.read(lambda connection: fetch_task(connection, task_id))
         if task is None:
-            raise _not_found(request)
+            raise not_found(task_id)
         results = await self._store.read(lambda connection: fetch_task_results(connection, task_id))
-        answers = await self._store.read(lambda connection: fetch_task_answers(connection, task_id))
-        return reply(
-            {
-                **_task_json(task),
-                "results": [result_json(row) for row in results],
-                "resultsPoling": [answer_json(row) for row in answers],
-            }
-        )
+        answered = await self._store.read(lambda connection: fetch_task_answers(connection, task_id))
 
-    async def put(self, request: web.Request) -> web.Response:
-        task_id = _task_id(request)
-        content = await read_json(request)
-        said = content.get("numbers") is not None
-        numbers, problems = read_numbers(content["numbers"]) if said else ([], [])
-        body = validated(TaskBody, content, *unsupported_in_task(content), *problems)
+        def render() -> web.Response:
+            return reply(
+                {
+                    **_task_json(task),
+                    "results": [result_json(row) for row in results],
+                    "resultsPoling": [answer_json(row) for row in answered],
+                }
+            )
+
+        large = len(results) + len(answered) > LARGE_ROWS
+        return await asyncio.to_thread(render) if large else render()
+
+    async def put(self, call: Call[TaskPath, Nothing, TaskChangeBody]) -> dict[str, Any]:
+        task_id = known(call.path.id)
+        self._check_notify(call.body.notifyUrl)
         try:
-            task = await self._desk.change(task_id, body.crmId, body.change(numbers if said else None))
+            task = await self._desk.change(task_id, call.body.crmId, call.body.change(call.body.numbers))
         except TaskRefusedError as error:
-            raise RefusedError(str(error)) from None
+            raise refused(error) from None
         if task is None:
-            raise _not_found(request)
-        return reply(_echo(task, content))
+            raise not_found(task_id)
+        return _echo(task, call.content)
 
-    async def delete(self, request: web.Request) -> web.Response:
-        if not await self._desk.delete(_task_id(request)):
-            raise _not_found(request)
-        return reply()
+    async def delete(self, call: Call[TaskPath, Nothing, None]) -> tuple[()]:
+        task_id = known(call.path.id)
+        if not await self._desk.delete(task_id):
+            raise not_found(task_id)
+        return ()
+
+    def _check_notify(self, url: str | None) -> None:
+        if url and not self._can_notify:
+            raise RefusedError(
+                "notifyUrl: webhooks are signed, and [webhooks] secret is not set (dialer webhooks new-secret)",
+                data={"error": "WebhooksNotConfigured"},
+            )
+
+
+def known(task_id: int | str) -> int:
+    """The id, or the refusal of what can be no task's."""
+    if isinstance(task_id, str):
+        raise not_found(task_id)
+    return task_id
+
+
+def not_found(task_id: int | str) -> RefusedError:
+    return RefusedError(f"id: there is no task {str(task_id)[:60]!r}", data={"error": "TaskNotFound"})
+
+
+def refused(error: TaskRefusedError) -> RefusedError:
+    """What only the stored data shows to be wrong, with a name."""
+    return RefusedError(str(error), data={"error": "TaskRefused"})
 
 
 def _task_json(task: Task) -> dict[str, Any]:
@@ -105,6 +164,7 @@ def _task_json(task: Task) -> dict[str, Any]:
         "dialPrefix": task.dial_prefix,
         # not among the document's fields: shown where it is asked for
         **({"recordTalk": "1"} if task.record_talk else {}),
+        **({"notifyUrl": task.notify_url} if task.notify_url else {}),
     }
 
 
@@ -121,23 +181,3 @@ def _echo(task: Task, content: dict[str, Any]) -> dict[str, Any]:
         if key != "id" and isinstance(content.get(key), str | int) and content[key] != ""
     }
     return {**stored, **sent}
-
-
-def _task_id(request: web.Request) -> int:
-    text = request.match_info["id"]
-    if not is_id(text):
-        raise _not_found(request)
-    return int(text)
-
-
-def _not_found(request: web.Request) -> RefusedError:
-    return RefusedError(f"id: there is no task {request.match_info['id']!r}", data=NOT_FOUND)
-
-
-def _query_number(request: web.Request, name: str) -> int | None:
-    text = request.query.get(name, "")
-    if text == "":
-        return None
-    if not is_id(text):
-        raise RefusedError(f"{name}: a whole number expected, got {text[:60]!r}")
-    return int(text)

@@ -1,0 +1,124 @@
+"""The gate: every request passes here, and only those that are known get on."""
+
+import asyncio
+import json
+import logging
+import math
+import time
+from collections.abc import Collection
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from dialer.api.access.addresses import Peer, Peers
+from dialer.api.access.passwords import Password
+from dialer.api.mikopbx.envelope import refusal
+from dialer.api.mikopbx.serving import CALLER
+from dialer.model.access import Caller, FailedLogins, Role
+from dialer.store.access import SECOND_US, SESSION_S, TOUCH_S, find_key, find_session, renew_session, touch_key
+from dialer.store.database import Operation, Store, StoreError
+
+log = logging.getLogger("dialer.access")
+NOT_AUTHENTICATED = {"error": ["The user isn't authenticated."]}
+COOKIE = "PHPSESSID"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+PEER = web.RequestKey("peer", Peer)
+
+
+class Gate:
+    """Who may come in: this machine itself, who has a session, who has a key."""
+
+    def __init__(self, store: Store, peers: Peers, password: Password, *, trust_local: bool) -> None:
+        self._store = store
+        self._peers = peers
+        self._password = password
+        self._trust_local = trust_local
+        self._failed = FailedLogins()
+
+    def middleware(self, open_paths: Collection[tuple[str, str]]) -> Middleware:
+        """Let requests with a caller pass, and those to open paths (method, path)."""
+
+        @web.middleware
+        async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+            peer = request[PEER] = self._peers.peer_of(request)
+            if (request.method, request.path) in open_paths:
+                return await handler(request)
+            if "Authorization" in request.headers and (wait_s := self.wait_s(peer)):
+                return too_many(wait_s)
+            caller = await self._caller(request, peer)
+            if caller is None:
+                return refusal(NOT_AUTHENTICATED, status=401, headers={"WWW-Authenticate": "Bearer"})
+            request[CALLER] = caller
+            return await handler(request)
+
+        return check
+
+    def wait_s(self, peer: Peer) -> float:
+        """Seconds until this address may try again. This machine itself is not kept waiting for what others try."""
+        return 0.0 if peer.local else self._failed.wait_s(peer.counted_as, time.monotonic())
+
+    def failed(self, peer: Peer, what: str, name: str = "") -> None:
+        """Count a failure and log it in a line that fail2ban can read (systemd/fail2ban). The name is the sender's
+        word: JSON's spelling keeps it in its place, behind the address."""
+        self._failed.failed(peer.counted_as, time.monotonic())
+        log.warning(
+            "authentication failed from %s by %s%s", peer.address, what, f": {json.dumps(name[:60])}" * bool(name)
+        )
+
+    def succeeded(self, peer: Peer) -> None:
+        self._failed.succeeded(peer.counted_as)
+
+    async def _caller(self, request: web.Request, peer: Peer) -> Caller | None:
+        authorization = request.headers.get("Authorization")
+        if authorization is not None:  # a wrong key is refused even from the machine itself
+            return await self._key_holder(authorization, peer)
+        token = request.cookies.get(COOKIE)
+        if token and (peer.same_site or request.method in SAFE_METHODS):
+            user = await self._user(token, peer)
+            if user is not None:
+                return user
+        return Caller("local", Role.ADMIN, peer.address) if self._trust_local and peer.local else None
+
+    async def _key_holder(self, authorization: str, peer: Peer) -> Caller | None:
+        scheme, _, secret = authorization.partition(" ")
+        secret = secret.strip()
+        key = None
+        if scheme.lower() == "bearer" and secret:
+            key = await self._store.read(lambda connection: find_key(connection, secret))
+        if key is None:
+            self.failed(peer, "API key")
+            return None
+        if _now_us() - (key.used_us or 0) > TOUCH_S * SECOND_US:
+            self._later(touch_key(key.key_id))
+        return Caller(f"key:{key.name}", key.role, peer.address)
+
+    async def _user(self, token: str, peer: Peer) -> Caller | None:
+        now_us = _now_us()
+        found = await self._store.read(lambda connection: find_session(connection, token, self._password.mark, now_us))
+        if found is None:
+            return None
+        if found.expires_us - now_us < (SESSION_S - TOUCH_S) * SECOND_US:
+            self._later(renew_session(found.session_id))
+        return Caller(f"user:{found.login}", Role.ADMIN, peer.address)
+
+    def _later(self, operation: Operation[None]) -> None:
+        """Nobody waits for a time of use, and a full disk keeps nobody out."""
+        self._store.submit(operation).add_done_callback(_look_at)
+
+
+def _look_at(done: "asyncio.Future[None]") -> None:
+    """The store tells its trouble by itself; anything else is a fault of ours."""
+    if not done.cancelled() and (error := done.exception()) and not isinstance(error, StoreError):
+        log.error("time of use not stored", exc_info=error)
+
+
+def too_many(wait_s: float) -> web.Response:
+    return refusal(
+        {"error": ["Too many failed logins from this address."]},
+        status=429,
+        headers={"Retry-After": str(math.ceil(wait_s))},
+    )
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,48 @@
+"""Passwords: hashed with argon2, checked by a thread, never more than two at a time (64 MB each)."""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+MAX_PASSWORD = 1024
+_AT_ONCE = 2
+
+
+def hash_password(password: str) -> str:
+    """What `[auth] password_hash` holds."""
+    return PasswordHasher().hash(password)
+
+
+class Password:
+    """The one login of the settings."""
+
+    def __init__(self, login: str, password_hash: str) -> None:
+        self.login = login
+        self.is_set = bool(password_hash)
+        self._hash = password_hash or hash_password(secrets.token_hex(16))
+        self._free = asyncio.Semaphore(_AT_ONCE)
+
+    @property
+    def mark(self) -> str:
+        """What tells this login and password from earlier ones; says nothing about either."""
+        return hashlib.sha256(f"{self.login}\0{self._hash}".encode()).hexdigest()[:32]
+
+    async def is_right(self, login: str, password: str) -> bool:
+        """Whether both are right. A wrong login costs the same time as a wrong password."""
+        if len(password) > MAX_PASSWORD:
+            return False
+        async with self._free:
+            matches = await asyncio.to_thread(_verify, self._hash, password)
+        same_login = hmac.compare_digest(login.encode(errors="replace"), self.login.encode())
+        return matches and same_login and self.is_set
+
+
+def _verify(password_hash: str, password: str) -> bool:
+    try:
+        return PasswordHasher().verify(password_hash, password)
+    except (VerificationError, InvalidHashError, UnicodeEncodeError):
+        return False

@@ -1,0 +1,92 @@
+"""One call of an API, declared: where it is, what it takes, what it answers, who serves it.
+
+The same declaration checks requests and is the source of /openapi.json: what is not declared is not served.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict
+
+from dialer.model.access import Role
+
+P = TypeVar("P", bound=BaseModel)
+Q = TypeVar("Q", bound=BaseModel)
+B = TypeVar("B")
+
+
+class Nothing(BaseModel):
+    """For calls that take nothing here; what comes all the same is ignored, as the original does."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One kind of reply, by its HTTP status."""
+
+    meaning: str
+    model: Any = None
+    """What the body is: a pydantic model or a type that pydantic knows; None: see `media_type`."""
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A body that is a form, read by the handler itself: its parts, as JSON Schema has them."""
+
+    media_type: str
+    properties: Mapping[str, Any]
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[P, Q, B]):
+    """Handlers get a checked request; each facade says how (`serve` in its own folder)."""
+
+    method: str
+    path: str
+    """Below the facade's base, with `{name}` for the fields of `path_model`."""
+    handler: Callable[[Any], Awaitable[Any]]
+    summary: str
+    """One line for the reader of /docs."""
+    answers: Mapping[int, Answer]
+    path_model: type[P] = Nothing  # type: ignore[assignment]
+    query_model: type[Q] = Nothing  # type: ignore[assignment]
+    body_model: type[B] | None = None
+    """A model or type that pydantic knows: the body is JSON."""
+    form: Form | None = None
+    once: bool = False
+    """Whether an `Idempotency-Key` is understood."""
+    open_to_all: bool = False
+    """Whether it is served without a login."""
+    role: Role | None = None
+    """Who may; None: by the method."""
+
+    @property
+    def needs(self) -> Role:
+        """The least role that may."""
+        return self.role or (Role.READ_ONLY if self.method == "GET" else Role.OPERATOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Endpoints with a common base path, under one heading of /docs."""
+
+    name: str
+    base: str
+    endpoints: tuple[Endpoint[Any, Any, Any], ...] = field(default_factory=tuple)
+    serve: Callable[[Endpoint[Any, Any, Any]], Callable[[web.Request], Awaitable[web.StreamResponse]]] = field(
+        kw_only=True
+    )
+
+    def routes(self) -> list[web.RouteDef]:
+        """What aiohttp is told. GET serves HEAD too."""
+        return [
+            web.get(f"{self.base}{one.path}", self.serve(one))
+            if one.method == "GET"
+            else web.route(one.method, f"{self.base}{one.path}", self.serve(one))
+            for one in self.endpoints
+        ]

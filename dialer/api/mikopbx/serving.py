@@ -1,0 +1,108 @@
+"""Serving a declared endpoint in the MikoPBX way: the request checked, the reply in the envelope, a POST with an
+`Idempotency-Key` answered once."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from aiohttp import web
+from pydantic import TypeAdapter
+
+from dialer.api.endpoint import B, Endpoint, P, Q
+from dialer.api.mikopbx.envelope import RefusedError, envelope, parse_json, read_body, refusal, reply, validated
+from dialer.model.access import Caller
+from dialer.store.database import Operation, Store
+from dialer.store.receipts import AnsweredBeforeError, KeyReusedError, Request, answered_once, check_unanswered
+
+T = TypeVar("T")
+CALLER = web.RequestKey("caller", Caller)
+"""Who asks; the gate (dialer/api/access) knows."""
+Serve = Callable[[Endpoint[Any, Any, Any]], Callable[[web.Request], Awaitable[web.StreamResponse]]]
+KEY_HEADER = "Idempotency-Key"
+REPLAYED = {"Idempotent-Replayed": "true"}
+LARGE_BYTES = 262_144
+"""A body from this size on is read by a thread: the loop serves calls meanwhile."""
+_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+
+
+@dataclass(slots=True)
+class Call(Generic[P, Q, B]):
+    """A checked request."""
+
+    request: web.Request
+    path: P
+    query: Q
+    body: B
+    content: Any
+    """The body's JSON as it came."""
+    _store: Store = field(repr=False)
+    _once: Request | None = None
+
+    async def identify(self, digest: str) -> None:
+        """Say what tells this request from others. Raises AnsweredBeforeError when its key was answered before, and
+        RefusedError when the key is another request's or no key."""
+        key = self.request.headers.get(KEY_HEADER)
+        if key is None:
+            return
+        if not _KEY.fullmatch(key):
+            raise RefusedError(f"{KEY_HEADER}: 1 to 255 visible ASCII characters expected, got {key[:60]!r}")
+        whole = f"{self.request.method} {self.request.path} {digest}"
+        once = Request(caller_of(self.request), key, hashlib.sha256(whole.encode()).hexdigest())
+        await self._store.read(lambda connection: check_unanswered(connection, once))
+        self._once = once
+
+    def once(self, operation: Operation[T], render: Callable[[T], Any]) -> Operation[T]:
+        """The operation that makes this request's change, with a receipt where the request names a key. `render` gives
+        the reply's data."""
+        if self._once is None:
+            return operation
+        return answered_once(self._once, operation, lambda result: envelope(True, render(result)))
+
+
+def caller_of(request: web.Request) -> str:
+    """Whose idempotency keys these are."""
+    caller = request.get(CALLER)
+    return caller.name if caller else ""
+
+
+def serving(store: Store) -> Serve:
+    """How the endpoints of this facade are served."""
+
+    def serve(endpoint: Endpoint[P, Q, B]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        adapter = None if endpoint.body_model is None else TypeAdapter(endpoint.body_model)
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            caller = request.get(CALLER)
+            if not endpoint.open_to_all and caller is not None and not caller.role.covers(endpoint.needs):
+                return refusal({"error": [f"The role {endpoint.needs.value} is needed."]}, status=403)
+            path = validated(endpoint.path_model.model_validate, dict(request.match_info))
+            query = validated(endpoint.query_model.model_validate, dict(request.query))
+            content, checked, digest = (None, None, "") if adapter is None else await _read(request, adapter)
+            call = Call[Any, Any, Any](request, path, query, checked, content, store)
+            try:
+                if endpoint.once and endpoint.form is None:
+                    await call.identify(digest)
+                done = await endpoint.handler(call)
+            except AnsweredBeforeError as error:
+                return web.json_response(error.reply, headers=REPLAYED)
+            except KeyReusedError as error:
+                raise RefusedError(f"{KEY_HEADER}: {error}", data={"error": "KeyReused"}) from None
+            return done if isinstance(done, web.StreamResponse) else reply(done)
+
+        return handle
+
+    return serve
+
+
+async def _read(request: web.Request, adapter: TypeAdapter[Any]) -> tuple[Any, Any, str]:
+    """The body as JSON and as its model, and its digest."""
+    body = await read_body(request)
+
+    def checked() -> tuple[Any, Any, str]:
+        content = parse_json(body)
+        return content, validated(adapter.validate_python, content), hashlib.sha256(body).hexdigest()
+
+    return await asyncio.to_thread(checked) if len(body) >= LARGE_BYTES else checked()

@@ -1,0 +1,105 @@
+"""Webhooks on the wire: one POST, to no address that is not allowed."""
+
+import errno
+import ipaddress
+import os
+import socket
+from collections.abc import Iterable
+
+import aiohttp
+
+from dialer.dispatch.webhooks import DeliveryError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+READ_BYTES = 4096
+"""Of a reply nobody looks at; enough that a connection can be used again."""
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+class ForbiddenAddressError(OSError):
+    """The administrator has not allowed this kind of address."""
+
+
+class HttpSender:
+    """Sends over HTTP. The address is looked at when the connection is made: a name that resolves to something else
+    than it did before does not get round it. Redirects are not followed."""
+
+    def __init__(self, allow: Iterable[str], timeout_s: float) -> None:
+        self._allowed = [ipaddress.ip_network(network) for network in allow]
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, url: str, headers: dict[str, str], body: bytes) -> int:
+        """The status of the reply. Raises DeliveryError."""
+        if self._session is None:
+            connector = aiohttp.TCPConnector(socket_factory=self._guarded_socket, limit=100)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout)
+        try:
+            async with self._session.post(url, headers=headers, data=body, allow_redirects=False) as response:
+                await response.content.read(READ_BYTES)
+                return response.status
+        except TimeoutError:
+            raise DeliveryError(f"no reply within {self._timeout.total:g} s") from None
+        except (aiohttp.ClientError, ValueError, OSError) as error:
+            raise DeliveryError(_in_words(error)) from None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _guarded_socket(self, info: "tuple[int, int, int, str, tuple[object, ...]]") -> socket.socket:
+        family, kind, protocol, _, place = info
+        self.check(str(place[0]))
+        return socket.socket(family, kind, protocol)
+
+    def check(self, text: str) -> None:
+        """Raises ForbiddenAddressError for an address of this machine or this link, and for what is no host's."""
+        address = _plain(ipaddress.ip_address(text.partition("%")[0]))
+        if any(address in network for network in self._allowed):
+            return
+        if (
+            address.is_loopback
+            or address.is_link_local
+            or address.is_unspecified
+            or address.is_multicast
+            or address.is_reserved
+            or (address.version == 4 and int(address) >> 24 == 0)
+        ):
+            raise ForbiddenAddressError(f"{address} is not allowed ([webhooks] allow)")
+
+
+def _plain(address: Address) -> Address:
+    """The IPv4 address in an IPv6 one, where that is what would be reached."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
+        if address.sixtofour is not None:
+            return address.sixtofour
+        if address.teredo is not None:
+            return address.teredo[1]
+        if address in _NAT64 or (int(address) >> 32 == 0 and int(address) > 1):
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+def _in_words(error: BaseException) -> str:
+    """The reason, not the whole connection with its query."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ForbiddenAddressError):
+            return str(cause)
+        if isinstance(cause, BaseExceptionGroup) and cause.exceptions:
+            return _in_words(cause.exceptions[0])
+        if isinstance(cause, aiohttp.InvalidURL | UnicodeError):
+            return "not an address that can be used"
+        if isinstance(cause, aiohttp.ClientConnectorError):
+            return _in_words(cause.os_error) if cause.os_error is not cause else "cannot be reached"
+        if isinstance(cause, OSError) and cause.errno is not None and cause.errno in errno.errorcode:
+            return os.strerror(cause.errno)
+        if isinstance(cause, socket.gaierror):
+            return cause.strerror or "unknown host"
+        if cause.__cause__ is None:
+            break
+        cause = cause.__cause__
+    return f"{type(cause).__name__}"

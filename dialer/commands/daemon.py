@@ -1,0 +1,68 @@
+"""Asking the daemon of the settings over its REST API, as commands do."""
+
+import asyncio
+import ipaddress
+import os
+import ssl
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+import click
+
+from dialer.api.server import MIKOPBX_BASE
+from dialer.config import Http, Settings
+
+KEY_VARIABLE = "AUTODIALER_API_KEY"
+TIMEOUT_S = 30.0
+
+
+def ask(settings: Settings, method: str, path: str, body: object = None) -> Any:
+    """`data` of a call below the MikoPBX base path. Raises click.ClickException with what the daemon says, or why it
+    cannot be asked."""
+    return asyncio.run(_ask(settings, method, path, body))
+
+
+async def _ask(settings: Settings, method: str, path: str, body: object) -> Any:
+    url = f"{_base_url(settings.http)}{MIKOPBX_BASE}{path}"
+    key = os.environ.get(KEY_VARIABLE)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+            session.request(method, url, json=body, ssl=_tls(settings.http)) as response,
+        ):
+            status, answer = response.status, await response.json(content_type=None)
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise click.ClickException(f"the daemon at {_base_url(settings.http)} cannot be asked: {error}") from None
+    if status == 401:
+        raise click.ClickException(f"the daemon wants a key: give one in {KEY_VARIABLE} (dialer apikey add NAME)")
+    if not isinstance(answer, dict) or answer.get("result") is not True:
+        raise click.ClickException("; ".join(_messages(answer)) or f"the daemon answers HTTP {status}")
+    return answer["data"]
+
+
+def _messages(answer: Any) -> list[str]:
+    messages = answer.get("messages") if isinstance(answer, dict) else None
+    return [str(one) for one in messages] if isinstance(messages, list) else []
+
+
+def _base_url(http: Http) -> str:
+    host = http.host.strip("[]")
+    with suppress(ValueError):
+        address = ipaddress.ip_address(host)
+        if address.is_unspecified:  # the daemon listens everywhere, here too
+            host = "127.0.0.1" if address.version == 4 else "::1"
+    host = f"[{host}]" if ":" in host else host
+    return f"{'https' if http.tls_certificate else 'http'}://{host}:{http.port}"
+
+
+def _tls(http: Http) -> ssl.SSLContext | bool:
+    """The daemon's own certificate and no other, whatever name it is made out to: we ask by address."""
+    if http.tls_certificate is None:
+        return True
+    context = ssl.create_default_context(cafile=http.tls_certificate)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context

@@ -1,0 +1,28 @@
+"""What commands have in common."""
+
+from pathlib import Path
+
+import click
+
+from dialer.config import ConfigError, Settings, load_settings
+
+EXIT_CONFIG = 78
+"""EX_CONFIG of sysexits(3): the settings or the database are wrong; starting again will not help."""
+DEFAULT_CONFIG = Path("/etc/autodialer/dialer.toml")
+config_option = click.option(
+    "--config",
+    "config_file",
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    type=click.Path(path_type=Path, readable=False),
+    help="TOML settings file.",
+)
+
+
+def settings_of(config_file: Path) -> Settings:
+    """The settings; what is wrong with them goes to standard error and ends the command."""
+    try:
+        return load_settings(config_file)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(EXIT_CONFIG) from None

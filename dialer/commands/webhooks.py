@@ -1,0 +1,47 @@
+"""`dialer webhooks`: events that receivers did not take."""
+
+import base64
+import secrets
+from pathlib import Path
+
+import click
+
+from dialer.commands.daemon import ask
+from dialer.commands.options import config_option, settings_of
+
+
+@click.group()
+def webhooks() -> None:
+    """Results and answers on their way to the receivers that tasks name (notifyUrl)."""
+
+
+@webhooks.command("list")
+@click.option("--dead", is_flag=True, help="Those given up, instead of those that wait.")
+@config_option
+def list_events(dead: bool, config_file: Path) -> None:
+    """The first 1000, oldest first: id, what, task, number, receiver, tries, last error."""
+    found = ask(settings_of(config_file), "GET", f"/webhooks?state={'dead' if dead else 'waiting'}")
+    click.echo(f"{found['waiting']} wait, {found['dead']} given up")
+    for one in found["results"]:
+        click.echo(
+            f"{one['eventId']}  {one['type']}  task {one['taskId']}  …{one['phoneId'][-4:]}  {one['url']}  "
+            f"{one['tries']} tries  {one['lastError'] or ''}".rstrip()
+        )
+
+
+@webhooks.command("replay")
+@click.argument("event_ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Everything that was given up.")
+@config_option
+def replay(event_ids: tuple[str, ...], everything: bool, config_file: Path) -> None:
+    """Deliver again what was given up."""
+    if everything == bool(event_ids):
+        raise click.UsageError("either ids of events or --all expected")
+    body = {"all": True} if everything else {"ids": list(event_ids)}
+    click.echo(f"{ask(settings_of(config_file), 'POST', '/webhooks/replay', body)['replayed']} events wait again")
+
+
+@webhooks.command("new-secret")
+def new_secret() -> None:
+    """Print a line for [webhooks] with a new secret. Receivers verify with it (Standard Webhooks)."""
+    click.echo(f'secret = "whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"')

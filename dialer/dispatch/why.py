@@ -1,0 +1,121 @@
+"""The explainer: gathers what the rules of `dialer.model.why` ask for, about one task or one of its numbers."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from dialer.dispatch.ledger import Ledger
+from dialer.dispatch.scheduler import Scheduler
+from dialer.model.safe import phone_id_of
+from dialer.model.task import Task, TaskState
+from dialer.model.why import (
+    Blocked,
+    NumberFacts,
+    ProviderFailures,
+    Rule,
+    Situation,
+    first_block,
+    shown_count,
+)
+from dialer.store.database import Store
+from dialer.store.why import Asked, NumberRow, fetch_facts
+
+PROVIDER_WINDOW_S = 600
+"""Results older than this say nothing of the provider now."""
+_OF_NUMBER = {Rule.NOT_IN_LIST, Rule.FINISHED, Rule.NUMBER_IN_PROGRESS, Rule.NUMBER_WAITS}
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a task, or a number of it, is not being dialled; or that it is."""
+
+    task: Task
+    phone: str | None
+    found: Blocked
+    in_use: int
+    """Channels in use by the task, one for each number in progress."""
+    waiting: int
+    """Numbers in its queue; `MOST_COUNTED` + 1: more than that."""
+
+
+class Explainer:
+    """Asks whoever knows. Changes nothing."""
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        scheduler: Scheduler,
+        *,
+        zone: tzinfo = UTC,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`zone`: of the times in reasons."""
+        self._store = store
+        self._ledger = ledger
+        self._scheduler = scheduler
+        self._zone = zone
+        self._clock = clock
+        self.asterisk: Callable[[], Blocked | None] = _nothing
+        """What keeps Asterisk from being used."""
+        self.obstacle: Callable[[str], str | None] = lambda inner_num: None
+        """Why an internal number cannot take a call."""
+        self.presence_look_s: Callable[[], float | None] = _nothing
+        """Seconds until presence is looked at anew."""
+        self.dialogue_trouble: Callable[[], str | None] = _nothing
+        self.recording_trouble: Callable[[], str | None] = _nothing
+
+    async def explain(self, task_id: int, phone: str | None = None) -> Explanation | None:
+        """The first thing that holds the task's next call back, or the number; None: no such task. `phone` as
+        `safe_number` takes it. Raises StoreError."""
+        asked = Asked(
+            task_id,
+            None if phone is None else phone_id_of(phone),
+            int((self._clock() - PROVIDER_WINDOW_S) * 1_000_000),
+        )
+        facts = await self._store.read(lambda connection: fetch_facts(connection, asked))
+        if facts is None:
+            return None
+        task, failures = facts.task, facts.provider_failures
+        # the database may not know yet what has just left the queue
+        waiting = facts.waiting - sum(map(self._ledger.knows, facts.waiting_ids))
+        in_use = self._ledger.in_use_by(task_id)
+        # the engine asks for employees of open tasks only, and whoever is asked for is looked after from then on
+        is_open = task.state is TaskState.OPEN
+        may_connect = not is_open or self._ledger.may_connect(task.inner_num_type, task.inner_num)
+        situation = Situation(
+            task,
+            self._scheduler.engine(),
+            in_use,
+            waiting,
+            asterisk=self.asterisk(),
+            spool_trouble=self._scheduler.spool_trouble,
+            may_connect=may_connect,
+            obstacle=None if may_connect else self.obstacle(task.inner_num),
+            presence_look_s=self.presence_look_s(),
+            failures=ProviderFailures(len(failures), failures[0] if failures else None),
+            dialogue_trouble=self.dialogue_trouble(),
+            recording_trouble=self.recording_trouble(),
+            phone=phone,
+            number=None if facts.number is None else self._facts_of(facts.number),
+        )
+        return Explanation(task, phone, _with_place(first_block(situation), situation), in_use, waiting)
+
+    def _facts_of(self, row: NumberRow) -> NumberFacts:
+        """The ledger's state is ahead of the database's; a result is final there."""
+        state = self._ledger.state_of(row.attempt_id) or row.state
+        since = datetime.fromtimestamp(row.changed_us / 1_000_000, self._zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+        return NumberFacts(state, since, row.result, row.cause, row.before)
+
+
+def _with_place(found: Blocked, situation: Situation) -> Blocked:
+    """A number that waits is told its place also where something holds the whole task back."""
+    if situation.number is None or found.rule in _OF_NUMBER:
+        return found
+    place = f"{situation.phone} waits, {shown_count(situation.number.before)} before it; "
+    return Blocked(found.rule, place + found.reason, found.next_look_s, found.next_look_on, found.blocks)

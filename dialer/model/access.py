@@ -1,0 +1,59 @@
+"""Who may do what over the API. Pure."""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a caller may do; each may do what those before it may."""
+
+    READ_ONLY = "read-only"
+    """Look at everything, change nothing."""
+    OPERATOR = "operator"
+    """Also post, change and delete tasks, pollings, files and clients."""
+    ADMIN = "admin"
+    """Also see and revoke API keys and sessions."""
+
+    def covers(self, needed: "Role") -> bool:
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(needed)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks."""
+
+    name: str
+    """`local`, `user:<login>` or `key:<name>`."""
+    role: Role
+    address: str
+
+
+@dataclass(slots=True)
+class FailedLogins:
+    """Failures per address within a time. Any monotonic clock, seconds. Bounded: the addresses seen longest ago go."""
+
+    most: int = 10
+    within_s: float = 300.0
+    addresses: int = 10_000
+    _failures: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
+
+    def failed(self, address: str, now_s: float) -> None:
+        """Count a failure."""
+        failures = self._failures.setdefault(address, deque(maxlen=self.most))
+        failures.append(now_s)
+        self._failures.move_to_end(address)
+        while len(self._failures) > self.addresses:
+            self._failures.popitem(last=False)
+
+    def wait_s(self, address: str, now_s: float) -> float:
+        """Seconds until this address may try again; 0: now."""
+        failures = self._failures.get(address)
+        if failures is None or len(failures) < self.most:
+            return 0.0
+        return max(0.0, failures[0] + self.within_s - now_s)
+
+    def succeeded(self, address: str) -> None:
+        """Forget the failures: somebody who mistyped a password."""
+        self._failures.pop(address, None)

@@ -1,0 +1,111 @@
+"""notifyUrl, /webhooks and `dialer webhooks`: what the administrator and the CRM see of the outbox."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from dialer.store.attempts import fetch_queued, save_result
+from dialer.store.database import Store
+from tests.api.asking import command
+from tests.api.conftest import running_dialer
+from tests.rig.daemon import Dialer
+from tests.rig.receiver import SECRET, Receiver, receiving
+from tests.rig.waiting import wait_until
+from tests.store.making import first_order, lost, url_of
+
+TASK = {"innerNum": "201", "numbers": ["79522233446"], "state": 2}
+SETTINGS = {"webhooks": {"secret": SECRET, "allow": ["127.0.0.0/8"]}}
+
+
+@pytest_asyncio.fixture
+async def dialer() -> AsyncIterator[Dialer]:
+    async with running_dialer(SETTINGS) as daemon:
+        yield daemon
+
+
+async def end_a_number(dialer: Dialer, url: str) -> str:
+    """Give a number its result, as another process can while the daemon does not dial; the task's id."""
+    task_id: str = (await dialer.data("POST", "/task", {**TASK, "notifyUrl": url}))["id"]
+    store = await Store.open(url_of(dialer.database), beside_daemon=True)
+    try:
+        assert await store.read(lambda connection: fetch_queued(connection, int(task_id), 0, 1))
+        await store.write(save_result(lost(await first_order(store, int(task_id)))))
+    finally:
+        await store.close()
+    return task_id
+
+
+async def test_the_field_is_kept_shown_and_taken_away(dialer: Dialer) -> None:
+    url = "https://crm.example/hook?token=1"
+    task = await dialer.data("POST", "/task", {**TASK, "notifyUrl": url})
+    assert task["notifyUrl"] == url
+    await dialer.data("PUT", f"/task/{task['id']}", {"name": "other"})
+    assert (await dialer.data("GET", f"/task/{task['id']}"))["notifyUrl"] == url
+    await dialer.data("PUT", f"/task/{task['id']}", {"notifyUrl": ""})
+    assert "notifyUrl" not in await dialer.data("GET", f"/task/{task['id']}")
+
+
+async def test_an_address_that_is_none_is_refused_by_field(dialer: Dialer) -> None:
+    for url in ("crm.example", "http://user:secret@crm.example/", "ftp://crm.example/", "http://crm.example/\n", 7):
+        reply = await dialer.call("POST", "/task", {**TASK, "notifyUrl": url})
+        assert reply["result"] is False
+        assert reply["messages"][0].startswith("notifyUrl: ")
+    assert (await dialer.data("GET", "/task"))["results"] == []
+
+
+async def test_without_a_secret_nothing_is_promised() -> None:
+    async with running_dialer() as daemon:
+        reply = await daemon.call("POST", "/task", {**TASK, "notifyUrl": "http://crm.example/"})
+        assert reply["data"] == {"error": "WebhooksNotConfigured"}
+        assert "[webhooks] secret" in reply["messages"][0]
+        assert (await daemon.health())["webhooks"] is None
+        assert (await daemon.data("GET", "/task"))["results"] == []
+
+
+async def test_what_waits_is_listed_delivered_and_counted(dialer: Dialer) -> None:
+    async with receiving(Receiver(status=503)) as receiver:
+        task_id = await end_a_number(dialer, receiver.url)
+        await dialer.kill()
+        await dialer.start()
+        report = await dialer.wait_health(lambda health: health["webhooks"]["resting"], "the receiver rests")
+        (resting,) = report["webhooks"]["resting"]
+        assert "token" not in resting
+        listed = await dialer.data("GET", "/webhooks?state=waiting")
+        assert (listed["waiting"], listed["dead"]) == ("1", "0")
+        (one,) = listed["results"]
+        assert (one["type"], one["taskId"], one["lastError"]) == ("result", task_id, "HTTP 503")
+        assert "token" not in one["url"]
+        printed = command(dialer, "webhooks", "list")
+        assert printed.splitlines()[0] == "1 wait, 0 given up"
+        assert one["eventId"] in printed
+        receiver.status = 200
+        await wait_until(lambda: receiver.taken, "it is delivered", timeout_s=20)
+        assert receiver.taken[0]["id"] == one["eventId"]
+        await dialer.wait_health(
+            lambda health: health["webhooks"] == {"delivered": 1, "waiting": 0, "dead": 0, "resting": {}},
+            "it is counted",
+        )
+
+
+async def test_what_was_given_up_is_replayed_by_command(dialer: Dialer) -> None:
+    async with receiving(Receiver(status=410)) as receiver:
+        await end_a_number(dialer, receiver.url)
+        await dialer.kill()
+        await dialer.start()
+        await dialer.wait_health(lambda health: health["webhooks"]["dead"] == 1, "it is given up")
+        (one,) = (await dialer.data("GET", "/webhooks?state=dead"))["results"]
+        assert one["eventId"] in command(dialer, "webhooks", "list", "--dead")
+        receiver.status = 200
+        assert command(dialer, "webhooks", "replay", one["eventId"]) == "1 events wait again\n"
+        await wait_until(lambda: receiver.taken, "it is delivered")
+        assert command(dialer, "webhooks", "replay", "--all") == "0 events wait again\n"
+        assert SECRET not in dialer.log_file.read_text()
+        assert "token" not in dialer.log_file.read_text()
+
+
+async def test_a_replay_says_which(dialer: Dialer) -> None:
+    for body in ({}, {"ids": ["a"], "all": True}, {"ids": "a"}, {"all": 1}, {"ids": [7]}):
+        reply = await dialer.call("POST", "/webhooks/replay", body)
+        assert reply["result"] is False
+        assert reply["messages"][0].startswith(("ids", "all"))
+    assert command(dialer, "webhooks", "new-secret").startswith('secret = "whsec_')
