@@ -168,7 +168,7 @@ def test_a_last_row_with_a_quoted_cell_is_whole(end: str) -> None:
         (b"", "empty"),
         (f'{PHONE};a\n{PHONE};"b\n{PHONE};c\n'.encode(), "row 2, column 2: a quote is opened and never closed"),
         (f'{PHONE};"'.encode() + b"x" * 200_000, "row 1: .*quote"),
-        ("Анна Борисовна Васильева".encode() + b"\n\xff", "line 2, byte 47: damaged UTF-8"),
+        ("Анна Борисовна Васильева".encode() + b"\n\xff", "line 2, byte 48: damaged UTF-8"),
         (b"\xef\xbb\xbfa\xff", "damaged UTF-8"),
         (b"a\n\x98", "line 2, byte 3: neither UTF-8 nor Windows-1251"),
         (b"\xff\xfea", "byte 3: not UTF-16"),

@@ -13,14 +13,14 @@ _OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _BIFF = tuple(bytes([9, version, length, 0]) for version in (0, 2, 4, 8) for length in (4, 6, 8, 16))
 """How XLS files begin that are older than OLE2."""
 _OTHERS = {
-    b"%PDF-": "a PDF file",
+    b"%pdf-": "a PDF file",
     b"{\\rtf": "an RTF document",
     b"<!doctype": "an HTML page",
     b"<html": "an HTML page",
     b"<table": "an HTML page",
     b"<?xml": "an XML file",
 }
-"""What is saved under the name of a table, and how it begins."""
+"""What is saved under the name of a table, and how it begins, in small letters."""
 
 
 def read_rows(content: bytes, limits: Limits = LIMITS) -> Iterator[Row]:
@@ -37,8 +37,16 @@ def read_rows(content: bytes, limits: Limits = LIMITS) -> Iterator[Row]:
             f"after row {count}: reading it takes more than {limits.memory_bytes} bytes of memory"
         ) from None
     except Exception as error:  # openpyxl and xlrd raise whatever a damaged file makes of them
-        reason = f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0]
+        first = _first_cause(error)
+        reason = f"{type(first).__name__}: {first}".split("\n", maxsplit=1)[0]
         raise SheetError(f"after row {count}: damaged, or no table ({reason[:200]})") from error
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """openpyxl says `could not read workbook from None`, whatever it was."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
 
 
 def _values(content: bytes, limits: Limits) -> Iterator[Sequence[object]]:
