@@ -20,6 +20,7 @@ from dialer.api.connections import Connections, allow_many_files
 from dialer.api.health import Health, HealthReport
 from dialer.api.mikopbx.audio import AudioFiles
 from dialer.api.mikopbx.clients import Clients
+from dialer.api.mikopbx.phone_sheets import MAX_BYTES, PhoneSheets
 from dialer.api.mikopbx.pollings import Pollings
 from dialer.api.mikopbx.recordings import RecordingFiles
 from dialer.api.mikopbx.results import Results
@@ -28,6 +29,7 @@ from dialer.api.mikopbx.tasks import Tasks
 from dialer.api.mikopbx.webhooks import WebhookEvents, render_event
 from dialer.api.mikopbx.why import TaskWhy
 from dialer.api.server import build_http
+from dialer.api.sheets.reader import SheetReader
 from dialer.api.tls import Tls
 from dialer.api.webhook_sender import HttpSender
 from dialer.config import Settings
@@ -147,6 +149,7 @@ class Daemon:
                 Clients(store),
                 AudioFiles(store, uploads, self._prompts, settings.audio.max_upload_mb * MB),
                 RecordingFiles(self._recordings),
+                PhoneSheets(SheetReader(), min(MAX_BYTES, http.max_body_mb * MB)),
                 AccessManagement(store),
             ),
             (Health(self.report), Login(store, gate, password)),

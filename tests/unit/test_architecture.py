@@ -25,6 +25,8 @@ ONLY_IMPORTER = {
     "sqlalchemy": {"dialer/store"},
     "aiohttp": {"dialer/api", "dialer/app.py", "dialer/speech/yandex.py", "dialer/commands/daemon.py"},
     "pydantic": {"dialer/api", "dialer/config.py"},
+    "openpyxl": {"dialer/api/sheets/workbooks.py"},
+    "xlrd": {"dialer/api/sheets/workbooks.py"},
 }
 
 

@@ -280,3 +280,21 @@ class AudioShown(_Shown):
 class AudioKept(_Shown):
     filename: str
     """The full path of the file, for `questionFile` and `value`."""
+
+
+class SheetNumber(_Shown):
+    """A telephone number out of a table."""
+
+    number: str
+    """As it is dialled."""
+    clientId: str
+    """The same for all numbers of a row, and for the same client in another table."""
+
+
+class SheetNumbers(Done[list[SheetNumber]]):
+    """A table was read."""
+
+    data: list[SheetNumber]
+    """Each number once, in the table's order."""
+    messages: list[str]
+    """What is wrong with other cells, by row and column; the first 20."""

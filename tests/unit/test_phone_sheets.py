@@ -1,0 +1,96 @@
+"""A table of clients as a list of numbers: headers, columns, several numbers in a cell, who is whose client."""
+
+import pytest
+
+from dialer.api.mikopbx.phone_sheets import numbers_of_rows
+from dialer.api.sheets.limits import Row
+
+ANNA, PETR, OLGA = "79522233446", "79522233416", "79522233417"
+
+
+def listed(*rows: Row) -> list[tuple[str, str]]:
+    """Number and client of a table that has nothing wrong in it."""
+    numbers, problems = numbers_of_rows(rows)
+    assert problems == []
+    return [(one["number"], one["clientId"]) for one in numbers]
+
+
+def test_a_row_is_a_client_and_its_columns_the_phones() -> None:
+    assert listed((ANNA, PETR), (OLGA,)) == [(ANNA, ANNA[-10:]), (PETR, ANNA[-10:]), (OLGA, OLGA[-10:])]
+
+
+def test_rows_before_the_first_number_are_the_header() -> None:
+    assert listed(("Клиенты",), (), ("Имя", "Телефон"), ("Анна", ANNA)) == [(ANNA, ANNA[-10:])]
+
+
+def test_columns_that_the_header_names_are_the_phones_and_others_are_not_dialled() -> None:
+    numbers, problems = numbers_of_rows(
+        [("Имя", "ИНН", "Телефон", "Моб."), ("Анна", "7701234567", ANNA, ""), ("Пётр", "7701234568", "", PETR)]
+    )
+    assert [one["number"] for one in numbers] == [ANNA, PETR]
+    assert problems == [
+        "row 2, column 2: a telephone number, but the header does not name the column so: the column is left out"
+    ]
+
+
+def test_a_header_that_names_no_column_of_phones_hides_none() -> None:
+    assert listed(("Имя", "Контакт"), ("Анна", ANNA)) == [(ANNA, ANNA[-10:])]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["+7 (952) 223-34-46", "7 952 223-34-46", "79522233446.0", "7.9522233446E+10", "7,9522233446E+10", " 79522233446\n"],
+)
+def test_a_number_is_dialled_however_it_is_written(cell: str) -> None:
+    ((number, client),) = listed((cell,))
+    assert (number.removeprefix("+"), client) == (ANNA, ANNA[-10:])
+
+
+@pytest.mark.parametrize("between", [",", ";", "/", "\n", ", "])
+def test_several_numbers_in_a_cell_are_of_one_client(between: str) -> None:
+    assert listed((f"{ANNA}{between}{PETR}",)) == [(ANNA, ANNA[-10:]), (PETR, ANNA[-10:])]
+
+
+def test_a_number_stands_in_the_list_once_however_it_is_written() -> None:
+    assert listed((ANNA, "8" + ANNA[1:]), (f"+{ANNA}",)) == [(ANNA, ANNA[-10:])]
+
+
+def test_a_row_with_a_number_that_is_known_is_the_same_client() -> None:
+    assert listed((ANNA, PETR), (OLGA, PETR)) == [(one, ANNA[-10:]) for one in (ANNA, PETR, OLGA)]
+
+
+def test_a_client_has_the_same_id_wherever_its_row_stands() -> None:
+    rows: list[Row] = [(ANNA,), (PETR, OLGA)]
+    assert sorted(listed(*rows)) == sorted(listed(*reversed(rows)))
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("7.95222E+10", "the spreadsheet program has rounded 7.95222E+10: make it a text cell"),
+        ("2026-11-25", "a telephone number expected, got the date 2026-11-25"),
+        ("2026-11-25T09:00:00", "a telephone number expected, got the date 2026-11-25T09:00:00"),
+        ("1234", "a telephone number of 5 to 15 digits expected, got '1234'"),
+        ("7952223344612345", "a telephone number of 5 to 15 digits expected, got '7952223344612345'"),
+        ("*100#1", "a telephone number of 5 to 15 digits expected, got '*100#1'"),
+        ("нет", "telephone number: 1 to 32 digits"),
+        ("7" * 5000, "telephone number: a telephone number of 100 characters at most expected, got 5000"),
+        ("٧٩٥٢٢٢٣٣٤٤٦", "telephone number: 1 to 32 digits"),
+    ],
+)
+def test_a_wrong_cell_is_told_by_its_place_and_stops_no_other(cell: str, reason: str) -> None:
+    numbers, problems = numbers_of_rows([("Имя", "Телефон"), ("Анна", cell), ("Пётр", PETR)])
+    assert [one["number"] for one in numbers] == [PETR]
+    assert len(problems) == 1
+    assert problems[0].startswith(f"row 2, column 2: {reason}") or problems == [f"row 2: no telephone number: {reason}"]
+
+
+def test_a_row_without_a_number_is_told_and_a_blank_one_is_not() -> None:
+    numbers, problems = numbers_of_rows([(ANNA, "Анна"), (), ("", "Пётр")])
+    assert [one["number"] for one in numbers] == [ANNA]
+    assert problems == ["row 3: no telephone number"]
+
+
+def test_a_table_without_numbers_gives_none() -> None:
+    assert numbers_of_rows([]) == ([], [])
+    assert numbers_of_rows([("Имя",), ("Анна",)]) == ([], [])
