@@ -42,14 +42,15 @@ class _NotAPhoneError(ValueError):
 def numbers_of_rows(rows: Sequence[Row]) -> tuple[list[dict[str, str]], list[str]]:
     """[{"number", "clientId"}, …], a row a client, and what is wrong, by row and column as a spreadsheet counts them.
 
-    Leading rows with no telephone number are the header. Where it names columns of telephones, only those are looked
-    at; otherwise every column that has one. A number stands in the list once, where it stood first.
+    Leading rows with no telephone number are the header, down to the last that names columns of telephones. Where one
+    does, only those are looked at; otherwise every column that has one. A number stands in the list once, where it
+    stood first.
 
     A row's clientId is the last ten digits of its first number, unless one of its numbers is listed already: then it
     is the id of that client. So it depends neither on the row's place nor on the file: the same client has the same id
     when a list is sent again, sorted anew or put together from two.
     """
-    start = next((place for place, row in enumerate(rows) if any(map(_has_phone, row))), len(rows))
+    start = _length_of_header(rows)
     header, body = rows[:start], rows[start:]
     columns, problems = _columns_of_phones(header, body)
     numbers: list[dict[str, str]] = []
@@ -108,6 +109,12 @@ class PhoneSheets:
 def _first(problems: list[str]) -> list[str]:
     more = len(problems) - MAX_MESSAGES
     return [*islice(problems, MAX_MESSAGES), *([f"and {more} more"] if more > 0 else [])]
+
+
+def _length_of_header(rows: Sequence[Row]) -> int:
+    first = next((place for place, row in enumerate(rows) if any(map(_has_phone, row))), len(rows))
+    naming = (place for place in range(first - 1, -1, -1) if any(map(_PHONE_TITLE.search, rows[place])))
+    return next(naming, first - 1) + 1
 
 
 def _columns_of_phones(header: Sequence[Row], body: Sequence[Row]) -> tuple[list[int], list[str]]:
