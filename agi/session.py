@@ -7,7 +7,7 @@ on a channel that has hung up is answered with `result=-1` or with `511`.
 import asyncio
 import re
 
-from dialer.model.safe import KEYS, UnsafeValueError, safe_sound_path
+from dialer.model.safe import KEYS, safe_escape_keys, safe_line, safe_sound_path, safe_variable
 
 ENVIRONMENT_TIMEOUT_S = 10.0
 REPLY_TIMEOUT_S = 10.0
@@ -15,8 +15,6 @@ MAX_LINE_BYTES = 8192
 MAX_ENVIRONMENT_LINES = 200
 _REPLY = re.compile(r"200 result=(-?\d+)(.*)")
 _END_POSITION = re.compile(r"endpos=([0-9]{1,12})")
-_VALUE = re.compile(r"[A-Za-z0-9*#._+-]{0,128}", re.ASCII)
-_NAME = re.compile(r"[A-Z_]{1,40}", re.ASCII)
 
 
 LEAST_RECORDED_SAMPLES = 4000
@@ -70,9 +68,7 @@ class AgiSession:
 
     async def play(self, path: str, escape_keys: str = "") -> str:
         """Play a sound (path without its ending) and return the key that interrupted it, or nothing."""
-        if not set(escape_keys) <= KEYS:
-            raise UnsafeValueError(f"keys expected, got {escape_keys!r}")
-        command = f'STREAM FILE {safe_sound_path(path)} "{escape_keys}"'
+        command = f'STREAM FILE {safe_sound_path(path)} "{safe_escape_keys(escape_keys)}"'
         result, rest = await self._reply_to(command, timeout_s=None)
         if result <= 0 and rest.strip() == "endpos=0":
             # A missing file, or a hang-up before the first sound. Asked only then: the answer takes 40 ms after a
@@ -107,9 +103,8 @@ class AgiSession:
         return result != -1 or (said is not None and int(said.group(1)) >= LEAST_RECORDED_SAMPLES)
 
     async def set_variable(self, name: str, value: str) -> None:
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise UnsafeValueError(f"not a plain variable: {name!r} = {value[:60]!r}")
-        await self._command(f'SET VARIABLE {name} "{value}"')
+        safe_name, safe_value = safe_variable(name, value)
+        await self._command(f'SET VARIABLE {safe_name} "{safe_value}"')
 
     @staticmethod
     def _key(result: int) -> str:
@@ -121,7 +116,7 @@ class AgiSession:
 
     async def _reply_to(self, command: str, timeout_s: float | None) -> tuple[int, str]:
         """The number after `result=` and what follows it."""
-        self._writer.write(f"{command}\n".encode())
+        self._writer.write(f"{safe_line(command)}\n".encode())
         async with asyncio.timeout(timeout_s):
             await self._writer.drain()
             reply = await self._read_reply()

@@ -75,11 +75,22 @@ class StoreSettings(_Section):
     url: str = "sqlite:////var/lib/autodialer/dialer.db"
 
 
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("a text without control characters expected")
+    return text
+
+
+def _secret_line(secret: SecretStr) -> SecretStr:
+    _one_line(secret.get_secret_value())
+    return secret
+
+
 class Ami(_Section):
     host: Host = "127.0.0.1"
     port: Port = 5038
-    username: str = "autodialer"
-    secret: Annotated[SecretStr, AfterValidator(_not_empty)]
+    username: Annotated[str, AfterValidator(_one_line)] = "autodialer"
+    secret: Annotated[SecretStr, AfterValidator(_not_empty), AfterValidator(_secret_line)]
 
 
 class Agi(_Section):

@@ -12,6 +12,7 @@ from dialer.model.safe import (
     safe_context,
     safe_extension,
     safe_host_port,
+    safe_line,
     safe_recording_name,
     safe_sound_path,
 )
@@ -85,7 +86,8 @@ class Spool:
         return None
 
     def put(self, attempt_id: int, text: str) -> None:
-        """Hand one call file to Asterisk. Raises OSError."""
+        """Hand one call file to Asterisk. Raises OSError; UnsafeValueError for a text no call file may have."""
+        content = "".join(f"{safe_line(line)}\n" for line in text.removesuffix("\n").split("\n")).encode()
         name = _file_name(attempt_id)
         aside = self._aside / name
         try:
@@ -95,7 +97,7 @@ class Spool:
             descriptor = os.open(aside, _WRITE_ANEW, 0o660)
         try:
             self._let_asterisk_have(descriptor)
-            os.write(descriptor, text.encode())
+            os.write(descriptor, content)
         finally:
             os.close(descriptor)
         aside.rename(self._outgoing / name)

@@ -1,7 +1,8 @@
-"""The one door: every piece of text that reaches Asterisk (call file, AMI, AGI) passes one of these functions.
+"""The one door: every piece of text that reaches Asterisk (call file, AMI, AGI) passes `let_through`.
 
 Allow-lists of ASCII characters, so that neither a header nor a variable nor a dialplan expression can be made of a
-value.
+value. Values have doors of their own (`safe_number`, …), and the three writers let through whole lines (`safe_line`),
+so nothing gets past by being forgotten.
 """
 
 import re
@@ -9,9 +10,16 @@ import re
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}", re.ASCII)
 _PREFIX = re.compile(r"\+?[0-9*#]{0,16}", re.ASCII)
 _EXTENSION = re.compile(r"[0-9*#]{1,20}", re.ASCII)
+_KEYS = re.compile(r"[0-9*#]{1,8}", re.ASCII)
+_ESCAPE_KEYS = re.compile(r"[0-9*#]{0,12}", re.ASCII)
 _CONTEXT = re.compile(r"[A-Za-z0-9_-]{1,79}", re.ASCII)
 _SOUND_PATH = re.compile(r"/[A-Za-z0-9._/-]{1,400}", re.ASCII)
 _RECORDING = re.compile(r"[a-z]{1,20}-[0-9]{1,19}-[0-9a-f]{16}\.wav", re.ASCII)
+_VARIABLE = re.compile(r"[A-Z_]{1,40}", re.ASCII)
+_VARIABLE_VALUE = re.compile(r"[A-Za-z0-9*#._+-]{0,128}", re.ASCII)
+_LINE = re.compile(r"""[A-Za-z0-9 _.,:;=@/*#+~()<>"\[\]^-]{1,1000}""", re.ASCII)
+"""No $ { } (variables, expressions), no backslash, | or & (separators of old and new dialplans), no control
+characters."""
 _HOST_PORT = re.compile(r"[A-Za-z0-9.:\[\]-]{1,120}", re.ASCII)
 
 KEYS = frozenset("0123456789*#")
@@ -22,7 +30,8 @@ class UnsafeValueError(ValueError):
     """The sender's fault: the value has characters that may not reach Asterisk. The text says what is allowed."""
 
 
-def _checked(pattern: re.Pattern[str], value: str, allowed: str) -> str:
+def let_through(pattern: re.Pattern[str], value: str, allowed: str) -> str:
+    """`value`, when all of it is what `pattern` allows. Raises UnsafeValueError, which says what is `allowed`."""
     if not pattern.fullmatch(value):
         raise UnsafeValueError(f"{allowed} expected, got {value[:60]!r}")
     return value
@@ -30,12 +39,12 @@ def _checked(pattern: re.Pattern[str], value: str, allowed: str) -> str:
 
 def safe_number(value: str) -> str:
     """A number to dial: 1 to 32 of 0-9 * #, a leading + allowed."""
-    return _checked(_NUMBER, value, "1 to 32 digits (also * and #, + in front)")
+    return let_through(_NUMBER, value, "1 to 32 digits (also * and #, + in front)")
 
 
 def safe_prefix(value: str) -> str:
     """A dial prefix: up to 16 of 0-9 * #, or empty."""
-    return _checked(_PREFIX, value, "up to 16 digits (also * and #)")
+    return let_through(_PREFIX, value, "up to 16 digits (also * and #)")
 
 
 def dial_string(prefix: str, number: str) -> str:
@@ -47,36 +56,52 @@ def dial_string(prefix: str, number: str) -> str:
 
 def safe_extension(value: str) -> str:
     """An employee, queue or other internal number: 1 to 20 of 0-9 * #."""
-    return _checked(_EXTENSION, value, "an internal number of 1 to 20 digits (also * and #)")
+    return let_through(_EXTENSION, value, "an internal number of 1 to 20 digits (also * and #)")
 
 
 def safe_keys(value: str) -> str:
     """What a subscriber may press as one answer: 1 to 8 of 0-9 * #."""
-    if not 1 <= len(value) <= 8 or not set(value) <= KEYS:
-        raise UnsafeValueError(f"1 to 8 telephone keys (0-9 * #) expected, got {value[:60]!r}")
-    return value
+    return let_through(_KEYS, value, "1 to 8 telephone keys (0-9 * #)")
+
+
+def safe_escape_keys(value: str) -> str:
+    """The keys that interrupt a sound: any of 0-9 * #, or none."""
+    return let_through(_ESCAPE_KEYS, value, "telephone keys (0-9 * #)")
 
 
 def safe_context(value: str) -> str:
     """A dialplan context: letters, digits, _ and -."""
-    return _checked(_CONTEXT, value, "a context name of letters, digits, _ and -")
+    return let_through(_CONTEXT, value, "a context name of letters, digits, _ and -")
 
 
 def safe_sound_path(value: str) -> str:
     """An absolute path, without its ending, as AGI's STREAM FILE takes it; no `..`."""
     if ".." in value.split("/"):
         raise UnsafeValueError(f"a path without '..' expected, got {value[:60]!r}")
-    return _checked(_SOUND_PATH, value, "an absolute path of letters, digits and . _ - /")
+    return let_through(_SOUND_PATH, value, "an absolute path of letters, digits and . _ - /")
 
 
 def safe_recording_name(value: str) -> str:
     """The name of a recording of ours: what it is of, the attempt's id, 16 hexadecimal digits nobody can guess."""
-    return _checked(_RECORDING, value, "the name of a recording")
+    return let_through(_RECORDING, value, "the name of a recording")
 
 
 def safe_host_port(value: str) -> str:
     """host:port of the daemon's FastAGI server, as the dialplan's AGI() takes it."""
-    return _checked(_HOST_PORT, value, "host:port")
+    return let_through(_HOST_PORT, value, "host:port")
+
+
+def safe_variable(name: str, value: str) -> tuple[str, str]:
+    """A channel variable of ours, and a value that the dialplan cannot take for anything else."""
+    return (
+        let_through(_VARIABLE, name, "the name of a variable"),
+        let_through(_VARIABLE_VALUE, value, "a plain value of a variable"),
+    )
+
+
+def safe_line(line: str) -> str:
+    """One line to Asterisk, without its end: of a call file, an AMI action, or an AGI command."""
+    return let_through(_LINE, line, "a line of plain ASCII for Asterisk")
 
 
 def phone_id_of(phone: str) -> str:

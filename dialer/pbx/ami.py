@@ -11,6 +11,8 @@ from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
 from panoramisk.message import Message
 
+from dialer.model.safe import safe_line
+
 log = logging.getLogger(__name__)
 ACTION_TIMEOUT_S = 10.0
 RECONNECT_S = 1
@@ -169,11 +171,10 @@ class AmiClient:
     async def action(self, fields: Mapping[str, str], timeout_s: float = ACTION_TIMEOUT_S) -> list[Message]:
         """Send one action and return its answer (a list's items included).
 
-        Raises AmiDownError, AmiRefusedError or TimeoutError.
+        Raises AmiDownError, AmiRefusedError, TimeoutError, or UnsafeValueError for what may not be sent.
         """
-        for value in fields.values():
-            if "\r" in value or "\n" in value:
-                raise ValueError("a line break in an AMI action")
+        for name, value in fields.items():
+            safe_line(f"{name}: {value}")
         manager = self._manager
         if manager is None or self.state not in (AmiState.READY, AmiState.BOOTING):
             raise AmiDownError("no AMI connection")

@@ -206,7 +206,7 @@ class PbxLink:
             attempt = self._ledger.in_progress().get(attempt_id)
             if attempt is None or attempt.state is not AttemptState.DIALLING:
                 continue
-            channel = rf"/^Local\/{attempt_id:d}@autodialer-out-[0-9a-f]+;2$/"
+            channel = f"/^Local.{attempt_id:d}@autodialer-out-[0-9a-f]+;2/"
             try:
                 await self._client.action({"Action": "Hangup", "Channel": channel, "Cause": "21"})
             except (AmiDownError, AmiRefusedError, TimeoutError) as error:

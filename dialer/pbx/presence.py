@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dialer.model.presence import Member, employee_obstacle, is_member_free
+from dialer.model.safe import UnsafeValueError
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError
 
 log = logging.getLogger(__name__)
@@ -178,7 +179,11 @@ class Presence:
         """What the number is: its queue, its hint. (Asking for the state makes the hint, should it be a pattern.)"""
         asked = {"Action": "ExtensionState", "Context": self._context, "Exten": inner_num}
         (state, *_) = await self._client.action(asked)
-        queue = inner_num if inner_num in queues else await self._find_queue(self._context, inner_num)
+        try:
+            queue = inner_num if inner_num in queues else await self._find_queue(self._context, inner_num)
+        except UnsafeValueError as error:
+            log.warning("internal number %s: it is not known whose it is: the dialplan leads to %s", inner_num, error)
+            queue = None
         return _Line(queue, state.get("Hint", ""))
 
     async def _find_queue(self, context: str, exten: str) -> str | None:

@@ -83,7 +83,7 @@ async def test_nonsense_is_an_error(reply: bytes) -> None:
 @pytest.mark.parametrize("value", ['a"b', "a b", "a\nb", "${X}", "$[1]", "ж", "a,b", "a\\b"])
 async def test_no_value_breaks_out_of_a_verb(value: str) -> None:
     async with Wire() as wire:
-        with pytest.raises(ValueError, match="plain variable"):
+        with pytest.raises(ValueError, match="plain value of a variable"):
             await wire.session.set_variable("NAME", value)
         with pytest.raises(ValueError):
             await wire.session.play(f"/sounds/{value}\n")
