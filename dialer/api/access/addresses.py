@@ -80,7 +80,10 @@ class Peers:
 
     def _is_own_name(self, host: str) -> bool:
         """A page of another site can have its name resolve to 127.0.0.1 (DNS rebinding); then `Host` is that name."""
-        name = urlsplit(f"//{host}").hostname or ""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
         return _parsed(name) is not None or name.rstrip(".").lower() in self._own_names
 
 
@@ -108,7 +111,10 @@ def _is_same_site(request: web.BaseRequest) -> bool:
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         return False
     origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc.lower() == request.host.lower()
+    try:
+        return origin is None or urlsplit(origin).netloc.lower() == request.host.lower()
+    except ValueError:
+        return False
 
 
 def _parsed(text: str) -> Address | None:
