@@ -1,6 +1,11 @@
 """What the MikoPBX facade takes: one declared model a body. Unknown fields are ignored, as the original does.
 
 What each field may be is in `fields.py`; a number's own fields are in `numbers.py`, examples in `examples.py`.
+
+pydantic rather than msgspec: it tells every fault of a body at once, with what was sent, and numbers may come as texts
+as PHP takes them; msgspec stops at the first, and says `Expected str matching regex`. It is also slower: a polling of
+two questions takes 114 us against 13 us, JSON included; a task of 100,000 numbers 1.4 s against 0.36 s, 0.7 s of it
+JSON, and storing them takes longer than either.
 """
 
 import re
