@@ -34,7 +34,9 @@ class HttpSender:
         """The status of the reply. Raises DeliveryError."""
         if self._session is None:
             connector = aiohttp.TCPConnector(socket_factory=self._guarded_socket, limit=100)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout)
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+            )
         try:
             async with self._session.post(url, headers=headers, data=body, allow_redirects=False) as response:
                 await response.content.read(READ_BYTES)

@@ -2,7 +2,7 @@
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +228,42 @@ async def test_a_brute_force_run_is_stopped_and_logged_for_fail2ban(guarded: Dia
     program = ["fail2ban-regex", "--print-all-matched", "-o", "ip", str(guarded.log_file), str(FILTER)]
     banned = subprocess.run(program, capture_output=True, text=True, check=True).stdout.split()
     assert banned == ["192.0.2.7"] * 10
+
+
+async def test_attempts_made_at_the_same_moment_are_counted_too(guarded: Dialer) -> None:
+    passwords = [*(f"wrong {attempt}" for attempt in range(60)), PASSWORD]
+    replies = await asyncio.gather(*(login(guarded, password, address="192.0.2.9") for password in passwords))
+    assert sorted({reply.status for reply in replies}) == [200, 429]
+    assert sum(reply.status == 200 for reply in replies) <= 10
+    assert await status(guarded, {}) == 200
+
+
+async def test_who_really_comes_from_elsewhere_gets_nothing_but_the_login(other_address: str) -> None:
+    settings = {**SETTINGS, "http": {"host": "0.0.0.0"}}  # noqa: S104
+    async with running_dialer(settings) as daemon:
+        port = daemon.url.rpartition(":")[2]
+        local, daemon.url = daemon.url, f"http://{other_address}:{port}"
+        for headers in ({}, {"X-Forwarded-For": "127.0.0.1"}, {"Host": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"}):
+            reply = await ask(daemon, "GET", TASKS, headers=headers)
+            assert is_refused(reply), headers
+        assert is_refused(await ask(daemon, "GET", "/openapi.json"))
+        admitted = await ask(daemon, "POST", START, data={"login": "admin", "password": PASSWORD})
+        assert admitted.json == ADMITTED
+        cookie = {"Cookie": f"PHPSESSID={admitted.cookies['PHPSESSID'].value}"}
+        assert (await ask(daemon, "GET", TASKS, headers=cookie)).status == 200
+        daemon.url = local
+        assert (await ask(daemon, "GET", TASKS)).status == 200
+
+
+@pytest.fixture
+def other_address() -> Iterator[str]:
+    """An address of this machine that is not its loopback."""
+    address = "192.0.2.77"
+    subprocess.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], check=True)
+    try:
+        yield address
+    finally:
+        subprocess.run(["ip", "address", "del", f"{address}/32", "dev", "lo"], check=True)
 
 
 async def test_wrong_keys_are_counted_like_wrong_passwords(guarded: Dialer) -> None:

@@ -7,8 +7,8 @@ set -eu
 
 # debootstrap: builds the Asterisk root      sip-tester: SIPp, provider and employees
 # espeak-ng, rhvoice*: speak the questions   ffmpeg: converts uploaded sounds
-# fail2ban, openssl: the tests of log lines and TLS   util-linux: unshare, setpriv, flock
-wanted="ca-certificates curl debootstrap espeak-ng fail2ban ffmpeg openssl python3-venv rhvoice rhvoice-russian sip-tester util-linux"
+# fail2ban, iproute2, openssl: the tests of log lines, other addresses, TLS   util-linux: unshare, setpriv, flock
+wanted="ca-certificates curl debootstrap espeak-ng fail2ban ffmpeg iproute2 openssl python3-venv rhvoice rhvoice-russian sip-tester util-linux"
 
 known_to_apt() { # packages...
     for package in "$@"; do

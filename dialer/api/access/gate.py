@@ -54,13 +54,16 @@ class Gate:
         return check
 
     def wait_s(self, peer: Peer) -> float:
-        """Seconds until this address may try again. This machine itself is not kept waiting for what others try."""
-        return 0.0 if peer.local else self._failed.wait_s(peer.counted_as, time.monotonic())
+        """Seconds until this address may try again. Who is trusted anyway is not kept waiting."""
+        return 0.0 if peer.local and self._trust_local else self._failed.wait_s(peer.counted_as, time.monotonic())
 
-    def failed(self, peer: Peer, what: str, name: str = "") -> None:
-        """Count a failure and log it in a line that fail2ban can read (systemd/fail2ban). The name is the sender's
-        word: JSON's spelling keeps it in its place, behind the address."""
+    def count(self, peer: Peer) -> None:
+        """Count an attempt as failed, before it is checked: else any number could be made at the same moment."""
         self._failed.failed(peer.counted_as, time.monotonic())
+
+    def tell_failed(self, peer: Peer, what: str, name: str = "") -> None:
+        """Log a failure in a line that fail2ban can read (systemd/fail2ban). The name is the sender's word: JSON's
+        spelling keeps it in its place, behind the address."""
         log.warning(
             "authentication failed from %s by %s%s", peer.address, what, f": {json.dumps(name[:60])}" * bool(name)
         )
@@ -86,7 +89,8 @@ class Gate:
         if scheme.lower() == "bearer" and secret:
             key = await self._store.read(lambda connection: find_key(connection, secret))
         if key is None:
-            self.failed(peer, "API key")
+            self.count(peer)
+            self.tell_failed(peer, "API key")
             return None
         if _now_us() - (key.used_us or 0) > TOUCH_S * SECOND_US:
             self._later(touch_key(key.key_id))

@@ -76,8 +76,9 @@ class Login:
         if not self._password.is_set and not self._told:
             self._told = True
             log.warning("nobody can log in: [auth] password_hash is not set (dialer passwd)")
+        self._gate.count(peer)
         if not await self._password.is_right(login, password):
-            self._gate.failed(peer, "password", login)
+            self._gate.tell_failed(peer, "password", login)
             return _failure(WRONG)
         self._gate.succeeded(peer)
         token = secrets.token_urlsafe(32)
