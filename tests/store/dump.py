@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
+from dialer.model.access import Role
 from dialer.model.attempt import Attempt, AttemptState
 from dialer.model.call import CallOrder
 from dialer.model.outcome import Outcome
@@ -21,6 +22,8 @@ from dialer.model.polling import Action, Press, Question
 from dialer.model.records import InRecord, OutRecord
 from dialer.model.task import InnerNumType, Number, Task, TaskState
 from dialer.model.verdict import Verdict
+from dialer.store import events
+from dialer.store.access import save_key, start_session
 from dialer.store.attempts import (
     claim_attempt,
     fetch_queued,
@@ -30,8 +33,11 @@ from dialer.store.attempts import (
     save_progress,
     save_result,
 )
+from dialer.store.audio import save_audio
+from dialer.store.clients import ClientChange, ClientPhone, save_clients
 from dialer.store.database import Store
 from dialer.store.pollings import delete_polling, save_polling
+from dialer.store.receipts import Request, answered_once
 from dialer.store.schema import SCHEMA_VERSION
 from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
 
@@ -94,6 +100,34 @@ async def fill(store: Store) -> None:
     for order in await _orders(store, deleted):
         await store.write(save_answer(order.attempt_id, polling.polling_id, "1", "да", "1"))
     await store.write(delete_task(deleted.task_id))
+    await _fill_beside_calls(store, polling.polling_id)
+
+
+async def _fill_beside_calls(store: Store, polling_id: int) -> None:
+    """Audio, clients, who gets in, receipts, and events that wait, were delivered, failed and were given up."""
+    await store.write(save_audio("Привет.mp3", 12_345))
+    phones = [ClientPhone("+79522233446", "9522233446"), ClientPhone("79522233416", "9522233416")]
+    await store.write(save_clients([ClientChange("к-1", "Анна", phones, {"долг": "1250,50 руб."})]))
+    await store.write(save_key("crm", Role.OPERATOR, "a key"))
+    await store.write(start_session("a token", "admin", "mark", "192.0.2.1"))
+    notify = TaskChange(
+        inner_num=str(polling_id),
+        inner_num_type=InnerNumType.POLLING,
+        numbers=[Number("79522233446", "9522233446", {"имя": "Анна"})],
+        record_talk=True,
+        notify_url="https://crm.example/hook?secret=1",
+    )
+    saving = save_task("уведомить", None, notify)
+    told = await store.write(answered_once(Request("key:crm", "uuid", "digest"), saving, lambda task: task.task_id))
+    (order,) = await _orders(store, told)
+    await _dial(store, order)
+    for value in ("да", "нет", "может быть"):
+        await store.write(save_answer(order.attempt_id, polling_id, "1", value, "1"))
+    await store.write(save_result(_closed(order, Outcome.SUCCESS_POLLING)))
+    waiting = await store.read(lambda connection: events.fetch_events(connection, dead=False, after_id=0, limit=10))
+    await store.write(events.mark_delivered(waiting[0].row_id))
+    await store.write(events.mark_dead(waiting[1].row_id, "HTTP 410", _FIRST_NS // 1000))
+    await store.write(events.mark_failed(waiting[2].row_id, "нет ответа", _FIRST_NS // 500))
 
 
 async def _new_task(store: Store, crm_id: str | None, name: str, inner_num: str, count: int) -> Task:
