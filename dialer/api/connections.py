@@ -14,6 +14,7 @@ import ssl
 import struct
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
@@ -21,6 +22,7 @@ from aiohttp.http_exceptions import LineTooLong
 from dialer.api.mikopbx.envelope import refusal
 
 log = logging.getLogger(__name__)
+NO_REQUEST = "request: not HTTP/1.1 as RFC 9112 has it"
 MAX_FILES = 65_536
 """More open files help nobody."""
 BACKLOG = 512
@@ -133,10 +135,15 @@ class Connection(web.RequestHandler):
         elif isinstance(exc, LineTooLong):
             response = refusal(["request: a line of its head is too long"], status=status)
         else:
-            response = refusal(["request: not HTTP/1.1 as RFC 9112 has it"], status=status)
+            response = refusal([NO_REQUEST], status=status)
         response.headers.update({"Server": "-", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
         response.force_close()
         return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """What aiohttp finds in a body that it reads on after the reply is its sender's fault, and not told."""
+        if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **kw)
 
     def standing(self) -> float:
         """The share of its patience that is left; infinite while the client owes nothing."""

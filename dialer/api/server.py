@@ -4,11 +4,12 @@ import logging
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.typedefs import Handler
 
 from dialer.api.access.gate import Gate
 from dialer.api.access.login import OPEN_PATHS
+from dialer.api.connections import NO_REQUEST
 from dialer.api.description import ApiDescription
 from dialer.api.endpoint import Endpoint, Group
 from dialer.api.mikopbx.envelope import RefusedError, refusal
@@ -17,6 +18,8 @@ from dialer.store.database import StoreError
 
 log = logging.getLogger(__name__)
 MIKOPBX_BASE = "/pbxcore/api/module-dialer/v1"
+_VERSIONS = (HttpVersion10, HttpVersion11)
+"""aiohttp takes 0.9 and 2.0, too, and answers in kind."""
 _KEPT_HEADERS = ("Allow", "Connection", "Retry-After")
 """Of what aiohttp refuses."""
 
@@ -54,6 +57,8 @@ async def _say_little(_request: web.Request, response: web.StreamResponse) -> No
 
 @web.middleware
 async def _errors_in_envelope(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.version not in _VERSIONS:
+        return refusal([NO_REQUEST], status=400, headers={"Connection": "close"})
     try:
         return await handler(request)
     except RefusedError as error:
@@ -63,6 +68,8 @@ async def _errors_in_envelope(request: web.Request, handler: Handler) -> web.Str
     except web.HTTPException as error:
         kept = {name: error.headers[name] for name in _KEPT_HEADERS if name in error.headers}
         return refusal([f"{request.method} {request.path[:200]}: {error.reason}"], status=error.status, headers=kept)
+    except web.RequestPayloadError:
+        return refusal(["body: broken off, or not encoded as it says"], status=400, headers={"Connection": "close"})
     except StoreError as error:
         return refusal([str(error)], status=503)
     except ConnectionError:

@@ -185,6 +185,7 @@ async def test_every_spelling_of_a_file_name(service: Service, sound: bytes, dis
     assert await service.names() == [name]
 
 
+@pytest.mark.filterwarnings("ignore::aiohttp.BadContentDispositionHeader")
 @pytest.mark.parametrize(
     ("disposition", "reason"),
     [
@@ -199,6 +200,8 @@ async def test_every_spelling_of_a_file_name(service: Service, sound: bytes, dis
         (f'name="f"; filename="{"я" * 300}.mp3"', "255 bytes"),
         ('name="f"', "a form without one"),
         ('name="f"; filename=""', "a form without one"),
+        ('name="f"; filename="', "no end"),
+        ('name="f"; filename="x.mp3', "no end"),
     ],
 )
 async def test_names_that_are_refused_leave_nothing(

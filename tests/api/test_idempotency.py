@@ -104,6 +104,14 @@ async def test_what_is_no_key_is_refused_by_name(dialer: Dialer, key: str) -> No
     assert await tasks(dialer) == []
 
 
+async def test_of_two_keys_none_is_taken(dialer: Dialer) -> None:
+    assert dialer.session is not None
+    headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+    async with dialer.session.post(f"{dialer.url}{BASE}/task", json=TASK, headers=headers) as response:
+        assert (await response.json())["messages"] == ["Idempotency-Key: one key expected, got 2"]
+    assert await tasks(dialer) == []
+
+
 async def test_an_upload_is_known_by_name_and_content(dialer: Dialer, wav: bytes) -> None:
     first, replayed = await upload(dialer, "привет.wav", wav, "u")
     assert (first["result"], replayed) == (True, False)

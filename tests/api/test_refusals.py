@@ -1,12 +1,14 @@
 """Bad input: the documented refusal, which field and why; nothing stored, nothing in the spool."""
 
+import asyncio
+import contextlib
 import json
 import os
 from typing import Any
 
 import pytest
 
-from tests.rig.daemon import Dialer
+from tests.rig.daemon import BASE, Dialer
 
 POLLING = {"questions": [{"questionId": "1", "questionText": "Да?", "press": [{"key": "1", "action": "answer"}]}]}
 TASK: dict[str, Any] = {"innerNum": "1", "innerNumType": "polling", "numbers": ["79522233446"]}
@@ -193,7 +195,11 @@ async def test_unknown_ids_and_paths_are_refused_in_the_envelope(dialer: Dialer)
         assert (reply["result"], reply["data"]) == (False, {"error": "PollingNotFound"})
     refused(await dialer.call("GET", "/results/yesterday"), "changeTime")
     refused(await dialer.call("GET", "/task?state=9"), "state")
+    refused(await dialer.call("GET", "/task?state=%2B1"), "state")
     refused(await dialer.call("GET", "/task?limit=x"), "limit")
+    refused(await dialer.call("GET", "/task?state=0&state=2"), "state")
+    refused(await dialer.call("GET", "/webhooks?limit=1&limit=1"), "limit")
+    assert (await dialer.call("GET", "/task?x=1&x=2"))["result"] is True  # not ours, and ignored
     assert (await dialer.call("GET", "/nothing"))["result"] is False
 
 
@@ -204,3 +210,24 @@ async def test_only_this_machine_is_served(dialer: Dialer) -> None:
             body = json.loads(await response.text())
         assert response.status == 401
         assert body["messages"] == {"error": ["The user isn't authenticated."]}
+
+
+@pytest.mark.parametrize("path", [f"{BASE}/task", f"{BASE}/audio", "/admin-cabinet/session/start", "/nowhere"])
+async def test_a_body_that_is_not_encoded_as_it_says_is_refused_and_no_error_of_ours(dialer: Dialer, path: str) -> None:
+    assert dialer.session is not None
+    headers = {"Content-Encoding": "gzip", "Content-Type": "multipart/form-data; boundary=x", "Connection": "close"}
+    async with dialer.session.post(f"{dialer.url}{path}", data=b"no gzip", headers=headers) as response:
+        assert response.status < 500
+        assert (await response.json())["result"] is False
+    assert (await dialer.health())["status"]
+    assert "ERROR" not in dialer.log_file.read_text()
+
+
+@pytest.mark.parametrize("version", [b"HTTP/0.9", b"HTTP/2.0", b""])
+async def test_other_versions_of_http_are_refused(dialer: Dialer, version: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(dialer.url.rpartition(":")[2]))
+    with contextlib.closing(writer):
+        writer.write(b"GET /health " + version + b"\r\nHost: 127.0.0.1\r\n\r\n")
+        async with asyncio.timeout(10):
+            assert b" 400 " in await reader.readline()
+            await reader.read()

@@ -81,9 +81,10 @@ class Peers:
     def _is_own_name(self, host: str) -> bool:
         """A page of another site can have its name resolve to 127.0.0.1 (DNS rebinding); then `Host` is that name."""
         try:
-            name = urlsplit(f"//{host}").hostname or ""
+            parts = urlsplit(f"//{host}")
         except ValueError:
             return False
+        name = (parts.hostname or "") if parts.netloc == host and "@" not in host else ""
         return _parsed(name) is not None or name.rstrip(".").lower() in self._own_names
 
 

@@ -257,6 +257,6 @@ QueryNumber = Annotated[
 ]
 QueryState = Annotated[
     TaskState | None,
-    BeforeValidator(lambda text: TaskState(int(text)) if text in ("0", "1", "2") else text or None),
+    BeforeValidator(lambda text: _as_state(text) if text else None),
     WithJsonSchema({"type": "string", "enum": ["", "0", "1", "2"]}),
 ]

@@ -1,13 +1,21 @@
 """The one file of a multipart form, as curl, browsers, PHP and 1C send it."""
 
 import contextlib
+import re
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 from urllib.parse import unquote
 
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import (
+    BadContentDispositionHeader,
+    BadContentDispositionParam,
+    BodyPartReader,
+    MultipartReader,
+    web,
+)
 from aiohttp.http_exceptions import BadHttpMessage
 
 from dialer.api.mikopbx.envelope import RefusedError
@@ -17,6 +25,11 @@ FORM_BYTES = 65_536
 """What the form around a file may add to its size."""
 _ESCAPED = {"%22": '"', "%0D": "\r", "%0A": "\n"}
 """What browsers write for characters that would end a name (HTML, multipart/form-data); other signs are as they are."""
+
+# of a head that it cannot read aiohttp warns, and Python keeps the text of every warning for ever
+for _category in (BadContentDispositionHeader, BadContentDispositionParam):
+    warnings.filterwarnings("ignore", category=_category)
+_UNCLOSED = re.compile(r';\s*filename\s*=\s*"(?:[^"\\]|\\.)*$', re.IGNORECASE)
 
 
 class TooLargeError(Exception):
@@ -83,8 +96,11 @@ async def _chunks(part: BodyPartReader, max_bytes: int) -> AsyncIterator[bytes]:
 
 def _filename_of(part: BodyPartReader) -> str | None:
     """The file's name as sent, None for a part that is no file. aiohttp's own reading makes a name of a path."""
+    disposition = part.headers.get("Content-Disposition", "")
+    if _UNCLOSED.search(disposition):
+        raise ValueError("the file's name has no end")
     message = Message()
-    message["Content-Disposition"] = part.headers.get("Content-Disposition", "")
+    message["Content-Disposition"] = disposition
     values = [value for key, value in message.get_params([], "content-disposition") if key.lower() == "filename"]
     for value in values:
         if isinstance(value, tuple):  # RFC 5987 (filename*=) stands before the plain one

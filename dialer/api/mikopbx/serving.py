@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from aiohttp import web
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from dialer.api.endpoint import B, Endpoint, P, Q
 from dialer.api.mikopbx.envelope import RefusedError, envelope, parse_json, read_body, refusal, reply, validated
@@ -44,9 +44,12 @@ class Call(Generic[P, Q, B]):
     async def identify(self, digest: str) -> None:
         """Say what tells this request from others. Raises AnsweredBeforeError when its key was answered before, and
         RefusedError when the key is another request's or no key."""
-        key = self.request.headers.get(KEY_HEADER)
-        if key is None:
+        keys = self.request.headers.getall(KEY_HEADER, ())
+        if not keys:
             return
+        if len(keys) > 1:
+            raise RefusedError(f"{KEY_HEADER}: one key expected, got {len(keys)}")
+        key = keys[0]
         if not _KEY.fullmatch(key):
             raise RefusedError(f"{KEY_HEADER}: 1 to 255 visible ASCII characters expected, got {key[:60]!r}")
         whole = f"{self.request.method} {self.request.path} {digest}"
@@ -79,7 +82,7 @@ def serving(store: Store) -> Serve:
             if not endpoint.open_to_all and caller is not None and not caller.role.covers(endpoint.needs):
                 return refusal({"error": [f"The role {endpoint.needs.value} is needed."]}, status=403)
             path = validated(endpoint.path_model.model_validate, dict(request.match_info))
-            query = validated(endpoint.query_model.model_validate, dict(request.query))
+            query = validated(endpoint.query_model.model_validate, _query(request, endpoint.query_model))
             content, checked, digest = (None, None, "") if adapter is None else await _read(request, adapter)
             call = Call[Any, Any, Any](request, path, query, checked, content, store)
             try:
@@ -95,6 +98,15 @@ def serving(store: Store) -> Serve:
         return handle
 
     return serve
+
+
+def _query(request: web.Request, model: type[BaseModel]) -> dict[str, str]:
+    """The query's fields. Raises RefusedError for one that is given twice: which of the two is meant?"""
+    query = request.query
+    twice = [name for name in model.model_fields if len(query.getall(name, ())) > 1]
+    if twice:
+        raise RefusedError(*(f"{name}: given more than once" for name in twice))
+    return dict(query)
 
 
 async def _read(request: web.Request, adapter: TypeAdapter[Any]) -> tuple[Any, Any, str]:
