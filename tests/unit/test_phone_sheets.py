@@ -39,7 +39,14 @@ def test_a_header_that_names_no_column_of_phones_hides_none() -> None:
 
 @pytest.mark.parametrize(
     "cell",
-    ["+7 (952) 223-34-46", "7 952 223-34-46", "79522233446.0", "7.9522233446E+10", "7,9522233446E+10", " 79522233446\n"],
+    [
+        "+7 (952) 223-34-46",
+        "7 952 223-34-46",
+        "79522233446.0",
+        "7.9522233446E+10",
+        "7,9522233446E+10",
+        " 79522233446\n",
+    ],
 )
 def test_a_number_is_dialled_however_it_is_written(cell: str) -> None:
     ((number, client),) = listed((cell,))
