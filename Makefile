@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help venv rig demo test chaos lint format constraints clean
+FUZZ_S ?= 60
+
+.PHONY: help venv rig demo test chaos fuzz lint format constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -32,6 +34,10 @@ test: rig lint  ## all tests: unit, store, API, and calls through the real Aster
 chaos: rig  ## a quarter of an hour of kills, cuts and a full disk amid calls; CHAOS_SEED=… repeats, CHAOS_ROUNDS=9
 	@$(BIN)/python -m tests.chaos.chaos
 
+fuzz: venv  ## parsers of AGI, AMI and lists against made-up bytes, led by coverage; FUZZ_S=600 for each of the three
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check atheris==3.0.0
+	@for target in agi ami sheets; do $(BIN)/python -m tests.fuzz.atheris_targets $$target $(FUZZ_S) || exit 1; done
+
 lint: venv  ## ruff, mypy, bandit, and known vulnerabilities of the libraries
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,4 +54,4 @@ constraints: venv  ## write the installed versions into constraints.txt
 	   grep -E '^(setuptools|audioop-lts)==' constraints.txt; } > constraints.new && mv constraints.new constraints.txt
 
 clean:  ## remove what make has made here (the Asterisk root in the cache folder stays)
-	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz

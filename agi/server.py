@@ -8,6 +8,7 @@ from typing import Protocol
 from agi.dialogue import AnswerBook, Speaker, Voice
 from agi.session import MAX_LINE_BYTES, AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
 from dialer.model.flow import Flow
+from dialer.model.records import attempt_id_of
 from dialer.model.safe import UnsafeValueError
 
 log = logging.getLogger(__name__)
@@ -76,14 +77,14 @@ class FastAgiServer:
             writer.close()
 
     async def _route(self, session: AgiSession) -> None:
-        attempt = session.argument(1)
-        if not (attempt.isascii() and attempt.isdecimal() and len(attempt) < 19):
-            raise AgiError(f"attempt id expected, got {attempt[:60]!r}")
+        attempt_id = attempt_id_of(session.argument(1))
+        if attempt_id is None:
+            raise AgiError(f"attempt id expected, got {session.argument(1)[:60]!r}")
         match session.script:
             case "claim":
-                await self._claim(session, int(attempt))
+                await self._claim(session, attempt_id)
             case "dialogue":
-                await self._dialogue(session, int(attempt))
+                await self._dialogue(session, attempt_id)
             case unknown:
                 raise AgiError(f"no such script: {unknown[:60]!r}")
 

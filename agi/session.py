@@ -13,7 +13,9 @@ ENVIRONMENT_TIMEOUT_S = 10.0
 REPLY_TIMEOUT_S = 10.0
 MAX_LINE_BYTES = 8192
 MAX_ENVIRONMENT_LINES = 200
-_REPLY = re.compile(r"200 result=(-?\d+)(.*)")
+MAX_REPLY_LINES = 200
+"""To one verb: `HANGUP`, `100 Trying`, the usage text of a 520."""
+_REPLY = re.compile(r"200 result=(-?[0-9]{1,18})(?![0-9])(.*)")
 _END_POSITION = re.compile(r"endpos=([0-9]{1,12})")
 
 
@@ -108,7 +110,7 @@ class AgiSession:
 
     @staticmethod
     def _key(result: int) -> str:
-        return chr(result) if result > 0 and chr(result) in KEYS else ""
+        return chr(result) if 0 < result < 128 and chr(result) in KEYS else ""
 
     async def _command(self, command: str, timeout_s: float | None = REPLY_TIMEOUT_S) -> int:
         result, _ = await self._reply_to(command, timeout_s)
@@ -118,7 +120,7 @@ class AgiSession:
         """The number after `result=` and what follows it."""
         self._writer.write(f"{safe_line(command)}\n".encode())
         async with asyncio.timeout(timeout_s):
-            await self._writer.drain()
+            await self._flush()
             reply = await self._read_reply()
         match = _REPLY.match(reply)
         if match is None:
@@ -127,15 +129,24 @@ class AgiSession:
             raise AgiError(f"{command.split(maxsplit=1)[0]}: {reply[:200]}")
         return int(match.group(1)), match.group(2)
 
+    async def _flush(self) -> None:
+        try:
+            await self._writer.drain()
+        except OSError as error:
+            raise HungUpError(str(error)) from None
+
     async def _read_reply(self) -> str:
-        while True:
+        usage = False
+        for _ in range(MAX_REPLY_LINES):
             line = await self._read_line()
             if line.startswith("520-"):  # a usage text follows, closed by a line that begins "520 "
-                while line and not line.startswith("520 "):
-                    line = await self._read_line()
-                return "520 usage error"
-            if line and line != "HANGUP" and not line.startswith("100"):
+                usage = True
+            elif usage:
+                if not line or line.startswith("520 "):
+                    return "520 usage error"
+            elif line and line != "HANGUP" and not line.startswith("100"):
                 return line
+        raise AgiError(f"more than {MAX_REPLY_LINES} lines of reply")
 
     async def _read_line(self) -> str:
         try:

@@ -10,6 +10,11 @@ _IN_FIELDS, _FIRST_IN_FIELDS = 9, 6
 """The first version of the dialplan wrote fewer: such records may still lie in AstDB after an upgrade."""
 
 
+def attempt_id_of(text: str) -> int | None:
+    """The id that Asterisk gives back to us; None when the text is none: 64 bits hold it, whoever wrote it."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+
 class BadRecordError(ValueError):
     """The text is not a record of this dialplan: another version of it is installed, or somebody wrote into AstDB."""
 

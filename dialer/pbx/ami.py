@@ -16,6 +16,8 @@ from dialer.model.safe import safe_line
 log = logging.getLogger(__name__)
 ACTION_TIMEOUT_S = 10.0
 RECONNECT_S = 1
+MAX_MESSAGE_BYTES = 1 << 20
+"""Whoever says more without an end is no Asterisk."""
 _END = b"\r\n\r\n"
 
 
@@ -39,18 +41,41 @@ class AmiState(StrEnum):
 
 
 class _WholeMessages(AMIProtocol):  # type: ignore[misc]
-    """Hands on whole messages only: the original decodes each TCP chunk by itself and loses letters split in two."""
+    """Reads by itself. The original decodes each TCP chunk alone and loses letters split in two, keeps without a bound
+    what has no end, and makes a list of a repeated header, at which whoever reads it fails.
+
+    Of headers that are alike the first counts: Asterisk writes its own before those of a dialplan.
+    """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._rest = b""
+        self._rest = bytearray()
 
     def data_received(self, data: bytes) -> None:
+        searched_bytes = max(0, len(self._rest) - len(_END) + 1)
         self._rest += data
-        end = self._rest.rfind(_END)
+        end = self._rest.rfind(_END, searched_bytes)
         if end >= 0:
-            whole, self._rest = self._rest[: end + len(_END)], self._rest[end + len(_END) :]
-            super().data_received(whole)
+            whole = bytes(self._rest[:end])
+            del self._rest[: end + len(_END)]
+            for text in whole.split(_END):
+                self._hand_on(text.decode(errors="replace"))
+        if len(self._rest) > MAX_MESSAGE_BYTES:
+            self._rest.clear()
+            if self.factory is not None:
+                self.factory.complain(f"a message of more than {MAX_MESSAGE_BYTES} bytes")
+            self.transport.abort()
+
+    def _hand_on(self, text: str) -> None:
+        if self.closed or self.factory is None:
+            return  # said after the end, or before there is a login
+        headers: dict[str, str] = {}
+        for line in text.split("\r\n"):
+            name, separator, value = line.partition(": ")
+            if separator:
+                headers.setdefault(name.lower(), value)
+        if "event" in headers or "response" in headers:
+            self.handle_message(Message(headers))
 
 
 class _Manager(Manager):  # type: ignore[misc]
@@ -80,11 +105,21 @@ class _Manager(Manager):  # type: ignore[misc]
         self.awaiting_actions.clear()
 
     def login(self, future: "asyncio.Future[Message]") -> bool:
-        if future.cancelled():
+        if future.cancelled() or self.protocol.closed:
             return False
-        accepted = bool(super().login(future))
+        answer = future.result()  # a list, should it announce one
+        accepted = bool((answer[0] if isinstance(answer, list) else answer).success)
         self._owner.logged_in(accepted)
         return accepted
+
+    def forget(self, future: "asyncio.Future[Any]") -> None:
+        """Nobody waits for this answer any more; the original would keep what comes of it."""
+        responses = self.protocol.responses
+        for action_id in [action_id for action_id, action in responses.items() if action.future is future]:
+            del responses[action_id]
+
+    def complain(self, problem: str) -> None:
+        self._owner.complain(problem)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._owner.lost()
@@ -148,19 +183,22 @@ class AmiClient:
             await asyncio.sleep(interval_s)
             if self.state is AmiState.AWAY and self._connected_at_s is not None:  # panoramisk waits for ever
                 if loop.time() - self._connected_at_s > timeout_s:
-                    self.problem = f"no answer to the login within {timeout_s:.0f} s"
-                    log.warning("AMI %s: %s: connecting anew", self.address, self.problem)
+                    self.complain(f"no answer to the login within {timeout_s:.0f} s")
                     self.drop()
                 continue
             if self.state in (AmiState.READY, AmiState.BOOTING):
                 try:
                     await self.action({"Action": "Ping"}, timeout_s=timeout_s)
                 except TimeoutError:
-                    self.problem = f"no answer for {timeout_s:.0f} s"
-                    log.warning("AMI %s: %s: connecting anew", self.address, self.problem)
+                    self.complain(f"no answer for {timeout_s:.0f} s")
                     self.drop()
                 except (AmiDownError, AmiRefusedError):
                     continue  # refused (Asterisk 22 refuses all while it shuts down) is an answer too
+
+    def complain(self, problem: str) -> None:
+        """Say why the connection is about to be dropped."""
+        self.problem = problem
+        log.warning("AMI %s: %s: connecting anew", self.address, problem)
 
     def drop(self) -> None:
         """Break the connection; it is made anew by itself."""
@@ -184,6 +222,8 @@ class AmiClient:
             answer = await asyncio.wait_for(future, timeout_s)
         finally:
             self._waiting.discard(future)
+            if future.cancelled():
+                manager.forget(future)
         messages = answer if isinstance(answer, list) else [answer]
         if not messages[0].success:
             raise AmiRefusedError(f"{fields['Action']}: {messages[0].message}")

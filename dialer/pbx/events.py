@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 
 from dialer.model.attempt import AttemptEvent, LegEnded, NeverDialled, SubscriberAnswered
-from dialer.model.records import BadRecordError, parse_record
+from dialer.model.records import BadRecordError, attempt_id_of, parse_record
 from dialer.model.verdict import DECLINED_CODES
 
 _DECLINED = frozenset(map(str, DECLINED_CODES))
@@ -22,18 +22,18 @@ def read_user_event(message: Mapping[str, str]) -> tuple[int, AttemptEvent] | No
     name = message.get("UserEvent", "")
     if not name.startswith("Autodialer"):
         return None
-    attempt = message.get("Attempt", "")
-    if not (attempt.isascii() and attempt.isdecimal() and len(attempt) < 19):
-        log.warning("%s without a usable attempt id: %r", name, attempt[:60])
+    attempt_id = attempt_id_of(message.get("Attempt", ""))
+    if attempt_id is None:
+        log.warning("%s without a usable attempt id: %r", name, message.get("Attempt", "")[:60])
         return None
     match name:
         case "AutodialerAnswered":
-            return int(attempt), SubscriberAnswered(message.get("Call", ""))
+            return attempt_id, SubscriberAnswered(message.get("Call", ""))
         case "AutodialerUnclaimed":
-            return int(attempt), NeverDialled(message.get("Call", ""))
+            return attempt_id, NeverDialled(message.get("Call", ""))
         case "AutodialerGone":
             try:
-                return int(attempt), LegEnded(parse_record(message.get("Record", "")))
+                return attempt_id, LegEnded(parse_record(message.get("Record", "")))
             except BadRecordError as error:
-                log.warning("attempt %s: %s", attempt, error)
+                log.warning("attempt %d: %s", attempt_id, error)
     return None

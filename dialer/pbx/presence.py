@@ -6,6 +6,7 @@ somebody asks for a number we have not looked at, and from events in between.
 
 import asyncio
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ REFRESH_S = 30.0
 """Dialplan, queues and AstDB can change without an event."""
 RETRY_S = 1.0
 MOST_GOTOS = 4
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
 BUDDY_FAMILY = "UserBuddyStatus"
 _NOTHING_THERE = ("Did not find", "Invalid/unknown command")
 """Asterisk 22: no such context or extension; the module with that action is not loaded."""
@@ -247,4 +249,4 @@ def _member(message: Mapping[str, str], interface: str) -> Member:
 
 def _number(message: Mapping[str, str], name: str) -> int:
     text = message.get(name, "")
-    return int(text) if text.lstrip("-").isdecimal() else -1
+    return int(text) if _NUMBER.fullmatch(text) else -1

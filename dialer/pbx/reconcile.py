@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from dialer.model.attempt import DIALLED_STATES, Attempt, AttemptEvent, AttemptState, CallLost, LegEnded, NeverDialled
-from dialer.model.records import BadRecordError, parse_record
+from dialer.model.records import BadRecordError, attempt_id_of, parse_record
 from dialer.pbx.ami import AmiClient
 
 log = logging.getLogger(__name__)
@@ -112,15 +112,13 @@ class Reconciler:
         kept = []
         for message in messages[1:]:
             key = str(message.get("Key", "")).split("/")  # /autodialer/<attempt>/<leg>
-            if len(key) == 4 and key[2].isdecimal():
-                kept.append((int(key[2]), key[3], message.get("Val", "")))
+            if len(key) == 4 and (attempt_id := attempt_id_of(key[2])) is not None:
+                kept.append((attempt_id, key[3], message.get("Val", "")))
         return kept
 
 
 def _attempt_of_channel(channel: str) -> int | None:
     """`Local/17@autodialer-out-0000002a;2` belongs to attempt 17."""
     if channel.startswith(_CHANNEL_PREFIX) and _CHANNEL_CONTEXT in channel:
-        attempt_id = channel[len(_CHANNEL_PREFIX) :].partition("@")[0]
-        if attempt_id.isdecimal():
-            return int(attempt_id)
+        return attempt_id_of(channel[len(_CHANNEL_PREFIX) :].partition("@")[0])
     return None

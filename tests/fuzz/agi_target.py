@@ -1,0 +1,98 @@
+"""FastAGI: any bytes at all, to the real server and its session."""
+
+import asyncio
+import re
+import zlib
+from pathlib import Path
+
+from agi.server import FastAgiServer
+from dialer.model.flow import Ask, Connect, Flow, Keep, Prompt, Record, Say
+from dialer.model.safe import KEYS
+from tests.fuzz.loops import TimelessLoop, run_timeless
+
+A_DAY_S = 86_400.0
+_SOUND = "/sounds/[a-z]+"
+VERB = re.compile(
+    rf'STREAM FILE {_SOUND} "[0-9*#]*"|CHANNEL STATUS|WAIT FOR DIGIT [0-9]+|SET AUTOHANGUP [0-9]+'
+    r'|RECORD FILE /nowhere/answer-[0-9]+-[0-9a-f]{16} wav "#\*0123456789" [0-9]+ s=3'
+    r'|SET VARIABLE [A-Z_]+ "[a-z0-9]+"'
+)
+FLOW = Flow(
+    "hello",
+    {
+        "hello": Say(Prompt("Здравствуйте"), "first"),
+        "first": Ask(Prompt("Один или двенадцать?"), {"1": "one", "12": "twelve", "#": "say"}, 5.0, "1"),
+        "one": Keep("1", None, "second"),
+        "twelve": Keep("1", "двенадцать", "second"),
+        "second": Ask(Prompt(""), {"*": "say", "0": "end"}, 0.1, "0"),
+        "say": Record("2", 10, "end"),
+        "end": Connect("201"),
+    },
+)
+
+
+class Desk:
+    """Decides about attempts as the bytes want it, and notes what it is told."""
+
+    def __init__(self, luck: int) -> None:
+        self._luck = luck
+        self.claims: list[tuple[int, str, str]] = []
+        self.begun: list[int] = []
+        self.ended: list[int] = []
+
+    async def claim(self, attempt_id: int, linked_id: str, verbose_call_id: str) -> bool:
+        assert 0 <= attempt_id < 10**19
+        assert "\n" not in linked_id + verbose_call_id
+        self.claims.append((attempt_id, linked_id, verbose_call_id))
+        await asyncio.sleep(0)
+        return bool(self._luck & 1)
+
+    async def begin_dialogue(self, attempt_id: int, _linked_id: str) -> Flow | None:
+        if not self._luck & 2 and attempt_id == 0:
+            return None
+        self.begun.append(attempt_id)
+        return FLOW
+
+    async def end_dialogue(self, attempt_id: int, *, finished: bool) -> None:
+        assert isinstance(finished, bool)
+        self.ended.append(attempt_id)
+
+    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> bool:
+        assert attempt_id == self.begun[-1]
+        assert set(keys) <= KEYS
+        expected = {"1": r"1|12|двенадцать|#?", "2": r"answer-[0-9]+-[0-9a-f]{16}\.wav"}[question_id]
+        assert re.fullmatch(expected, result), result
+        return bool(self._luck & 12)
+
+    async def fetch(self, prompt: Prompt, _patience_s: float | None = None) -> Path:
+        assert not prompt.silent
+        return Path("/sounds/a.wav")
+
+    def tone(self) -> Path:
+        return Path("/sounds/tone.wav")
+
+
+def check_agi(data: bytes) -> None:
+    """The server takes leave of every client within its time, in its own words, and asks Asterisk for nothing but what
+    it means to."""
+    run_timeless(lambda loop: _serve(loop, data), "agi")
+
+
+async def _serve(loop: TimelessLoop, data: bytes) -> None:
+    luck = zlib.crc32(data)
+    desk = Desk(luck)
+    server = FastAgiServer("", 0, desk, desk, recordings=Path("/nowhere"), dialogue_limit_s=120)
+    await server.start()
+    wire = await loop.accept()
+    await wire.feed(data)
+    if luck & 16:  # silence: every verb but one has its time, and that one ends with the connection
+        await asyncio.wait([asyncio.ensure_future(wire.closed.wait())], timeout=A_DAY_S)
+    wire.feed_eof()
+    async with asyncio.timeout(A_DAY_S):
+        await wire.closed.wait()
+    await asyncio.sleep(0)
+    assert server.sessions == 0
+    assert desk.ended == desk.begun
+    for verb in wire.written.decode("ascii").splitlines():
+        assert VERB.fullmatch(verb), verb
+    await server.close()
