@@ -261,7 +261,8 @@ async def test_daemons_that_start_at_once_migrate_once(tmp_path: Path, version: 
     said = [child.communicate()[0] for child in children]
     assert [child.returncode for child in children] == [0] * 4, said
     migrations_done = re.findall(r"schema version (\d+), (?:upgraded|made)", "".join(said))
-    assert sorted(migrations_done) == [str(step) for step in range((version or SCHEMA_VERSION - 1) + 1, SCHEMA_VERSION + 1)]
+    steps = range((version or SCHEMA_VERSION - 1) + 1, SCHEMA_VERSION + 1)
+    assert sorted(migrations_done) == [str(step) for step in steps]
 
 
 def start_child(code: str, database: Path) -> "subprocess.Popen[str]":

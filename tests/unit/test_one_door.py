@@ -225,7 +225,7 @@ def test_every_door_is_the_one_door() -> None:
 @pytest.mark.parametrize(
     ("rooms", "writes", "writer"),
     [
-        (["agi"], {"write", "writelines", "drain"}, ("agi/session.py", "_reply_to")),
+        (["agi"], {"write", "writelines"}, ("agi/session.py", "_reply_to")),
         (["dialer/pbx"], {"send_action", "send_command", "sendall", "write"}, ("dialer/pbx/ami.py", "action")),
         (["dialer/dispatch"], {"open", "write_text", "write_bytes", "rename"}, ("dialer/dispatch/callfile.py", "put")),
     ],
