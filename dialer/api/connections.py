@@ -12,6 +12,7 @@ import resource
 import socket
 import ssl
 import struct
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -26,6 +27,11 @@ NO_REQUEST = "request: not HTTP/1.1 as RFC 9112 has it"
 MAX_FILES = 65_536
 """More open files help nobody."""
 BACKLOG = 512
+ENTERING = 200
+"""TLS handshakes at once; when there is one more, the one that has lasted longest is broken off."""
+AGAIN_S = 0.2
+STILL_TAKING = 0.9
+"""What a client that is taking its reply has of its patience."""
 CLOSING_S = 2.0
 """How long a client that was refused may take to read why."""
 TELL_EVERY_S = 60.0
@@ -85,6 +91,7 @@ class Connection(web.RequestHandler):
             loop=loop,
             access_log=None,  # type: ignore[arg-type]  # as AppRunner passes it on
             keepalive_timeout=2 * owner.limits.next_request_s,
+            auto_decompress=False,  # bodies are taken as they come, see `server`
         )
         self._owner = owner
         self._wire: asyncio.Transport | None = None
@@ -145,16 +152,24 @@ class Connection(web.RequestHandler):
         if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
             super().log_exception(*args, **kw)
 
+    @property
+    def owed(self) -> Owed:
+        """What the client owed when it was looked at last."""
+        return self._owed
+
     def standing(self) -> float:
         """The share of its patience that is left; infinite while the client owes nothing."""
-        return math.inf if self._owes() is Owed.NOTHING else self._patience_s / self._granted_s(self._owed)
+        if self._owed is not Owed.TAKING and self._owes() is Owed.NOTHING:
+            return math.inf
+        return self._patience_s / self._granted_s(self._owed) if math.isfinite(self._patience_s) else 1.0
 
     def look(self, now_s: float) -> None:
         """See what the client owes and whether anything has moved; close the connection when it has taken too long."""
         passed_s, self._looked_s = now_s - self._looked_s, now_s
         taken, to_take = self._sent()
         owed = Owed.TAKING if to_take else self._owes()
-        gained, self._moved = self._received + taken - self._moved, self._received + taken
+        moved = taken if owed is Owed.TAKING else self._received
+        gained, self._moved = (moved - self._moved if owed is self._owed else 0), moved
         granted_s = self._granted_s(owed)
         if self._gone:
             self._patience_s -= passed_s
@@ -183,9 +198,9 @@ class Connection(web.RequestHandler):
             self.close()
 
     def settle(self) -> None:
-        """At the end: nobody is waited for."""
-        owed = self._owes()
-        if owed is not Owed.NOTHING:
+        """At the end: nobody is waited for, but for who is taking a reply."""
+        owed = Owed.TAKING if self._owed is Owed.TAKING else self._owes()
+        if owed is not Owed.NOTHING and (owed is not Owed.TAKING or self.standing() < STILL_TAKING):
             self._owed = owed
             self.give_up()
 
@@ -256,36 +271,78 @@ class Connections:
         self._loop = asyncio.get_running_loop()
         self._most = min(self.limits.most, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         self._open: dict[Connection, None] = {}
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[socket.socket] = []
+        self._tls: ssl.SSLContext | None = None
+        self._entering: dict[asyncio.Task[None], None] = {}
+        """In the order in which they came."""
         self.closed = 0
         """Connections that were closed because their clients took too long, or because there were too many."""
 
     @property
     def port(self) -> int:
         """Where we listen; 0 as long as we do not."""
-        return int(self._listener.sockets[0].getsockname()[1]) if self._listener and self._listener.sockets else 0
+        return int(self._listeners[0].getsockname()[1]) if self._listeners else 0
 
     @property
     def open(self) -> int:
         """Connections now."""
         return len(self._open)
 
+    @property
+    def owing(self) -> Counter[Owed]:
+        """What is waited for from how many, when they were looked at last."""
+        return Counter(one.owed for one in self._open)
+
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Raises OSError."""
-        handshake_s = self.limits.head_s if tls else None
-        self._listener = await self._loop.create_server(
-            self._connection, host, port, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=handshake_s
-        )
+        found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, address in dict.fromkeys((one[0], one[4][:2]) for one in found):
+            listener = socket.create_server(address, family=family, backlog=BACKLOG)
+            listener.setblocking(False)
+            self._listeners.append(listener)
+        self._tls = tls
 
     def close(self) -> None:
         """Stop listening, and waiting for slow clients; requests that are whole go on."""
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         for connection in tuple(self._open):
             connection.settle()
 
     async def keep(self) -> None:
-        """Look at each connection again and again."""
+        """Take clients in, and look at each connection again and again. Runs until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for listener in self._listeners:
+                group.create_task(self._accept(listener, group), name=f"listener {listener.getsockname()}")
+            group.create_task(self._look(), name="slow clients")
+
+    async def _accept(self, listener: socket.socket, group: asyncio.TaskGroup) -> None:
+        while True:
+            try:
+                client, _ = await self._loop.sock_accept(listener)
+            except OSError as error:  # no more open files, or the client has gone
+                log.warning("REST: a connection is not accepted: %s", error)
+                await asyncio.sleep(AGAIN_S)
+                continue
+            task = group.create_task(self._enter(client), name="a client comes in")
+            self._entering[task] = None
+            task.add_done_callback(self._entering.pop)
+            if len(self._entering) > ENTERING:
+                next(iter(self._entering)).cancel()
+            await asyncio.sleep(0)  # calls go first
+
+    async def _enter(self, client: socket.socket) -> None:
+        """Make a connection of it. A TLS handshake takes memory and time before there is one: so many go on at once."""
+        handshake_s = self.limits.head_s if self._tls else None
+        try:
+            await self._loop.connect_accepted_socket(
+                self._connection, client, ssl=self._tls, ssl_handshake_timeout=handshake_s
+            )
+        except OSError as error:
+            log.debug("REST: a client did not get in: %s", error)
+            client.close()
+
+    async def _look(self) -> None:
         told, told_s = 0, -math.inf
         while True:
             await asyncio.sleep(self.limits.look_every_s)

@@ -71,6 +71,10 @@ class Endpoint(Generic[P, Q, B]):
         return self.role or (Role.READ_ONLY if self.method == "GET" else Role.OPERATOR)
 
 
+async def _say_nothing(_request: web.Request) -> None:
+    """`Expect: 100-continue` is answered behind the gate, not before anybody knows who asks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Endpoints with a common base path, under one heading of /docs."""
@@ -85,8 +89,8 @@ class Group:
     def routes(self) -> list[web.RouteDef]:
         """What aiohttp is told. GET serves HEAD too."""
         return [
-            web.get(f"{self.base}{one.path}", self.serve(one))
+            web.get(f"{self.base}{one.path}", self.serve(one), expect_handler=_say_nothing)
             if one.method == "GET"
-            else web.route(one.method, f"{self.base}{one.path}", self.serve(one))
+            else web.route(one.method, f"{self.base}{one.path}", self.serve(one), expect_handler=_say_nothing)
             for one in self.endpoints
         ]

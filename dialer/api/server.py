@@ -35,7 +35,8 @@ def build_http(
 ) -> web.Application:
     """The MikoPBX facade below its base path, and what has no base path."""
     application = web.Application(
-        middlewares=[_errors_in_envelope, gate.middleware(OPEN_PATHS)], client_max_size=max_body_mb * 1024 * 1024
+        middlewares=[_errors_in_envelope, gate.middleware(OPEN_PATHS), _plain_bodies],
+        client_max_size=max_body_mb * 1024 * 1024,
     )
     groups = [
         Group("MikoPBX", MIKOPBX_BASE, tuple(one for resource in mikopbx for one in resource.endpoints()), serve=serve),
@@ -46,6 +47,22 @@ def build_http(
         application.add_routes(group.routes())
     application.on_response_prepare.append(_say_little)
     return application
+
+
+@web.middleware
+async def _plain_bodies(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Bodies are taken as they come: a compressed one may be of any size, and calls would wait while it is inflated.
+    Who waits to be told to send one is told here, behind the gate."""
+    encodings = {value.strip().lower() for value in request.headers.getall("Content-Encoding", ())}
+    if encodings - {"identity", ""}:
+        return refusal(["Content-Encoding: a body that is not compressed expected"], status=415)
+    expected = request.headers.get("Expect")
+    if expected is not None and expected.lower() != "100-continue":
+        return refusal([f"Expect: 100-continue expected, got {expected[:60]!r}"], status=417)
+    if expected is not None and request.version == HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # what comes next is the reply's head
+    return await handler(request)
 
 
 async def _say_little(_request: web.Request, response: web.StreamResponse) -> None:

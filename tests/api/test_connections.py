@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from dialer.api import connections
-from dialer.api.connections import Connections, Limits, allow_many_files
+from dialer.api.connections import Connections, Limits, Owed, allow_many_files
 from dialer.api.mikopbx.envelope import refusal
 from dialer.api.tls import Tls
 from tests.api.test_tls import make_certificate
@@ -32,7 +32,7 @@ QUICK = Limits(
     look_every_s=0.05,
 )
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-LARGE_BYTES = 32 << 20
+LARGE_BYTES = 12 << 20
 PIECE_S = 0.05
 
 
@@ -242,6 +242,19 @@ async def test_the_slowest_goes_when_there_are_too_many() -> None:
         await asyncio.gather(*slow, return_exceptions=True)
 
 
+async def test_clients_that_do_not_read_make_room_for_others() -> None:
+    async with serving(replace(QUICK, most=20, stall_s=3, first_request_s=10, head_s=10)) as service:
+        deaf = [asyncio.create_task(never_read(service.port, GET.replace(b"/", b"/text", 1))) for _ in range(20)]
+        await wait_until(lambda: service.served == 20, "all have asked")
+        await wait_until(lambda: service.connections.owing == {Owed.TAKING: 20}, "none has read")
+        for _ in range(10):
+            reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+            with contextlib.closing(writer):
+                writer.write(GET)
+                assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 200 OK\r\n"
+        await asyncio.wait_for(asyncio.gather(*deaf), 20)
+
+
 async def test_who_is_being_served_does_not_go_for_a_new_one() -> None:
     async with serving(replace(QUICK, most=2)) as service:
         served = [asyncio.create_task(one_request(service.port, GET.replace(b"/", b"/work", 1))) for _ in range(2)]
@@ -290,6 +303,26 @@ async def test_tls_clients_are_under_the_same_rules(tmp_path: Path) -> None:
         mute, lasted_s = await timed(one_request(service.port, b""))
         assert mute == b""
         assert lasted_s < QUICK.head_s + 2
+
+
+async def test_handshakes_that_do_not_go_on_make_room_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "ENTERING", 20)
+    certificate, key = make_certificate(tmp_path, "dialer")
+    trusting = ssl.create_default_context(cafile=certificate)
+    trusting.check_hostname = False
+    async with serving(replace(QUICK, head_s=30), tls=Tls(certificate, key).context) as service:
+        mute = [await asyncio.open_connection("127.0.0.1", service.port) for _ in range(100)]
+        gone = [asyncio.create_task(reader.read()) for reader, _ in mute]
+        await wait_until(lambda: sum(one.done() for one in gone) == 80, "all but so many are sent away")
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port, ssl=trusting)
+        with contextlib.closing(writer):
+            writer.write(GET)
+            assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 200 OK\r\n"
+        for _, writer in mute:
+            writer.close()
+        await asyncio.gather(*gone, return_exceptions=True)
 
 
 def test_as_many_files_as_the_system_allows() -> None:

@@ -16,6 +16,15 @@ PROXY, CLIENT, OTHER = "192.0.2.1", "198.51.100.7", "203.0.113.9"
 PEERS = Peers([PROXY, "192.0.2.16/28", "2001:db8::/64"], own_tls=False)
 
 
+hops = st.lists(st.one_of(st.ip_addresses().map(str), st.sampled_from(["", "unknown", '"', "for=1", "1.2.3", "[::1"])))
+quoted = st.lists(st.sampled_from(["for=", '"', "\\", ";", ",", "=", " ", "x", OTHER, "[", "]"]), max_size=12).map(
+    "".join
+)
+sent_by_client = st.one_of(
+    quoted, hops.map(", ".join), st.text(st.characters(codec="latin-1", categories=["L", "N", "P"]))
+)
+
+
 class Wire:
     """What aiohttp asks a connection for."""
 
@@ -68,6 +77,13 @@ def test_what_was_passed_on_is_never_local(header: str) -> None:
         ([("Forwarded", f'for=127.0.0.1, for="{CLIENT}:80"')], CLIENT),
         ([("Forwarded", 'for="[2001:db8:1::5]:80"')], "2001:db8:1::5"),
         ([("Forwarded", "for=_hidden")], PROXY),
+        ([("Forwarded", f"for={OTHER} , for={CLIENT} ; proto=http")], CLIENT),
+        ([("Forwarded", f'For="{CLIENT}";by="a\\"b"')], CLIENT),
+        ([("Forwarded", f'for={OTHER};x=", for="[2001:db8:1::5]"')], PROXY),
+        ([("Forwarded", f'for={OTHER};x=", for={CLIENT};host="crm:443"')], PROXY),
+        ([("Forwarded", f'for={OTHER};x="'), ("Forwarded", f'for={CLIENT};host="crm:443"')], PROXY),
+        ([("Forwarded", f'for={OTHER};x="\\'), ("Forwarded", f'for="{CLIENT}"')], PROXY),
+        ([("Forwarded", f"for={OTHER} for={CLIENT}")], PROXY),
         ([("Forwarded", f"for={OTHER}"), ("X-Forwarded-For", CLIENT)], PROXY),
         ([("X-Real-IP", CLIENT)], PROXY),
     ],
@@ -76,13 +92,21 @@ def test_a_trusted_proxy_is_believed_for_what_it_has_seen_itself(headers: list[t
     assert peer(PROXY, *headers).address == address
 
 
+def test_who_is_not_told_by_a_proxy_is_the_proxy_and_known_as_such() -> None:
+    assert peer(PROXY, ("Forwarded", "for=unknown")).is_proxy
+    assert not peer(PROXY, ("Forwarded", f"for={CLIENT}")).is_proxy
+    assert not peer(CLIENT, ("Forwarded", f"for={PROXY}")).is_proxy
+
+
+@given(sent_by_client, st.sampled_from(['for="[2001:db8:1::5]"', f'for={CLIENT};host="crm:443"', f"for={CLIENT}"]))
+@settings(max_examples=300, deadline=None)
+def test_no_text_of_a_client_changes_what_a_proxy_says_behind_it(claimed: str, said: str) -> None:
+    assert peer(PROXY, ("Forwarded", f"{claimed}, {said}")).address in (PROXY, "2001:db8:1::5", CLIENT)
+
+
 @pytest.mark.parametrize("header", [("X-Forwarded-For", OTHER), ("Forwarded", f"for={OTHER};proto=https")])
 def test_who_is_no_proxy_is_not_believed(header: tuple[str, str]) -> None:
     assert peer(CLIENT, header) == Peer(CLIENT, False, False, True)
-
-
-hops = st.lists(st.one_of(st.ip_addresses().map(str), st.sampled_from(["", "unknown", '"', "for=1", "1.2.3", "[::1"])))
-sent_by_client = st.one_of(hops.map(", ".join), st.text(st.characters(codec="latin-1", categories=["L", "N", "P"])))
 
 
 @given(sent_by_client)

@@ -19,6 +19,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "X-Forwarded-Host", "X-Forwarded-Proto", "Via")
 _IPV4_AND_PORT = re.compile(r"(\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?", re.ASCII)
 _IPV6_IN_BRACKETS = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?", re.ASCII)
+_PAIR_TEXT = r"""([!#$%&'*+.^_`|~0-9A-Za-z-]+)=([!#$%&'*+.^_`|~0-9A-Za-z-]+|"(?:[^"\\]|\\.)*")"""
+_PAIR = re.compile(rf"{_PAIR_TEXT}\s*([;,]?)", re.ASCII)
+_FORWARDED = re.compile(rf"{_PAIR_TEXT}(\s*[;,]\s*{_PAIR_TEXT})*", re.ASCII)
+"""RFC 7239, section 4, also with blanks around the semicolon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Peer:
     https: bool
     same_site: bool
     """No browser says that another site's page sent it."""
+    is_proxy: bool = False
+    """The address is a trusted proxy's: it did not say, or not clearly, whose request it is."""
 
     @property
     def counted_as(self) -> str:
@@ -60,7 +66,8 @@ class Peers:
         if remote is None or not self._is_trusted(remote):
             return Peer(str(remote or "unknown"), False, self._own_tls, same_site)
         address = self._first_untrusted(remote, _hops(request))
-        return Peer(str(address), False, self._own_tls or _is_https(request), same_site)
+        is_https = self._own_tls or _is_https(request)
+        return Peer(str(address), False, is_https, same_site, self._is_trusted(address))
 
     def _first_untrusted(self, proxy: Address, hops: Sequence[str]) -> Address:
         """From the right the first address that is no trusted proxy; what cannot be read ends the search at the proxy
@@ -96,14 +103,28 @@ def _hops(request: web.BaseRequest) -> list[str]:
     if listed and described:
         return []
     if described:
-        return [element.get("for", "") for element in request.forwarded]
+        return [element.get("for", "") for element in _forwarded(request)]
     return [part.strip() for value in listed for part in value.split(",")][-100:]
+
+
+def _forwarded(request: web.BaseRequest) -> list[dict[str, str]]:
+    """The elements of `Forwarded`, none where all of it is not as RFC 7239 has it: a quote that a client opens would
+    swallow what the proxy has written behind it."""
+    text = ", ".join(request.headers.getall("Forwarded"))
+    if not _FORWARDED.fullmatch(text):
+        return []
+    elements: list[dict[str, str]] = [{}]
+    for name, value, separator in _PAIR.findall(text):
+        elements[-1][name.lower()] = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+        if separator == ",":
+            elements.append({})
+    return elements[-100:]
 
 
 def _is_https(request: web.BaseRequest) -> bool:
     """What the nearest proxy says of the connection to it."""
     if "Forwarded" in request.headers:
-        elements = request.forwarded
+        elements = _forwarded(request)
         return bool(elements) and elements[-1].get("proto", "").lower() == "https"
     return request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower() == "https"
 

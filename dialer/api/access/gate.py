@@ -41,13 +41,11 @@ class Gate:
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
             peer = request[PEER] = self._peers.peer_of(request)
-            if (request.method, request.path) in open_paths:
+            if (request.method, request.rel_url.raw_path) in open_paths:
                 return await handler(request)
-            if "Authorization" in request.headers and (wait_s := self.wait_s(peer)):
-                return too_many(wait_s)
             caller = await self._caller(request, peer)
             if caller is None:
-                return refusal(NOT_AUTHENTICATED, status=401, headers={"WWW-Authenticate": "Bearer"})
+                return self._turn_away(request, peer)
             request[CALLER] = caller
             return await handler(request)
 
@@ -57,16 +55,23 @@ class Gate:
         """Seconds until this address may try again. Who is trusted anyway is not kept waiting."""
         return 0.0 if peer.local and self._trust_local else self._failed.wait_s(peer.counted_as, time.monotonic())
 
+    def _turn_away(self, request: web.Request, peer: Peer) -> web.Response:
+        if "Authorization" in request.headers:
+            if wait_s := self.wait_s(peer):
+                return _too_many(wait_s)
+            self.count(peer)
+            self.tell_failed(peer, "API key")
+        return refusal(NOT_AUTHENTICATED, status=401, headers={"WWW-Authenticate": "Bearer"})
+
     def count(self, peer: Peer) -> None:
         """Count an attempt as failed, before it is checked: else any number could be made at the same moment."""
         self._failed.failed(peer.counted_as, time.monotonic())
 
     def tell_failed(self, peer: Peer, what: str, name: str = "") -> None:
         """Log a failure in a line that fail2ban can read (systemd/fail2ban). The name is the sender's word: JSON's
-        spelling keeps it in its place, behind the address."""
-        log.warning(
-            "authentication failed from %s by %s%s", peer.address, what, f": {json.dumps(name[:60])}" * bool(name)
-        )
+        spelling keeps it in its place, behind the address. A proxy is not to be banned for what it passes on."""
+        whose = f"somebody behind the proxy {peer.address}" if peer.is_proxy else peer.address
+        log.warning("authentication failed from %s by %s%s", whose, what, f": {json.dumps(name[:60])}" * bool(name))
 
     def succeeded(self, peer: Peer) -> None:
         self._failed.succeeded(peer.counted_as)
@@ -89,8 +94,6 @@ class Gate:
         if scheme.lower() == "bearer" and secret:
             key = await self._store.read(lambda connection: find_key(connection, secret))
         if key is None:
-            self.count(peer)
-            self.tell_failed(peer, "API key")
             return None
         if _now_us() - (key.used_us or 0) > TOUCH_S * SECOND_US:
             self._later(touch_key(key.key_id))
@@ -116,7 +119,7 @@ def _look_at(done: "asyncio.Future[None]") -> None:
         log.error("time of use not stored", exc_info=error)
 
 
-def too_many(wait_s: float) -> web.Response:
+def _too_many(wait_s: float) -> web.Response:
     return refusal(
         {"error": ["Too many failed logins from this address."]},
         status=429,

@@ -16,7 +16,7 @@ from dialer.api.endpoint import Answer, Endpoint, Form, Nothing
 from dialer.api.mikopbx.envelope import refusal
 from dialer.api.mikopbx.replies import NamedErrors, Refused
 from dialer.api.mikopbx.serving import Call
-from dialer.store.access import SESSION_S, end_session, start_session
+from dialer.store.access import SESSION_S, end_session, has_session, start_session
 from dialer.store.database import Store
 
 log = logging.getLogger("dialer.access")
@@ -55,7 +55,9 @@ class Login:
         answers = {
             200: Answer("`success` tells; with it comes the cookie PHPSESSID", LoginReply),
             413: Answer("The body is too large", Refused),
+            403: Answer("A page of another site has sent it", LoginReply),
             429: Answer("Too many failed logins from this address", LoginReply),
+            503: Answer("Too many logins at once", LoginReply),
         }
         ended = {200: Answer("The session is over", LoginReply)}
         return (
@@ -66,13 +68,18 @@ class Login:
 
     async def start(self, call: Call[Nothing, Nothing, None]) -> web.Response:
         request, peer = call.request, call.request[PEER]
-        if wait_s := self._gate.wait_s(peer):
-            headers = {"Retry-After": str(math.ceil(wait_s))}
-            return _failure("Too many failed logins, try again later", status=429, headers=headers)
+        if not peer.same_site:
+            return _failure("Logging in is not for other sites' pages", status=403)
         body = await _read_little(request)
         if body is None:
             return refusal([f"body: {MAX_BODY_BYTES} bytes at the most expected"], status=413)
         login, password = _credentials(body)
+        # from here to `count` nothing is awaited: else any number of attempts could be made at the same moment
+        if wait_s := self._gate.wait_s(peer):
+            headers = {"Retry-After": str(math.ceil(wait_s))}
+            return _failure("Too many failed logins, try again later", status=429, headers=headers)
+        if self._password.is_busy:
+            return _failure("Too many logins at once, try again", status=503, headers={"Retry-After": "1"})
         if not self._password.is_set and not self._told:
             self._told = True
             log.warning("nobody can log in: [auth] password_hash is not set (dialer passwd)")
@@ -93,7 +100,7 @@ class Login:
 
     async def end(self, call: Call[Nothing, Nothing, None]) -> web.Response:
         token = call.request.cookies.get(COOKIE)
-        if token:
+        if token is not None and await self._store.read(lambda connection: has_session(connection, token)):
             await self._store.write(end_session(token))
         response = web.json_response({"success": True, "reload": False, "message": []})
         response.del_cookie(COOKIE, path="/")

@@ -10,6 +10,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 MAX_PASSWORD = 1024
 _AT_ONCE = 2
+_WAITING = 20
 
 
 def hash_password(password: str) -> str:
@@ -25,18 +26,28 @@ class Password:
         self.is_set = bool(password_hash)
         self._hash = password_hash or hash_password(secrets.token_hex(16))
         self._free = asyncio.Semaphore(_AT_ONCE)
+        self._asked = 0
 
     @property
     def mark(self) -> str:
         """What tells this login and password from earlier ones; says nothing about either."""
         return hashlib.sha256(f"{self.login}\0{self._hash}".encode()).hexdigest()[:32]
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether so many wait to be checked that no more should be asked."""
+        return self._asked >= _WAITING
+
     async def is_right(self, login: str, password: str) -> bool:
         """Whether both are right. A wrong login costs the same time as a wrong password."""
         if len(password) > MAX_PASSWORD:
             return False
-        async with self._free:
-            matches = await asyncio.to_thread(_verify, self._hash, password)
+        self._asked += 1
+        try:
+            async with self._free:
+                matches = await asyncio.to_thread(_verify, self._hash, password)
+        finally:
+            self._asked -= 1
         same_login = hmac.compare_digest(login.encode(errors="replace"), self.login.encode())
         return matches and same_login and self.is_set
 

@@ -74,6 +74,8 @@ async def _parts(form: MultipartReader) -> AsyncIterator[BodyPartReader]:
     while (part := await form.next()) is not None:
         if not isinstance(part, BodyPartReader):
             raise ValueError("a form in the form")  # noqa: TRY004 - the sender's value, no wrong call
+        if "Content-Encoding" in part.headers:
+            raise ValueError("a part that is compressed")
         yield part
         while not part.at_eof():
             skipped += len(await part.read_chunk(CHUNK_BYTES))
