@@ -46,6 +46,7 @@ class _Receiver:
     news: bool = True
     """Whether an event has been committed since it was looked at last."""
     failures: int = 0
+    fails_since_us: int = 0
     rests_until_us: int = 0
     trouble: str = ""
 
@@ -199,28 +200,35 @@ class Webhooks:
             self._delivered += 1
             self._works_again(receiver)
             return
-        too_old = now_us - event.created_us > self._give_up_us
+        before_us = now_us - self._give_up_us
         if fate is Fate.RECEIVER_DOWN:
             self._rest(receiver, error, now_us)
-            await self._store.write(events.mark_failed(event.row_id, error, receiver.rests_until_us))
-            before_us = now_us - self._give_up_us
-            if too_old:
-                await self._store.write(events.bury_old(receiver.url, before_us, error, now_us))
-                log.error("events for %s given up: %s", shown_url(receiver.url), error)
+            await self._store.write(events.mark_failed(event.row_id, error, now_us, receiver.rests_until_us))
+            if receiver.fails_since_us < before_us:
+                await self._bury_old(receiver, before_us, error, now_us)
             return
         self._works_again(receiver)
-        if fate is Fate.GONE or too_old:
+        if fate is Fate.GONE or (event.first_tried_us is not None and event.first_tried_us < before_us):
             await self._store.write(events.mark_dead(event.row_id, error, now_us))
             log.error("event %s for %s given up: %s", event.event_id, shown_url(event.url), error)
         else:
             due_us = now_us + round(pause_s(event.tries + 1, self._luck()) * SECOND_US)
-            await self._store.write(events.mark_failed(event.row_id, error, due_us))
+            await self._store.write(events.mark_failed(event.row_id, error, now_us, due_us))
+
+    async def _bury_old(self, receiver: _Receiver, before_us: int, error: str, now_us: int) -> None:
+        count = some = await self._store.write(events.bury_old(receiver.url, before_us, error, now_us))
+        while some == events.BATCH:
+            some = await self._store.write(events.bury_old(receiver.url, before_us, error, now_us))
+            count += some
+        if count:
+            log.error("%d events for %s given up: %s", count, shown_url(receiver.url), error)
 
     def _rest(self, receiver: _Receiver, error: str, now_us: int) -> None:
         """Of deliveries that fail together one counts."""
         if receiver.rests_until_us > now_us:
             return
         receiver.failures += 1
+        receiver.fails_since_us = receiver.fails_since_us or now_us
         receiver.trouble = error
         receiver.rests_until_us = now_us + round(pause_s(receiver.failures, self._luck()) * SECOND_US)
         if receiver.failures == 1:
@@ -229,7 +237,7 @@ class Webhooks:
     def _works_again(self, receiver: _Receiver) -> None:
         if receiver.failures:
             log.info("%s takes events again", shown_url(receiver.url))
-        receiver.failures, receiver.rests_until_us, receiver.trouble = 0, 0, ""
+        receiver.failures, receiver.fails_since_us, receiver.rests_until_us, receiver.trouble = 0, 0, 0, ""
 
     async def _count(self) -> float | None:
         """Count for /health, now and then; return the seconds after which to do so, None: nothing changes."""
