@@ -39,7 +39,7 @@ class EventShown(_Shown):
     phoneId: str
     """Whose it is: the last ten digits."""
     url: str
-    """The receiver, without its query."""
+    """The receiver: scheme, host, port, and a mark in place of the rest, which may be a secret."""
     tries: str
     """How often it was tried."""
     lastError: str | None
