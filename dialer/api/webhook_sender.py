@@ -1,24 +1,56 @@
 """Webhooks on the wire: one POST, to no address that is not allowed."""
 
+import asyncio
 import errno
 import ipaddress
 import os
 import socket
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from dialer.dispatch.webhooks import DeliveryError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-READ_BYTES = 4096
-"""Of a reply nobody looks at; enough that a connection can be used again."""
+RESOLVING_THREADS = 2
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class ForbiddenAddressError(OSError):
     """The administrator has not allowed this kind of address."""
+
+
+class OwnResolver(AbstractResolver):
+    """The system's resolver in threads of its own: names that do not resolve hold up nothing but webhooks."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(RESOLVING_THREADS, thread_name_prefix="webhook-names")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Its addresses. Raises socket.gaierror."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _resolve, host, port, family)
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _resolve(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+    found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return [
+        ResolveResult(hostname=host, host=_numeric(place), port=port, family=kind, proto=protocol, flags=flags)
+        for kind, _, protocol, _, place in found
+    ]
+
+
+def _numeric(place: tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]) -> str:
+    """The address, with its interface where it is one of a link."""
+    return socket.getnameinfo(place, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
 
 
 class HttpSender:
@@ -28,18 +60,18 @@ class HttpSender:
     def __init__(self, allow: Iterable[str], timeout_s: float) -> None:
         self._allowed = [ipaddress.ip_network(network) for network in allow]
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._resolver = OwnResolver()
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, url: str, headers: dict[str, str], body: bytes) -> int:
-        """The status of the reply. Raises DeliveryError."""
+        """The status of the reply, whose body nobody waits for. Raises DeliveryError."""
         if self._session is None:
-            connector = aiohttp.TCPConnector(socket_factory=self._guarded_socket, limit=100)
+            connector = aiohttp.TCPConnector(socket_factory=self._guarded_socket, resolver=self._resolver, limit=100)
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
             )
         try:
             async with self._session.post(url, headers=headers, data=body, allow_redirects=False) as response:
-                await response.content.read(READ_BYTES)
                 return response.status
         except TimeoutError:
             raise DeliveryError(f"no reply within {self._timeout.total:g} s") from None
@@ -49,6 +81,7 @@ class HttpSender:
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
+        await self._resolver.close()
 
     def _guarded_socket(self, info: "tuple[int, int, int, str, tuple[object, ...]]") -> socket.socket:
         family, kind, protocol, _, place = info

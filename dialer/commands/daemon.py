@@ -17,17 +17,17 @@ KEY_VARIABLE = "AUTODIALER_API_KEY"
 TIMEOUT_S = 30.0
 
 
-def ask(settings: Settings, method: str, path: str, body: object = None) -> Any:
+def ask(settings: Settings, method: str, path: str, body: object = None, timeout_s: float = TIMEOUT_S) -> Any:
     """`data` of a call below the MikoPBX base path. Raises click.ClickException with what the daemon says, or why it
     cannot be asked."""
-    return asyncio.run(_ask(settings, method, path, body))
+    return asyncio.run(_ask(settings, method, path, body, timeout_s))
 
 
-async def _ask(settings: Settings, method: str, path: str, body: object) -> Any:
+async def _ask(settings: Settings, method: str, path: str, body: object, timeout_s: float) -> Any:
     url = f"{_base_url(settings.http)}{MIKOPBX_BASE}{path}"
     key = os.environ.get(KEY_VARIABLE)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+    timeout = aiohttp.ClientTimeout(total=timeout_s)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, headers=headers) as session,

@@ -9,6 +9,9 @@ import click
 from dialer.commands.daemon import ask
 from dialer.commands.options import config_option, settings_of
 
+REPLAY_TIMEOUT_S = 600.0
+"""Hundreds of thousands of events take minutes: calls go first."""
+
 
 @click.group()
 def webhooks() -> None:
@@ -38,7 +41,8 @@ def replay(event_ids: tuple[str, ...], everything: bool, config_file: Path) -> N
     if everything == bool(event_ids):
         raise click.UsageError("either ids of events or --all expected")
     body = {"all": True} if everything else {"ids": list(event_ids)}
-    click.echo(f"{ask(settings_of(config_file), 'POST', '/webhooks/replay', body)['replayed']} events wait again")
+    done = ask(settings_of(config_file), "POST", "/webhooks/replay", body, REPLAY_TIMEOUT_S)
+    click.echo(f"{done['replayed']} events wait again")
 
 
 @webhooks.command("new-secret")

@@ -24,6 +24,8 @@ AT_ONCE = 8
 RECEIVERS_AT_ONCE = 8
 STORE_RETRY_S = 1.0
 COUNT_EVERY_S = 2.0
+COUNT_SHARE = 0.05
+"""Of the time at the most is spent on counting."""
 SECOND_US = 1_000_000
 
 
@@ -46,6 +48,7 @@ class _Receiver:
     news: bool = True
     """Whether an event has been committed since it was looked at last."""
     failures: int = 0
+    fails_since_us: int = 0
     rests_until_us: int = 0
     trouble: str = ""
 
@@ -82,7 +85,7 @@ class Webhooks:
         self._timer: asyncio.TimerHandle | None = None
         self._delivered = 0
         self._counts = (0, 0)
-        self._counted_at_s = 0.0
+        self._count_again_at_s = 0.0
         store.listen(events.TOPIC, self.there_is_one)
 
     def there_is_one(self, url: str) -> None:
@@ -199,28 +202,35 @@ class Webhooks:
             self._delivered += 1
             self._works_again(receiver)
             return
-        too_old = now_us - event.created_us > self._give_up_us
+        before_us = now_us - self._give_up_us
         if fate is Fate.RECEIVER_DOWN:
             self._rest(receiver, error, now_us)
-            await self._store.write(events.mark_failed(event.row_id, error, receiver.rests_until_us))
-            before_us = now_us - self._give_up_us
-            if too_old:
-                await self._store.write(events.bury_old(receiver.url, before_us, error, now_us))
-                log.error("events for %s given up: %s", shown_url(receiver.url), error)
+            await self._store.write(events.mark_failed(event.row_id, error, now_us, receiver.rests_until_us))
+            if receiver.fails_since_us < before_us:
+                await self._bury_old(receiver, before_us, error, now_us)
             return
         self._works_again(receiver)
-        if fate is Fate.GONE or too_old:
+        if fate is Fate.GONE or (event.first_tried_us is not None and event.first_tried_us < before_us):
             await self._store.write(events.mark_dead(event.row_id, error, now_us))
             log.error("event %s for %s given up: %s", event.event_id, shown_url(event.url), error)
         else:
             due_us = now_us + round(pause_s(event.tries + 1, self._luck()) * SECOND_US)
-            await self._store.write(events.mark_failed(event.row_id, error, due_us))
+            await self._store.write(events.mark_failed(event.row_id, error, now_us, due_us))
+
+    async def _bury_old(self, receiver: _Receiver, before_us: int, error: str, now_us: int) -> None:
+        count = some = await self._store.write(events.bury_old(receiver.url, before_us, error, now_us))
+        while some == events.BATCH:
+            some = await self._store.write(events.bury_old(receiver.url, before_us, error, now_us))
+            count += some
+        if count:
+            log.error("%d events for %s given up: %s", count, shown_url(receiver.url), error)
 
     def _rest(self, receiver: _Receiver, error: str, now_us: int) -> None:
         """Of deliveries that fail together one counts."""
         if receiver.rests_until_us > now_us:
             return
         receiver.failures += 1
+        receiver.fails_since_us = receiver.fails_since_us or now_us
         receiver.trouble = error
         receiver.rests_until_us = now_us + round(pause_s(receiver.failures, self._luck()) * SECOND_US)
         if receiver.failures == 1:
@@ -229,16 +239,18 @@ class Webhooks:
     def _works_again(self, receiver: _Receiver) -> None:
         if receiver.failures:
             log.info("%s takes events again", shown_url(receiver.url))
-        receiver.failures, receiver.rests_until_us, receiver.trouble = 0, 0, ""
+        receiver.failures, receiver.fails_since_us, receiver.rests_until_us, receiver.trouble = 0, 0, 0, ""
 
     async def _count(self) -> float | None:
         """Count for /health, now and then; return the seconds after which to do so, None: nothing changes."""
-        left_s = COUNT_EVERY_S - (time.monotonic() - self._counted_at_s)
-        if left_s > 0:
-            return left_s
-        self._counted_at_s = time.monotonic()
+        began_s = time.monotonic()
+        if began_s < self._count_again_at_s:
+            return self._count_again_at_s - began_s
+        self._count_again_at_s = began_s + COUNT_EVERY_S
         self._counts = await self._store.read(events.count_events)
-        return COUNT_EVERY_S if self._receivers else None
+        rest_s = max(COUNT_EVERY_S, (time.monotonic() - began_s) / COUNT_SHARE)
+        self._count_again_at_s = began_s + rest_s
+        return rest_s if self._receivers else None
 
     def _wake_in(self, delay_s: float) -> None:
         if self._timer is not None:

@@ -62,8 +62,12 @@ def checked_url(text: str) -> str:
 
 
 def shown_url(url: str) -> str:
-    """The address without what may be a secret: its query."""
-    return url.partition("?")[0]
+    """The receiver's host, and in place of what may be a secret a mark that tells it from others of that host."""
+    scheme, _, rest = url.partition("://")
+    host = re.split("[/?]", rest, maxsplit=1)[0]
+    secret = rest.removeprefix(host)
+    mark = f"/…{hashlib.sha256(secret.encode()).hexdigest()[:6]}" if secret.strip("/") else ""
+    return f"{scheme}://{host}{mark}"
 
 
 def secret_key(secret: str) -> bytes:

@@ -1,18 +1,24 @@
-"""The outbox: events that wait for delivery, stored with what they tell, and those given up. What is delivered goes."""
+"""The outbox: events that wait for delivery, stored with what they tell, and those given up. What is delivered goes.
+
+Of a number's events for one URL only the first has a time (`due_us`); each operation that takes it away gives the next
+one the time 0. So what is due is found by index, however much waits behind it.
+"""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, case, delete, func, insert, null, select, update
 
 from dialer.store.database import Operation, Transaction
-from dialer.store.schema import WAITING, answer, attempt, event, task
+from dialer.store.schema import DEAD, WAITING, answer, attempt, event, task
 
 TOPIC = "event"
 """What an operation tells when there is an event to deliver; the detail is its URL."""
 RESULT, ANSWER = "result", "answer"
+BATCH = 500
+"""Events that one operation gives up or replays at the most: the writer is not held for long."""
 _OF_RESULT = (
     select(attempt, task.c.crm_id, task.c.notify_url)
     .join(task, task.c.id == attempt.c.task_id)
@@ -25,20 +31,20 @@ _OF_ANSWER = (
     .order_by(answer.c.id.desc())
     .limit(1)
 )
-_EARLIER = event.alias("earlier")
-_IS_FIRST = ~(
-    select(_EARLIER.c.id)
-    .where(
-        _EARLIER.c.task_id == event.c.task_id,
-        _EARLIER.c.phone_id == event.c.phone_id,
-        _EARLIER.c.id < event.c.id,
-        _EARLIER.c.dead_us.is_(None),
-    )
-    .exists()
+_NUMBER = (event.c.url, event.c.task_id, event.c.phone_id)
+_OF_NUMBER = (
+    WAITING,
+    event.c.url == bindparam("of_url"),
+    event.c.task_id == bindparam("of_task"),
+    event.c.phone_id == bindparam("of_phone"),
 )
+_ONE_WAITS = select(event.c.id).where(*_OF_NUMBER).exists()
+_FIRST = select(func.min(event.c.id)).where(*_OF_NUMBER).scalar_subquery()
+_STOP_FIRST = update(event).where(event.c.id == _FIRST).values(due_us=None)
+_LET_FIRST_GO = update(event).where(event.c.id == _FIRST, event.c.due_us.is_(None)).values(due_us=0)
 _DUE = (
     select(event)
-    .where(WAITING, event.c.url == bindparam("of_url"), event.c.due_us <= bindparam("now_us"), _IS_FIRST)
+    .where(WAITING, event.c.url == bindparam("of_url"), event.c.due_us <= bindparam("now_us"))
     .order_by(event.c.due_us, event.c.id)
     .limit(bindparam("most"))
 )
@@ -58,7 +64,9 @@ class Event:
     content: dict[str, Any]
     """The row that it tells, column by column, as it was committed; with the task's `crm_id`."""
     created_us: int
-    due_us: int
+    due_us: int | None
+    """When it is tried next, 0: at once; None: after an earlier one of its number."""
+    first_tried_us: int | None
     tries: int
     last_error: str | None
     dead_us: int | None
@@ -93,9 +101,10 @@ def _add(tx: Transaction, kind: str, row: Row[Any] | None) -> None:
             url=url,
             content=content,
             created_us=tx.now_us,
-            due_us=tx.now_us,
+            due_us=case((_ONE_WAITS, null()), else_=0),
             tries=0,
-        )
+        ),
+        {"of_url": url, "of_task": row.task_id, "of_phone": row.phone_id},
     )
     tx.tell(TOPIC, url)
 
@@ -119,29 +128,38 @@ def fetch_urls(connection: Connection) -> list[str]:
 
 def fetch_events(connection: Connection, *, dead: bool, after_id: int, limit: int) -> list[Event]:
     """Events that wait, or those given up, oldest first."""
-    of_kind = event.c.dead_us.is_not(None) if dead else WAITING
+    of_kind = DEAD if dead else WAITING
     rows = connection.execute(select(event).where(of_kind, event.c.id > after_id).order_by(event.c.id).limit(limit))
     return [_event_of(row) for row in rows]
 
 
 def count_events(connection: Connection) -> tuple[int, int]:
     """How many wait, and how many were given up."""
-    row = connection.execute(select(func.count(), func.count(event.c.dead_us)).select_from(event)).one()
-    return int(row[0]) - int(row[1]), int(row[1])
+    waiting, dead = (select(func.count()).select_from(event).where(of_kind) for of_kind in (WAITING, DEAD))
+    return connection.execute(waiting).scalar_one(), connection.execute(dead).scalar_one()
 
 
 def mark_delivered(row_id: int) -> Operation[None]:
+    """Forget it; the number's next event is tried."""
+
     def operation(tx: Transaction) -> None:
-        tx.connection.execute(delete(event).where(event.c.id == row_id))
+        gone = delete(event).where(event.c.id == row_id).returning(*_NUMBER)
+        _of_each_number(tx, _LET_FIRST_GO, tx.connection.execute(gone).all())
 
     return operation
 
 
-def mark_failed(row_id: int, error: str, due_us: int) -> Operation[None]:
+def mark_failed(row_id: int, error: str, now_us: int, due_us: int) -> Operation[None]:
     """Try again at that time."""
 
     def operation(tx: Transaction) -> None:
-        values = {"tries": event.c.tries + 1, "last_error": error, "due_us": due_us}
+        values = {
+            "tries": event.c.tries + 1,
+            "last_error": error,
+            "first_tried_us": func.coalesce(event.c.first_tried_us, now_us),
+            # one that had to let a replayed one go first waits for it
+            "due_us": case((event.c.due_us.is_(None), null()), else_=due_us),
+        }
         tx.connection.execute(update(event).where(event.c.id == row_id).values(values))
 
     return operation
@@ -152,35 +170,55 @@ def mark_dead(row_id: int, error: str, now_us: int) -> Operation[None]:
 
     def operation(tx: Transaction) -> None:
         values = {"tries": event.c.tries + 1, "last_error": error, "dead_us": now_us}
-        tx.connection.execute(update(event).where(event.c.id == row_id).values(values))
+        dead = update(event).where(event.c.id == row_id).values(values).returning(*_NUMBER)
+        _of_each_number(tx, _LET_FIRST_GO, tx.connection.execute(dead).all())
 
     return operation
 
 
 def bury_old(url: str, before_us: int, error: str, now_us: int) -> Operation[int]:
-    """Give up what has waited for a receiver since before this time; say how many."""
+    """Give up a BATCH of what has waited for a receiver since before then; say how many: fewer, and it was all."""
 
     def operation(tx: Transaction) -> int:
-        old = update(event).where(WAITING, event.c.url == url, event.c.created_us < before_us)
-        return tx.connection.execute(old.values(last_error=error, dead_us=now_us)).rowcount
+        old = select(event.c.id).where(WAITING, event.c.url == url, event.c.created_us < before_us)
+        some = event.c.id.in_(old.order_by(event.c.created_us).limit(BATCH))
+        dead = update(event).where(some).values(last_error=error, dead_us=now_us).returning(*_NUMBER)
+        numbers = tx.connection.execute(dead).all()
+        _of_each_number(tx, _LET_FIRST_GO, numbers)
+        return len(numbers)
 
     return operation
 
 
-def replay(event_ids: Sequence[str] | None) -> Operation[int]:
-    """Let events that were given up wait again, all of them for None; say how many. Their age counts anew."""
+def replay(event_ids: Sequence[str] | None, after_id: int = 0) -> Operation[list[int]]:
+    """Let a BATCH of events that were given up wait again, of all of them for None; their age counts anew. Tell their
+    row ids, ascending and greater than `after_id`: fewer than BATCH, and it was all."""
 
-    def operation(tx: Transaction) -> int:
-        dead = event.c.dead_us.is_not(None)
-        wanted = dead if event_ids is None else dead & event.c.event_id.in_(event_ids)
-        urls = tx.connection.execute(select(event.c.url).where(wanted).distinct()).scalars().all()
-        values = {"dead_us": None, "due_us": tx.now_us, "created_us": tx.now_us}
-        count = tx.connection.execute(update(event).where(wanted).values(values)).rowcount
-        for url in urls:
+    def operation(tx: Transaction) -> list[int]:
+        wanted = select(event.c.id, *_NUMBER).where(DEAD, event.c.id > after_id).order_by(event.c.id).limit(BATCH)
+        if event_ids is not None:
+            wanted = wanted.where(event.c.event_id.in_(event_ids))
+        rows = tx.connection.execute(wanted).all()
+        row_ids = [row.id for row in rows]
+        values = {"dead_us": None, "due_us": None, "first_tried_us": None, "created_us": tx.now_us}
+        _of_each_number(tx, _STOP_FIRST, rows)
+        tx.connection.execute(update(event).where(event.c.id.in_(row_ids)).values(values))
+        _of_each_number(tx, _LET_FIRST_GO, rows)
+        for url in {row.url for row in rows}:
             tx.tell(TOPIC, url)
-        return count
+        return row_ids
 
     return operation
+
+
+def _of_each_number(tx: Transaction, change: Update, rows: Iterable[Row[*tuple[Any, ...]]]) -> None:
+    """Change the first event that waits of each number among the rows."""
+    numbers = [
+        {"of_url": url, "of_task": task_id, "of_phone": phone_id}
+        for url, task_id, phone_id in {(row.url, row.task_id, row.phone_id) for row in rows}
+    ]
+    if numbers:
+        tx.connection.execute(change, numbers)
 
 
 def _event_of(row: Row[Any]) -> Event:
@@ -194,6 +232,7 @@ def _event_of(row: Row[Any]) -> Event:
         row.content,
         row.created_us,
         row.due_us,
+        row.first_tried_us,
         row.tries,
         row.last_error,
         row.dead_us,

@@ -38,10 +38,12 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE task ADD COLUMN notify_url TEXT",
         "CREATE TABLE event ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, event_id VARCHAR NOT NULL, "
         "kind VARCHAR NOT NULL, task_id INTEGER NOT NULL, phone_id VARCHAR NOT NULL, url TEXT NOT NULL, "
-        "content JSON NOT NULL, created_us BIGINT NOT NULL, due_us BIGINT NOT NULL, tries INTEGER NOT NULL, "
-        "last_error TEXT, dead_us BIGINT, UNIQUE (event_id) )",
-        "CREATE INDEX event_due ON event (url, due_us) WHERE dead_us IS NULL",
-        "CREATE INDEX event_number ON event (task_id, phone_id, id) WHERE dead_us IS NULL",
+        "content JSON NOT NULL, created_us BIGINT NOT NULL, due_us BIGINT, first_tried_us BIGINT, "
+        "tries INTEGER NOT NULL, last_error TEXT, dead_us BIGINT, UNIQUE (event_id) )",
+        "CREATE INDEX event_due ON event (url, due_us) WHERE dead_us IS NULL AND due_us IS NOT NULL",
+        "CREATE INDEX event_number ON event (url, task_id, phone_id, id) WHERE dead_us IS NULL",
+        "CREATE INDEX event_age ON event (url, created_us) WHERE dead_us IS NULL",
+        "CREATE INDEX event_dead ON event (id) WHERE dead_us IS NOT NULL",
         "CREATE TABLE api_key ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, name VARCHAR NOT NULL, "
         "role VARCHAR NOT NULL, digest VARCHAR NOT NULL, created_us BIGINT NOT NULL, used_us BIGINT, "
         "UNIQUE (name), UNIQUE (digest) )",

@@ -170,16 +170,23 @@ event = Table(
     Column("url", Text, nullable=False),
     Column("content", JSON, nullable=False),
     Column("created_us", BigInteger, nullable=False),
-    Column("due_us", BigInteger, nullable=False),
+    Column("due_us", BigInteger),
+    Column("first_tried_us", BigInteger),
     Column("tries", Integer, nullable=False, default=0),
     Column("last_error", Text),
     Column("dead_us", BigInteger),
     sqlite_autoincrement=True,
 )
-# Events that wait for delivery, and those given up. What is delivered is deleted.
+# Events that wait for delivery, and those given up. What is delivered is deleted. `due_us`: 0, or the time of the next
+# try; null where an earlier event of the same number and URL waits: of those exactly one has a time.
 WAITING = event.c.dead_us.is_(None)
-Index("event_due", event.c.url, event.c.due_us, sqlite_where=WAITING, postgresql_where=WAITING)
-Index("event_number", event.c.task_id, event.c.phone_id, event.c.id, sqlite_where=WAITING, postgresql_where=WAITING)
+DEAD = event.c.dead_us.is_not(None)
+_OF_NUMBER = (event.c.url, event.c.task_id, event.c.phone_id, event.c.id)
+_FIRST = WAITING & event.c.due_us.is_not(None)
+Index("event_due", event.c.url, event.c.due_us, sqlite_where=_FIRST, postgresql_where=_FIRST)
+Index("event_number", *_OF_NUMBER, sqlite_where=WAITING, postgresql_where=WAITING)
+Index("event_age", event.c.url, event.c.created_us, sqlite_where=WAITING, postgresql_where=WAITING)
+Index("event_dead", event.c.id, sqlite_where=DEAD, postgresql_where=DEAD)
 
 api_key = Table(
     "api_key",

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
+from dialer.model.webhook import shown_url
 from dialer.store.attempts import fetch_queued, save_result
 from dialer.store.database import Store
-from tests.api.asking import command
+from tests.api.asking import TASKS, ask, bearer, command
 from tests.api.conftest import running_dialer
-from tests.rig.daemon import Dialer
+from tests.rig.daemon import BASE, Dialer
 from tests.rig.receiver import SECRET, Receiver, receiving
 from tests.rig.waiting import wait_until
 from tests.store.making import first_order, lost, url_of
@@ -101,6 +102,34 @@ async def test_what_was_given_up_is_replayed_by_command(dialer: Dialer) -> None:
         assert command(dialer, "webhooks", "replay", "--all") == "0 events wait again\n"
         assert SECRET not in dialer.log_file.read_text()
         assert "token" not in dialer.log_file.read_text()
+        assert f"{receiver.port}/hook" not in dialer.log_file.read_text()
+
+
+async def test_who_may_only_look_does_not_see_what_may_be_a_secret(dialer: Dialer) -> None:
+    url = "https://crm.example/rest/1/secret/"
+    task_id = (await dialer.data("POST", "/task", {**TASK, "notifyUrl": url}))["id"]
+    shown = {}
+    for role in ("read-only", "operator"):
+        headers = bearer(command(dialer, "apikey", "add", role, "--role", role).strip(), None)
+        one = (await ask(dialer, "GET", f"{TASKS}/{task_id}", headers=headers)).json["data"]
+        (listed,) = (await ask(dialer, "GET", TASKS, headers=headers)).json["data"]["results"]
+        assert one["notifyUrl"] == listed["notifyUrl"]
+        shown[role] = one["notifyUrl"]
+    assert shown == {"read-only": shown_url(url), "operator": url}
+
+
+async def test_a_replay_that_is_repeated_answers_as_before(dialer: Dialer) -> None:
+    async with receiving(Receiver(status=410)) as receiver:
+        await end_a_number(dialer, receiver.url)
+        await dialer.kill()
+        await dialer.start()
+        await dialer.wait_health(lambda health: health["webhooks"]["dead"] == 1, "it is given up")
+        for _ in range(2):
+            headers = {"Idempotency-Key": "k"}
+            reply = await ask(dialer, "POST", f"{BASE}/webhooks/replay", headers=headers, json={"all": True})
+            assert reply.json["data"] == {"replayed": "1"}
+            await dialer.wait_health(lambda health: health["webhooks"]["dead"] == 1, "it is given up again")
+        assert len(receiver.deliveries) == 2
 
 
 async def test_a_replay_says_which(dialer: Dialer) -> None:

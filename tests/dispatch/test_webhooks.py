@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import Connection, event
 
 from dialer.api.mikopbx.webhooks import render_event
 from dialer.api.webhook_sender import HttpSender
@@ -18,9 +20,9 @@ from dialer.model.task import InnerNumType, Number
 from dialer.model.webhook import Signer, secret_key
 from dialer.store import events
 from dialer.store.attempts import fetch_queued, save_answer, save_result
-from dialer.store.database import Store
+from dialer.store.database import Query, Store
 from dialer.store.events import Event
-from dialer.store.tasks import TaskChange, delete_task, save_task
+from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
 from tests.rig.receiver import SECRET, Receiver, receiving
 from tests.rig.waiting import wait_for_answer, wait_until
 from tests.store.making import a_task, lost, url_of
@@ -87,6 +89,10 @@ async def waiting(store: Store) -> list[Event]:
 
 async def dead(store: Store) -> list[Event]:
     return await store.read(lambda connection: events.fetch_events(connection, dead=True, after_id=0, limit=9999))
+
+
+async def urls(store: Store) -> list[str]:
+    return [one.url for one in await waiting(store)]
 
 
 def told_of(receiver: Receiver, order: CallOrder) -> list[str]:
@@ -199,17 +205,21 @@ async def test_an_event_that_is_refused_holds_up_its_own_number_only_and_is_give
             lambda: waiting(store), lambda left: {one.number[1] for one in left} == of_poison, "only its own wait"
         )
         assert webhooks.report()["resting"] == {}
-        clock.ahead_us += 25 * HOUR_US
-        webhooks.look()
-        await wait_for_dead(store, 3)
+        for count in (1, 2, 3):
+            clock.ahead_us += 25 * HOUR_US
+            webhooks.look()
+            await wait_for_dead(store, count)
+            await wait_for_answer(
+                lambda: waiting(store), lambda left: all(one.tries for one in left[:1]), "the next one is tried"
+            )
         given_up = await dead(store)
         assert [one.last_error for one in given_up] == ["HTTP 500"] * 3
         assert told_of(receiver, poison) == []
         receiver.refuse.clear()
-        assert await store.write(events.replay([given_up[0].event_id])) == 1
+        assert await store.write(events.replay([given_up[0].event_id])) == [given_up[0].row_id]
         await wait_until(lambda: told_of(receiver, poison) == ["q0"], "one is told after all")
         assert receiver.taken[-1]["id"] == given_up[0].event_id
-        assert await store.write(events.replay(None)) == 2
+        assert await store.write(events.replay(None)) == [one.row_id for one in given_up[1:]]
         await wait_until(lambda: told_of(receiver, poison) == ["q0", "q1", "FAIL"], "the others too")
     assert await dead(store) == []
 
@@ -227,27 +237,77 @@ async def test_what_waits_for_a_receiver_that_never_comes_back_is_given_up_at_on
     for order in orders:
         await answer_and_end(store, order, answers=1)
     clock.ahead_us = 25 * HOUR_US
-    async with delivering(store, clock):
+    async with delivering(store, clock) as webhooks:
+        await wait_until(lambda: webhooks.report()["resting"], "it is tried")
+        assert await dead(store) == [], "the machine was off: nobody has tried for a day"
+        clock.ahead_us += 25 * HOUR_US
+        webhooks.look()
         await wait_for_dead(store, 60)
     assert await waiting(store) == []
 
 
-@pytest.mark.parametrize(("status", "tried"), [(410, 1), (302, 1)])
-async def test_gone_is_given_up_and_redirects_are_not_followed(
-    store: Store, receiver: Receiver, status: int, tried: int
-) -> None:
+async def test_a_change_of_the_receiver_leaves_no_event_behind(store: Store, receiver: Receiver) -> None:
+    async with receiving(Receiver(status=503)) as down:
+        (order,) = await orders_of(store, down.url)
+        async with delivering(store) as webhooks:
+            await store.write(save_answer(order.attempt_id, 7, "q0", "да", "1"))
+            await wait_until(lambda: webhooks.report()["resting"], "the first receiver rests")
+            await store.write(change_task(order.task_id, None, TaskChange(notify_url=receiver.url)))
+            await store.write(save_result(lost(order)))
+            await wait_until(lambda: told_of(receiver, order) == ["FAIL"], "the other one does not wait for it")
+            await wait_for_answer(lambda: urls(store), lambda left: left == [down.url], "what is told goes")
+
+
+async def test_a_clock_that_was_ahead_holds_nothing_up(store: Store, receiver: Receiver) -> None:
     (order,) = await orders_of(store, receiver.url)
-    receiver.status = status
-    await answer_and_end(store, order, answers=0)
+    await answer_and_end(store, order)
+    async with delivering(store, Clock(-HOUR_US)):
+        await wait_until(lambda: told_of(receiver, order) == ["q0", "q1", "FAIL"], "everything is told")
+
+
+async def test_a_replayed_event_goes_before_those_of_its_number_that_wait(store: Store, receiver: Receiver) -> None:
+    (order,) = await orders_of(store, receiver.url)
+    await answer_and_end(store, order)
+    first, second, third = await waiting(store)
+    assert (first.due_us, second.due_us, third.due_us) == (0, None, None)
+    await store.write(events.mark_dead(first.row_id, "HTTP 410", 1))
+    assert [one.due_us for one in await waiting(store)] == [0, None]
+    await store.write(events.replay(None))
+    await store.write(events.mark_failed(second.row_id, "HTTP 500", 1, 2))
+    assert [(one.due_us, one.tries) for one in await waiting(store)] == [(0, 1), (None, 1), (None, 0)]
     async with delivering(store):
-        await wait_until(lambda: len(receiver.deliveries) == tried, "it is tried")
-        if status == 410:
-            await wait_for_dead(store, 1)
-        else:
-            await wait_for_answer(
-                lambda: waiting(store), lambda left: left[0].last_error == "HTTP 302", "the redirect is noted"
-            )
-    assert len(receiver.deliveries) == tried
+        await wait_until(lambda: told_of(receiver, order) == ["q0", "q1", "FAIL"], "everything is told")
+
+
+async def test_giving_up_and_replaying_hold_the_writer_for_a_batch_only(store: Store) -> None:
+    orders = await orders_of(store, "http://192.0.2.1/hook", events.BATCH // 2 + 10)
+    await asyncio.gather(*(answer_and_end(store, order, answers=1) for order in orders))
+    bury = events.bury_old("http://192.0.2.1/hook", 2**62, "HTTP 503", 1)
+    assert [await store.write(bury) for _ in range(2)] == [events.BATCH, 20]
+    first = await store.write(events.replay(None))
+    second = await store.write(events.replay(None, first[-1]))
+    assert (len(first), len(second)) == (events.BATCH, 20)
+    assert [one.due_us for one in await waiting(store)].count(0) == len(orders)
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (lambda connection: events.fetch_due(connection, "u", 1, 8), "event_due (url=? AND due_us<?)"),
+        (lambda connection: events.fetch_next_due_us(connection, "u", 1), "event_due (url=? AND due_us>?)"),
+        (events.count_events, "event_dead"),
+    ],
+)
+async def test_what_is_due_is_found_by_index_without_sorting(store: Store, query: Query[object], index: str) -> None:
+    def plan(connection: Connection) -> list[str]:
+        asked: list[tuple[str, Any]] = []
+        event.listen(connection.engine, "before_cursor_execute", lambda *seen: asked.append((seen[2], seen[3])))
+        query(connection)
+        statement, parameters = asked[-1]
+        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+
+    (step,) = await store.read(plan)
+    assert index in step
 
 
 async def test_results_without_a_receiver_cost_next_to_nothing(store: Store) -> None:

@@ -127,7 +127,7 @@ async def _fill_beside_calls(store: Store, polling_id: int) -> None:
     waiting = await store.read(lambda connection: events.fetch_events(connection, dead=False, after_id=0, limit=10))
     await store.write(events.mark_delivered(waiting[0].row_id))
     await store.write(events.mark_dead(waiting[1].row_id, "HTTP 410", _FIRST_NS // 1000))
-    await store.write(events.mark_failed(waiting[2].row_id, "нет ответа", _FIRST_NS // 500))
+    await store.write(events.mark_failed(waiting[2].row_id, "нет ответа", _FIRST_NS // 1000, _FIRST_NS // 500))
 
 
 async def _new_task(store: Store, crm_id: str | None, name: str, inner_num: str, count: int) -> Task:

@@ -1,10 +1,20 @@
 """Webhooks: the decisions."""
 
+import asyncio
+import re
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from dialer.api.webhook_sender import ForbiddenAddressError, HttpSender
+from dialer.api.webhook_sender import RESOLVING_THREADS, ForbiddenAddressError, HttpSender
 from dialer.dispatch.webhooks import DeliveryError
-from dialer.model.webhook import Fate, checked_url, fate_of, pause_s, secret_key, shown_url
+from dialer.model.webhook import Fate, Signer, checked_url, fate_of, pause_s, secret_key, shown_url
+from tests.rig.receiver import SECRET
+from tests.rig.waiting import wait_until
 
 
 @pytest.mark.parametrize(
@@ -50,8 +60,22 @@ def test_addresses_that_are_not(url: str) -> None:
         checked_url(url)
 
 
-def test_a_query_is_not_shown() -> None:
-    assert shown_url("http://crm.example/hook?token=1") == "http://crm.example/hook"
+def test_neither_path_nor_query_are_shown() -> None:
+    shown = [shown_url(f"https://crm.example:81/rest/1/{secret}/") for secret in ("aaa", "bbb")]
+    assert all(re.fullmatch("https://crm.example:81/…[0-9a-f]{6}", one) for one in shown)
+    assert shown[0] != shown[1]
+    assert re.fullmatch("http://crm.example/…[0-9a-f]{6}", shown_url("http://crm.example?token=1"))
+    assert shown_url("http://[::1]:8080/") == "http://[::1]:8080"
+
+
+@pytest.mark.parametrize("secret", [SECRET, "a plain text of 16 bytes and more"])
+def test_the_sample_of_the_documentation_verifies(secret: str) -> None:
+    text = (Path(__file__).parents[2] / "docs/webhooks.md").read_text(encoding="utf-8")
+    sample: dict[str, Any] = {}
+    exec(text.split("```python\n")[1].split("```")[0], sample)  # noqa: S102
+    headers = Signer(secret_key(secret)).headers("result-1", int(time.time()), b"{}")
+    assert sample["is_ours"](headers, b"{}", secret)
+    assert not sample["is_ours"](headers, b"{ }", secret)
 
 
 @pytest.mark.parametrize("secret", ["short", "whsec_AAAA", "whsec_%%%", "whsec_"])
@@ -101,3 +125,42 @@ async def test_an_error_says_why_and_shows_no_query() -> None:
         await sender.close()
     assert "Connection refused" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+async def test_a_reply_is_taken_by_its_status_though_its_body_does_not_come() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    sender = HttpSender(["127.0.0.0/8"], 5)
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        try:
+            port = server.sockets[0].getsockname()[1]
+            assert await sender.send(f"http://127.0.0.1:{port}/hook", {}, b"{}") == 200
+        finally:
+            await sender.close()
+
+
+async def test_names_that_do_not_resolve_hold_up_no_other_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    answer = threading.Event()
+
+    def resolve(host: str, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        answer.wait(10)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    sender = HttpSender([], 10)
+    sending = [asyncio.ensure_future(sender.send(f"http://{place}.example/", {}, b"{}")) for place in range(40)]
+    try:
+        await wait_until(lambda: len(asked) == RESOLVING_THREADS, "names are asked for")
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 5) == "free"
+        answer.set()
+        errors = await asyncio.gather(*sending, return_exceptions=True)
+        assert {str(error) for error in errors} == {"Name or service not known"}
+    finally:
+        answer.set()
+        await sender.close()

@@ -150,7 +150,7 @@ class TaskShown(_Shown):
     recordTalk: TextOrNumber | bool = "1"
     """Whether talks with employees are recorded; only where it was asked for."""
     notifyUrl: str = ""
-    """Where results and answers are posted to; only where it was asked for."""
+    """Where results and answers are posted to, shortened for a read-only caller; only where it was asked for."""
 
 
 class TaskList(_Shown):

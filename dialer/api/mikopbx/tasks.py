@@ -1,6 +1,7 @@
 """/task"""
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -13,9 +14,11 @@ from dialer.api.mikopbx.fields import QueryNumber, QueryState
 from dialer.api.mikopbx.plain import is_id
 from dialer.api.mikopbx.replies import NoData, TaskList, TaskShown, TaskWhole, answers
 from dialer.api.mikopbx.results import answer_json, result_json
-from dialer.api.mikopbx.serving import Call
+from dialer.api.mikopbx.serving import CALLER, Call
 from dialer.dispatch.desk import TaskDesk
+from dialer.model.access import Role
 from dialer.model.task import Task
+from dialer.model.webhook import shown_url
 from dialer.store.database import Store
 from dialer.store.results import fetch_task_answers, fetch_task_results
 from dialer.store.tasks import TaskRefusedError, fetch_task, fetch_tasks
@@ -88,7 +91,7 @@ class Tasks:
         tasks = await self._store.read(
             lambda connection: fetch_tasks(connection, query.state, query.offset or 0, limit)
         )
-        return {"results": [_task_json(task) for task in tasks]}
+        return {"results": [_task_json(_for_caller(call, task)) for task in tasks]}
 
     async def get(self, call: Call[TaskPath, Nothing, None]) -> web.Response:
         task_id = known(call.path.id)
@@ -101,7 +104,7 @@ class Tasks:
         def render() -> web.Response:
             return reply(
                 {
-                    **_task_json(task),
+                    **_task_json(_for_caller(call, task)),
                     "results": [result_json(row) for row in results],
                     "resultsPoling": [answer_json(row) for row in answered],
                 }
@@ -149,6 +152,14 @@ def not_found(task_id: int | str) -> RefusedError:
 def refused(error: TaskRefusedError) -> RefusedError:
     """What only the stored data shows to be wrong, with a name."""
     return RefusedError(str(error), data={"error": "TaskRefused"})
+
+
+def _for_caller(call: Call[Any, Any, Any], task: Task) -> Task:
+    """The task as the caller may see it: who may only look does not learn a receiver's secret."""
+    caller = call.request.get(CALLER)
+    if not task.notify_url or caller is None or caller.role.covers(Role.OPERATOR):
+        return task
+    return replace(task, notify_url=shown_url(task.notify_url))
 
 
 def _task_json(task: Task) -> dict[str, Any]:

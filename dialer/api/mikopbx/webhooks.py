@@ -39,15 +39,15 @@ class EventShown(_Shown):
     phoneId: str
     """Whose it is: the last ten digits."""
     url: str
-    """The receiver, without its query."""
+    """The receiver: scheme, host, port, and a mark in place of the rest, which may be a secret."""
     tries: str
     """How often it was tried."""
     lastError: str | None
     """What came of the last try."""
     created: str
     """When it happened, or was replayed."""
-    due: str
-    """When it is tried next."""
+    due: str | None
+    """When it is tried next, 0: at once; null: after an earlier one of its number."""
     dead: str | None
     """When it was given up."""
 
@@ -141,7 +141,12 @@ class WebhookEvents:
         return {"waiting": str(waiting), "dead": str(dead), "results": [_event_json(one) for one in found]}
 
     async def replay(self, call: Call[Nothing, Nothing, ReplayBody]) -> dict[str, Any]:
-        return _replayed(await self._store.write(call.once(events.replay(call.body.ids), _replayed)))
+        """The receipt comes last: a request that is cut off and repeated replays what is left."""
+        count, some = 0, await self._store.write(events.replay(call.body.ids))
+        while some:
+            count += len(some)
+            some = await self._store.write(events.replay(call.body.ids, some[-1]))
+        return _replayed(await self._store.write(call.once(lambda _: count, _replayed)))
 
 
 def _replayed(count: int) -> dict[str, Any]:
@@ -171,6 +176,6 @@ def _event_json(one: Event) -> dict[str, Any]:
         "tries": str(one.tries),
         "lastError": one.last_error,
         "created": str(one.created_us // SECOND_US),
-        "due": str(one.due_us // SECOND_US),
+        "due": None if one.due_us is None else str(one.due_us // SECOND_US),
         "dead": None if one.dead_us is None else str(one.dead_us // SECOND_US),
     }
