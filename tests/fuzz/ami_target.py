@@ -17,8 +17,10 @@ BOOTED = b"Event: FullyBooted\r\nStatus: Fully Booted\r\n\r\n"
 GOOD_ATTEMPT = 424_242
 GOOD = f"Event: UserEvent\r\nUserEvent: AutodialerAnswered\r\nAttempt: {GOOD_ATTEMPT}\r\nCall: good\r\n\r\n".encode()
 PATIENCE_S = 100
-_ACTION_ID = re.compile(rb"ActionID: ([^\r]+)\r\n")
-_OURS = b"ActionID: @"
+_ACTION = re.compile(rb"Action: (\w+)\r\nActionID: ([^\r]+)\r\n")
+_OURS = re.compile(rb"ActionID: @(\w*)")
+_TURNS = 8
+"""Of the event loop, for a task to be woken and to go on."""
 
 
 class Ledger:
@@ -58,12 +60,31 @@ class CallFiles:
 
 
 async def feed(wire: Wire, data: bytes) -> None:
-    """What Asterisk says; `ActionID: @` answers the action that came last."""
+    """What Asterisk says. `ActionID: @Ping` answers the Ping that has waited longest; `@` alone, any action."""
     for part in re.split(rb"(?<=\r\n\r\n)", data):
-        asked = _ACTION_ID.findall(wire.written)
-        await wire.feed(part.replace(_OURS, b"ActionID: " + asked[-1]) if asked else part)
-        for _ in range(3):  # who waited for it asks the next thing
-            await asyncio.sleep(0)
+        if ours := _OURS.search(part):
+            for _ in range(_TURNS):
+                if _waiting(wire, ours[1]):
+                    break
+                await asyncio.sleep(0)
+        await wire.feed(_OURS.sub(lambda found, part=part: _answer(wire, found, part), part))
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+
+
+def _waiting(wire: Wire, name: bytes) -> list[bytes]:
+    """The ids of these actions, or of all, that have no answer yet."""
+    asked = [action_id for action, action_id in _ACTION.findall(wire.written) if name in {b"", action}]
+    return [action_id for action_id in asked if action_id not in wire.answered]
+
+
+def _answer(wire: Wire, found: re.Match[bytes], part: bytes) -> bytes:
+    waiting = _waiting(wire, found[1])
+    if not waiting:
+        return found[0]
+    if b"EventList: Complete" in part or (b"Response: " in part and b"EventList: start" not in part):
+        wire.answered.add(waiting[0])
+    return b"ActionID: " + waiting[0]
 
 
 def check_ami(data: bytes) -> None:
@@ -77,8 +98,7 @@ async def _listen(loop: TimelessLoop, data: bytes) -> None:
     ledger = Ledger()
     presence = Presence(client, "internal")
     link = PbxLink(client, ledger, CallFiles(), presence, contexts=["outgoing"], on_ready=lambda ready: None)
-    for inner_num in ("201", "700"):
-        presence.is_free(inner_num)
+    presence.is_free("201")
     running = asyncio.create_task(link.run())
     wire = await loop.dialled_first()
     if not data.startswith(b"Asterisk"):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 _CUTS_BYTES = (1, 2, 3, 7, 64, 1500, 65_536)
-_MOST_PIECES = 1000
+_MOST_PIECES = 30
 
 
 class StuckError(AssertionError):
@@ -42,6 +42,8 @@ class Wire(asyncio.Transport):
         self._readable = asyncio.Event()
         self._readable.set()
         self.written = bytearray()
+        self.answered: set[bytes] = set()
+        """What of that has its answer: the peer keeps it here."""
         self.closed = asyncio.Event()
         self._loop.call_soon(protocol.connection_made, self)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import openpyxl
 
+from dialer.pbx.preflight import MODULES
 from tests.fuzz.ami_target import ACCEPTED, BOOTED
 from tests.fuzz.sheets_target import BASE, PARTS
 from tests.rig.workbooks import AsDate, AsError, saved, with_parts, xls, xlsx
@@ -43,30 +44,38 @@ def message(fields: Mapping[str, object] | list[tuple[str, object]]) -> bytes:
     return "".join(f"{name}: {value}\r\n" for name, value in pairs).encode() + b"\r\n"
 
 
-def reply(text: str = "x", **fields: object) -> bytes:
-    return message({"Response": "Success", "ActionID": "@", "Message": text, **fields})
+def reply(action: str = "", text: str = "x", **fields: object) -> bytes:
+    return message({"Response": "Success", "ActionID": f"@{action}", "Message": text, **fields})
 
 
-def items(*events: Mapping[str, object]) -> bytes:
+def items(action: str, *events: Mapping[str, object]) -> bytes:
     """The answer to an action that lists something."""
-    parts = [reply("will follow", EventList="start"), *(message({**event, "ActionID": "@"}) for event in events)]
-    return b"".join([*parts, message({"Event": "ListComplete", "ActionID": "@", "EventList": "Complete"})])
+    begin = reply(action, "will follow", EventList="start")
+    end = message({"Event": "ListComplete", "ActionID": f"@{action}", "EventList": "Complete"})
+    return begin + b"".join(message({**event, "ActionID": f"@{action}"}) for event in events) + end
 
 
-CHANNELS = items({"Event": "CoreShowChannel", "Channel": "Local/2@autodialer-out-0000002a;2"})
+CHANNELS = items("CoreShowChannels", {"Event": "CoreShowChannel", "Channel": "Local/2@autodialer-out-0000002a;2"})
 TREE = items(
+    "DBGetTree",
     {"Event": "DBGetTreeResponse", "Key": "/autodialer/2/out", "Val": "out|ANSWER|16|00000001:200 |subscriber|rig-1.1"},
     {"Event": "DBGetTreeResponse", "Key": "/autodialer/3/in", "Val": "in||||16|finished|SUCCESS|||rig-1.1"},
     {"Event": "DBGetTreeResponse", "Key": "/autodialer/2/undialled", "Val": "rig-1.1"},
 )
-SET_UP = items({"Event": "ListDialplan"}) * 2 + reply() * 15
+PLAN = items("ShowDialPlan", {"Event": "ListDialplan", "Application": "Goto", "AppData": "queues,700,1"})
+SET_UP = PLAN * 2 + reply("ModuleCheck") * len(MODULES) + reply("DBPut") + reply("DBDel") * 10
 QUEUES = items(
+    "QueueStatus",
     {"Event": "QueueParams", "Queue": "700"},
     {"Event": "QueueMember", "Queue": "700", "Location": "PJSIP/201", "Status": "1", "Paused": "0"},
 )
-HINTS = items({"Event": "ExtensionStatus", "Exten": "201", "Context": "internal", "Hint": "PJSIP/201", "Status": "0"})
-PLAN = items({"Event": "ListDialplan", "Application": "Goto", "AppData": "queues,700,1"})
-BUDDIES = items({"Event": "DBGetTreeResponse", "Key": "/UserBuddyStatus/201", "Val": "0"})
+QUEUED = items("ShowDialPlan", {"Event": "ListDialplan", "Application": "Queue", "AppData": "700,t"})
+LINE = reply("ExtensionState", Hint="PJSIP/201") + PLAN + QUEUED
+HINTS = items(
+    "ExtensionStateList",
+    {"Event": "ExtensionStatus", "Exten": "201", "Context": "internal", "Hint": "PJSIP/201", "Status": "0"},
+)
+BUDDIES = items("DBGetTree", {"Event": "DBGetTreeResponse", "Key": "/UserBuddyStatus/201", "Val": "0"})
 EVENTS = (
     {"Event": "UserEvent", "UserEvent": "AutodialerAnswered", "Attempt": 2, "Call": "rig-1.1"},
     {"Event": "UserEvent", "UserEvent": "AutodialerUnclaimed", "Attempt": 1, "Call": "rig-1.1"},
@@ -84,7 +93,7 @@ EVENTS = (
 def ami_seeds() -> list[bytes]:
     """Events, and what Asterisk answers to everything the daemon asks at a connect."""
     asked = CHANNELS + TREE + SET_UP
-    free = QUEUES + (reply(Hint="PJSIP/201") + PLAN) * 2 + HINTS + BUDDIES
+    free = QUEUES + LINE + HINTS + BUDDIES
     return [
         *(message(event) for event in EVENTS),
         b"".join(message(event) for event in EVENTS[:-1]),
@@ -92,7 +101,11 @@ def ami_seeds() -> list[bytes]:
         free + asked,
         ACCEPTED + BOOTED + asked,
         ACCEPTED.replace(b"Success", b"Error"),
+        asked + b"".join(message(event) for event in EVENTS[:-1]) + reply("Hangup") + reply("DBDel") * 4,
         message({"Response": "Error", "ActionID": "@", "Message": "Permission denied"}),
+        CHANNELS
+        + TREE
+        + message({"Response": "Error", "ActionID": "@ShowDialPlan", "Message": "Did not find extension"}),
     ]
 
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import socket
 import struct
-import tracemalloc
 from collections.abc import Awaitable, Callable
 from itertools import repeat
 from pathlib import Path
@@ -18,6 +17,7 @@ from agi.session import MAX_LINE_BYTES, AgiError, AgiSession, HungUpError
 from tests.fuzz.agi_target import A_DAY_S, Desk, check_agi
 from tests.fuzz.damage import bounded, damaged
 from tests.fuzz.loops import TimelessLoop, Wire, cut, listened_to, run_timeless
+from tests.fuzz.memory import at_most
 from tests.fuzz.seeds import CLAIM, DIALOGUE, agi_seeds
 from tests.rig.ports import PortBlock
 from tests.rig.waiting import wait_until
@@ -33,7 +33,7 @@ def test_any_bytes(data: bytes) -> None:
     check_agi(data)
 
 
-@bounded(250)
+@bounded(200)
 @given(damaged(agi_seeds()))
 def test_damaged_sessions(data: bytes) -> None:
     check_agi(data)
@@ -145,11 +145,8 @@ def test_who_never_ends_is_given_up(begin: bytes, endless: bytes) -> None:
             await wire.closed.wait()
         assert desk.ended == desk.begun
 
-    tracemalloc.start()
-    run_timeless(send, "agi")
-    _, peak_bytes = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak_bytes < MOST_MEMORY_BYTES
+    with at_most(MOST_MEMORY_BYTES):
+        run_timeless(send, "agi")
 
 
 def test_clients_of_a_real_socket_that_break_off_anywhere() -> None:

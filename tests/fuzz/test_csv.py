@@ -67,7 +67,7 @@ def test_damaged_text(data: bytes) -> None:
 def test_what_was_written_is_read_back(encoding: str, line_end: str) -> None:
     """Quoted throughout the separator is found; where it is named, also when only what needs it is quoted."""
 
-    @bounded(80)
+    @bounded(40)
     @given(tables(ENCODINGS[encoding]), st.sampled_from(";,\t"))
     def read_back(table: list[list[str]], separator: str) -> None:
         quoted = written(table, separator, line_end, quoted=True).encode(encoding)
