@@ -242,11 +242,12 @@ async def test_the_slowest_goes_when_there_are_too_many() -> None:
         await asyncio.gather(*slow, return_exceptions=True)
 
 
-async def test_clients_that_do_not_read_make_room_for_others() -> None:
-    async with serving(replace(QUICK, most=20, stall_s=3, first_request_s=10, head_s=10)) as service:
-        deaf = [asyncio.create_task(never_read(service.port, GET.replace(b"/", b"/text", 1))) for _ in range(20)]
-        await wait_until(lambda: service.served == 20, "all have asked")
-        await wait_until(lambda: service.connections.owing == {Owed.TAKING: 20}, "none has read")
+async def test_clients_that_do_not_read_make_room_for_others(tmp_path: Path) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(LARGE_BYTES)
+    async with serving(replace(QUICK, most=20, stall_s=4, first_request_s=10, head_s=10), folder=tmp_path) as service:
+        deaf = [asyncio.create_task(never_read(service.port, GET.replace(b"/", b"/file", 1))) for _ in range(20)]
+        await wait_until(lambda: service.connections.owing == {Owed.TAKING: 20}, "all have asked, none has read")
         for _ in range(10):
             reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
             with contextlib.closing(writer):

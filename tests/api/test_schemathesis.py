@@ -65,7 +65,11 @@ async def run_schemathesis(
 
 
 async def test_every_call_does_what_the_description_says() -> None:
-    settings: dict[str, dict[str, Any]] = {"tts": {"engine": "espeak-ng"}, "auth": {"trust_local": False}}
+    settings: dict[str, dict[str, Any]] = {
+        "tts": {"engine": "espeak-ng"},
+        "auth": {"trust_local": False},
+        "http": {"trusted_proxies": ["127.0.0.1"]},
+    }
     async with running_dialer(settings) as dialer:
         login = {"Authorization": f"Bearer {command(dialer, 'apikey', 'add', KEY_NAME, '--role', 'admin').strip()}"}
         run = await run_schemathesis(dialer.url, login)
