@@ -49,11 +49,13 @@ def _take_units(base: int, units: int) -> list[socket.socket]:
     guards: list[socket.socket] = []
     for unit in range(units):
         guard = _bound(socket.SOCK_STREAM, base + unit * PORTS_IN_UNIT)
-        if guard is None:
-            _close(guards)
-            return []
-        guard.listen(1)
-        guards.append(guard)
+        if guard is not None:
+            guards.append(guard)
+            with contextlib.suppress(OSError):  # another process has bound it at the same moment, and listens
+                guard.listen(1)
+                continue
+        _close(guards)
+        return []
     return guards
 
 
