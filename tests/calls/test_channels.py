@@ -1,6 +1,7 @@
 """How many calls at once, how soon the next: counted in Asterisk and by the provider, not in the daemon."""
 
 import asyncio
+import math
 import statistics
 import time
 from collections import Counter
@@ -11,9 +12,9 @@ from tests.rig.numbers import make_number
 from tests.rig.waiting import wait_until
 from tests.rig.world import World
 
-REFILL_MEDIAN_MS = 100.0
-"""The aim is 50 ms. The same code takes 37 to 68 ms on one machine of two cores, as busy as it happens to be; a daemon
-that looked once a second would take 500."""
+REFILL_MEDIAN_MS = 50.0
+MEASURED_AT_MOST = 3
+"""The same code takes 37 to 68 ms on one machine of two cores, by what else it does: the quietest run counts."""
 PAUSE_S = 0.1
 
 
@@ -22,6 +23,14 @@ async def post_polling(world: World) -> str:
 
 
 async def test_two_hundred_numbers_never_more_than_twenty_at_once(world: World, series: int) -> None:
+    medians: list[float] = []
+    while len(medians) < MEASURED_AT_MOST and min(medians, default=math.inf) > REFILL_MEDIAN_MS:
+        medians.append(await refill_median_ms(world, series + 200 * len(medians)))
+    assert min(medians) <= REFILL_MEDIAN_MS, medians
+
+
+async def refill_median_ms(world: World, series: int) -> float:
+    """Dial 200 numbers on 20 channels; every number, result and the limit must be right."""
     numbers = [make_number(series + place, "91" if place % 2 else "62") for place in range(200)]
     polling_id = await post_polling(world)
     async with observing(world.pbx) as observer:
@@ -37,7 +46,7 @@ async def test_two_hundred_numbers_never_more_than_twenty_at_once(world: World, 
     assert most_at_once(calls) == 20
     assert {number: world.provider.invites()[number] for number in numbers} == dict.fromkeys(numbers, 1)
     assert Counter(row["result"] for row in task["results"]) == {"FAIL_POLLING": 200}
-    assert statistics.median(refills) <= REFILL_MEDIAN_MS
+    return statistics.median(refills)
 
 
 async def test_two_tasks_side_by_side_keep_their_own_limits(world: World, series: int) -> None:
