@@ -231,7 +231,8 @@ class AmiClient:
         future: asyncio.Future[Any] = manager.send_action(dict(fields))
         self._waiting.add(future)
         try:
-            answer = await asyncio.wait_for(future, timeout_s)
+            async with asyncio.timeout(timeout_s):  # wait_for of Python 3.11 loses a cancellation amid an answer
+                answer = await future
         finally:
             self._waiting.discard(future)
             if future.cancelled():

@@ -10,6 +10,7 @@ from tests.rig.numbers import behaviour_of
 LOST = "Lost: "
 BROKEN_OFF = "Dialogue broken off"
 UNREACHABLE = "Dialogue service not reachable"
+UNSTORED = "An answer could not be stored"
 LONGEST_CALL_S = scenario.RING_TIMEOUT_S + 3 * scenario.POLLING_LIMIT_S
 """Ringing, then at the most an answer just before each time limit."""
 MOMENTS_S = 3.0
@@ -65,6 +66,8 @@ class Judge:
                 if not expected.answered:
                     return "a subscriber who does not answer"
                 return None if in_the_way else "nothing was in the way of the dialogue"
+            case "FAIL_POLLING" if cause == UNSTORED and task.talk is None and expected.answered:
+                return None if Blow.FILL_DISK in in_the_way else "the disk was not full"
             case "SUCCESS" | "FAIL" if task.talk is not None and expected.answered:
                 # one leg's word is lost: talked, and nobody can tell who hung up; or no trace of the talk
                 honest = Blow.KILL_ASTERISK in in_the_way or Blow.FILL_DISK in in_the_way

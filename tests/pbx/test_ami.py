@@ -184,6 +184,31 @@ async def test_an_unanswered_action_fails_and_is_not_sent_again() -> None:
         await wait_until(lambda: len([a for a in peer.actions if a["Action"] == "DBDel"]) == 2, "the bare one re-sends")
 
 
+async def test_who_is_cancelled_at_the_moment_of_an_answer_ends() -> None:
+    peer = Peer()
+
+    async def answer_with_an_event(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answer = peer.answer(await peer.read_action(reader))
+        writer.write(answer + b"Event: UserEvent\r\nUserEvent: X\r\n\r\n")
+        await peer.answer_all(reader, writer)
+
+    peer.scripts = (answer_with_an_event,)
+
+    async def ping_for_ever(client: AmiClient) -> None:
+        while True:
+            await client.action({"Action": "Ping"})
+
+    async with serving(peer), connected(peer) as client:
+        asking = asyncio.create_task(ping_for_ever(client))
+
+        def stop_asking(_event: object) -> None:
+            asking.cancel()
+
+        client.on_event = stop_asking
+        await wait_until(asking.done, "the one who asks has ended", 5)
+        assert asking.cancelled()
+
+
 async def test_a_refused_login_is_told_from_an_absent_asterisk() -> None:
     peer = Peer(login="Error")
     peer.scripts = (peer.silence,)

@@ -107,11 +107,12 @@ class Dialer:
         await self._process.wait()
 
     async def close(self) -> None:
-        """Stop for good, give the ports back."""
+        """Stop for good, give the ports back. Raises TimeoutError for a daemon that had to be killed."""
         try:
             await self.stop()
         except TimeoutError:
             await self.kill()
+            raise
         finally:
             if self.session is not None:
                 await self.session.close()
