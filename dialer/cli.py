@@ -1,122 +1,33 @@
 """The `dialer` command."""
 
-import asyncio
-import logging
-import shutil
-import tempfile
-from pathlib import Path
+from importlib import import_module
 
 import click
 
-from dialer.app import StartError
-from dialer.app import serve as serve_daemon
-from dialer.commands.access import apikey, passwd, session
-from dialer.commands.options import DEFAULT_CONFIG, EXIT_CONFIG, config_option
-from dialer.commands.webhooks import webhooks
-from dialer.commands.why import why
-from dialer.config import ConfigError, Settings, default_settings, load_settings
-from dialer.model.flow import Prompt, PromptError
-from dialer.model.texts import fill_text
-from dialer.speech.chain import EngineChain
-from dialer.speech.engines import SpeechEngine
-from dialer.speech.reading import read_aloud
-from dialer.speech.uploads import Uploads
-from dialer.store.errors import DatabaseRefusedError, StoreError
-from dialer.voices import build_cache, build_engines, build_prompts
+COMMANDS = {
+    "apikey": "dialer.commands.access",
+    "passwd": "dialer.commands.access",
+    "say": "dialer.commands.say",
+    "serve": "dialer.commands.serve",
+    "session": "dialer.commands.access",
+    "webhooks": "dialer.commands.webhooks",
+    "why": "dialer.commands.why",
+}
+"""In which module each is, by the same name. Only the one that is asked for is imported: all of them take seconds."""
 
 
-@click.group()
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
+        return command
+
+
+@click.group(cls=_Commands)
 @click.version_option(package_name="autodialer", prog_name="dialer")
 def main() -> None:
     """Auto-dialer daemon for Asterisk."""
-
-
-for command in (passwd, apikey, session, webhooks, why):
-    main.add_command(command)
-
-
-_NEEDED = {
-    "yandex": "needs [tts.yandex] api_key in the settings",
-    "piper": "needs [tts.piper] model in the settings",
-    "rhvoice": "is not installed: apt-get install rhvoice rhvoice-russian",
-}
-
-
-@main.command()
-@config_option
-@click.option("--log-level", default="INFO", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]))
-def serve(config_file: Path, log_level: str) -> None:
-    """Run the daemon in the foreground until SIGTERM, which drains it.
-
-    Exit codes: 0 drained; 78 wrong settings, or a database that is damaged, newer or not ours; 1 anything else, a
-    locked database and a full disk included.
-    """
-    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("aiosqlite").setLevel(logging.WARNING)
-    try:
-        settings = load_settings(config_file)
-        asyncio.run(serve_daemon(settings))
-    except (ConfigError, DatabaseRefusedError) as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(EXIT_CONFIG) from None
-    except (StartError, StoreError) as error:
-        raise click.ClickException(str(error)) from None
-
-
-@main.command()
-@click.argument("text")
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="WAV file to write.")
-@click.option(
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path, readable=False),
-    help="TOML settings file; without it /etc/autodialer/dialer.toml, or what is the default of each setting.",
-)
-@click.option("--engine", type=click.Choice(["yandex", "rhvoice", "piper", "espeak-ng"]), help="Only this one.")
-@click.option("--lang", default="ru-RU", show_default=True)
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="For <NAME> in the text; repeatable.")
-def say(  # noqa: PLR0917 - click passes them by name
-    text: str, out: Path, config_file: Path, engine: str | None, lang: str, params: tuple[str, ...]
-) -> None:
-    """Write TEXT as a subscriber would hear it: 8 kHz WAV, numbers read, by the engine of the settings.
-
-    Does not use the daemon and keeps nothing. Says which engine spoke.
-    """
-    logging.basicConfig(level="WARNING", format="%(message)s")
-    wrong = [param for param in params if "=" not in param]
-    if wrong:
-        raise click.BadParameter(f"NAME=VALUE expected, got {wrong[0]!r}", param_hint="--param")
-    if config_file is None and DEFAULT_CONFIG.exists():
-        config_file = DEFAULT_CONFIG
-    try:
-        settings = load_settings(config_file, needs_ami=False) if config_file else default_settings()
-    except ConfigError as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(EXIT_CONFIG) from None
-    prompt = Prompt(fill_text(text, dict(param.split("=", 1) for param in params)), lang=lang)
-    try:
-        speaker = asyncio.run(_say(settings, engine, prompt, out))
-    except (PromptError, OSError) as error:
-        raise click.ClickException(str(error)) from None
-    if not speaker.reads_russian:
-        click.echo(f"read as: {read_aloud(prompt.text, lang)}")
-    click.echo(f"{out}: spoken by {speaker.name}")
-
-
-async def _say(settings: Settings, engine: str | None, prompt: Prompt, out: Path) -> SpeechEngine:
-    """Speak into a folder that is thrown away; return which engine did."""
-    engines = [one for one in build_engines(settings.tts) if engine in (None, one.name)]
-    if not engines:
-        raise PromptError(f"{engine}: {_NEEDED[str(engine)]}")
-    chain = EngineChain(engines)
-    with tempfile.TemporaryDirectory(prefix="dialer-say-") as folder:
-        audio = settings.audio.model_copy(update={"dir": Path(folder)})
-        aside = settings.model_copy(update={"audio": audio})
-        prompts = build_prompts(aside, chain, build_cache(aside), Uploads(audio.dir))
-        try:
-            prompts.set_up()
-            await asyncio.to_thread(shutil.copyfile, await prompts.fetch(prompt), out)
-        finally:
-            await prompts.close()
-    report = chain.report()
-    return next(one for one in engines if report[one.name]["spoken"])

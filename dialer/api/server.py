@@ -12,12 +12,12 @@ from dialer.api.access.login import OPEN_PATHS
 from dialer.api.connections import NO_REQUEST
 from dialer.api.description import ApiDescription
 from dialer.api.endpoint import Endpoint, Group
+from dialer.api.mikopbx import MIKOPBX_BASE
 from dialer.api.mikopbx.envelope import RefusedError, refusal
 from dialer.api.mikopbx.serving import Serve
 from dialer.store.database import StoreError
 
 log = logging.getLogger(__name__)
-MIKOPBX_BASE = "/pbxcore/api/module-dialer/v1"
 _VERSIONS = (HttpVersion10, HttpVersion11)
 """aiohttp takes 0.9 and 2.0, too, and answers in kind."""
 _KEPT_HEADERS = ("Allow", "Connection", "Retry-After")

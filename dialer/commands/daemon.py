@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import click
 
-from dialer.api.server import MIKOPBX_BASE
+from dialer.api.mikopbx import MIKOPBX_BASE
 from dialer.config import Http, Settings
 
 KEY_VARIABLE = "AUTODIALER_API_KEY"

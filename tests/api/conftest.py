@@ -25,16 +25,16 @@ class AbsentPbx:
 
 @asynccontextmanager
 async def running_dialer(
-    settings: Mapping[str, Mapping[str, Any]] | None = None, program: tuple[str, ...] = ()
+    settings: Mapping[str, Mapping[str, Any]] | None = None, program: tuple[str, ...] | None = None
 ) -> AsyncIterator[Dialer]:
-    """A daemon whose Asterisk is away, with these settings over the rig's own."""
+    """A daemon whose Asterisk is away, with these settings over the rig's own; a fork, or a program of its own."""
     with tempfile.TemporaryDirectory(prefix="dialer-api-", dir="/tmp") as folder:
         workdir = Path(folder)
         spool = workdir / "spool" / "outgoing"
         spool.mkdir(parents=True)
         ports = PortBlock(udp_ports=0, tcp_ports=1)
         daemon = Dialer(workdir, AbsentPbx(ports.port(1), spool), settings)
-        daemon.program = program or daemon.program
+        daemon.program = program
         try:
             await daemon.start()
             yield daemon

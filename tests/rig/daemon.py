@@ -14,12 +14,14 @@ from typing import Any, Protocol
 
 import aiohttp
 
+from tests.rig.forked import Forked
 from tests.rig.ports import PortBlock
 from tests.rig.waiting import WaitTimeout, wait_for_answer
 
 BASE = "/pbxcore/api/module-dialer/v1"
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 30.0
+COMMAND = (str(Path(sys.executable).with_name("dialer")),)
 _HTTP, _AGI = 1, 2
 
 
@@ -47,8 +49,9 @@ class Dialer:
         self.log_file = self.workdir / "dialer.log"
         self._pbx = pbx
         self._settings = settings or {}
-        self.program: tuple[str, ...] = (str(Path(sys.executable).with_name("dialer")),)
-        self._process: asyncio.subprocess.Process | None = None
+        self.program: tuple[str, ...] | None = COMMAND
+        """None: a fork, which starts ten times as fast."""
+        self._process: asyncio.subprocess.Process | Forked | None = None
         self.session: aiohttp.ClientSession | None = None
 
     @property
@@ -66,15 +69,19 @@ class Dialer:
     async def start(self) -> None:
         """Write the settings, start the daemon, return when it serves REST."""
         self.config_file.write_text(_as_toml(self._merged_settings()))
-        with self.log_file.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *("setpriv", "--pdeathsig", "KILL", "--"),
-                *self.program,
-                *("serve", "--config", str(self.config_file)),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        arguments = ("serve", "--config", str(self.config_file))
+        if self.program is None:
+            self._process = Forked(arguments, self.log_file)
+        else:
+            with self.log_file.open("ab") as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    *("setpriv", "--pdeathsig", "KILL", "--"),
+                    *self.program,
+                    *arguments,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
         if self.session is None:
             self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False))
         await self.wait_health(lambda _: True, "the dialer serves REST", START_TIMEOUT_S)

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import shutil
 import wave
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,20 @@ class Counting(EspeakNg):
             await super().synthesize(text, lang, target)
         finally:
             self.now -= 1
+
+
+class Parrot(Counting):
+    """Speaks once, and says the same of every text."""
+
+    def __init__(self, said: Path) -> None:
+        super().__init__()
+        self.said = said
+
+    async def synthesize(self, text: str, lang: str, target: Path) -> None:
+        self.now += 1
+        self.most_at_once = max(self.most_at_once, self.now)
+        await asyncio.to_thread(shutil.copyfile, self.said, target)
+        self.now -= 1
 
 
 class Silent(Counting):
@@ -318,7 +333,8 @@ async def test_a_recording_is_not_played_to_others(tmp_path: Path) -> None:
 
 
 async def test_a_thousand_texts_are_spoken_a_few_at_a_time(tmp_path: Path) -> None:
-    engine = Counting()
+    await EspeakNg().synthesize("Здравствуйте", "ru-RU", tmp_path / "said.wav")
+    engine = Parrot(tmp_path / "said.wav")
     prompts = library(tmp_path, engine)
     texts = [f"Здравствуйте, абонент {number}" for number in range(1000)]
     before_kb = resident_kb()

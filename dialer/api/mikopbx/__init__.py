@@ -1,0 +1,3 @@
+"""The API of MikoPBX's ModuleAutoDialer."""
+
+MIKOPBX_BASE = "/pbxcore/api/module-dialer/v1"
