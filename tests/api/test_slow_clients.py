@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+import pytest
+
 from tests.api.conftest import running_dialer
 from tests.api.impatient import IMPATIENT
 from tests.rig.daemon import BASE, Dialer
@@ -48,6 +50,7 @@ def p95(times: list[float]) -> float:
     return quantiles(times, n=20)[-1]
 
 
+@pytest.mark.alone
 async def test_450_slow_clients_delay_nobody_are_sent_away_and_cost_no_memory() -> None:
     async with running_dialer(program=(sys.executable, "-m", "tests.api.impatient")) as dialer:
         port = int(dialer.url.rpartition(":")[2])

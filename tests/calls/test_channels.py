@@ -6,6 +6,8 @@ import statistics
 import time
 from collections import Counter
 
+import pytest
+
 from tests.calls.asking import ONE_KEY, post_task
 from tests.calls.measuring import most_at_once, observing, refill_times_ms, spans
 from tests.rig.numbers import make_number
@@ -22,6 +24,7 @@ async def post_polling(world: World) -> str:
     return str((await world.dialer.data("POST", "/polling", ONE_KEY))["id"])
 
 
+@pytest.mark.alone
 async def test_two_hundred_numbers_never_more_than_twenty_at_once(world: World, series: int) -> None:
     medians: list[float] = []
     while len(medians) < MEASURED_AT_MOST and min(medians, default=math.inf) > REFILL_MEDIAN_MS:
@@ -63,6 +66,7 @@ async def test_two_tasks_side_by_side_keep_their_own_limits(world: World, series
         assert [most_at_once(spans(observer, set(numbers))) for numbers in lists] == list(limits)
 
 
+@pytest.mark.alone
 async def test_pause_stops_new_calls_at_once_and_lets_running_ones_finish(world: World, series: int) -> None:
     numbers = [make_number(series + place, "62") for place in range(30)]
     polling_id = await post_polling(world)

@@ -2,6 +2,8 @@
 
 from statistics import median, quantiles
 
+import pytest
+
 from tests.calls.asking import ask
 from tests.calls.measuring import observing, refill_times_ms, spans
 from tests.calls.test_heard import prompt_of, says
@@ -36,6 +38,7 @@ async def call_times_ms(world: World, series: int, text: str) -> tuple[list[floa
     return refills, [first_sound_s(one.pcm) * 1000 for one in heard]
 
 
+@pytest.mark.alone
 async def test_200_slow_clients_delay_no_call(world: World, series: int) -> None:
     text = f"Объявление {series}."
     await prompt_of(world, text)
