@@ -55,6 +55,7 @@ from dialer.store.sole import sole_user
 from dialer.voices import MB, build_cache, build_engines, build_prompts
 
 log = logging.getLogger(__name__)
+VERSION = version("autodialer")
 TELL_S = 1.0
 KEEP_RECORDINGS_S = 3600.0
 KEEP_RECEIPTS_S = 86_400.0
@@ -191,14 +192,14 @@ class Daemon:
             self._scheduler.waiting_for,
             self._voices.report(),
             self._webhooks.report() if self._webhooks else None,
-            version("autodialer"),
+            VERSION,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`, then drain: no new calls, running ones are watched to the end of the grace period."""
         log.info(
             "dialer %s: store %s, AMI %s:%d, call files to %s",
-            version("autodialer"),
+            VERSION,
             self._store.url,
             self._settings.ami.host,
             self._settings.ami.port,

@@ -29,7 +29,7 @@ async def call_times_ms(world: World, series: int, text: str) -> tuple[list[floa
     async with observing(world.pbx) as observer, listening(world) as ear:
         task = await ask(world, says(text), numbers, channels=CHANNELS)
         assert {row["result"] for row in task["results"]} == {"SUCCESS_POLLING"}
-        await wait_until(lambda: len(spans(observer, set(numbers))) == CALLS, "all have hung up")
+        await wait_until(lambda: len(spans(observer, set(numbers))) == CALLS, "all have hung up", poll_s=0.2)
         heard = [
             await ear.wait_heard(number, lambda one: one.ended_s is not None, f"the call of {number} is over")
             for number in numbers
