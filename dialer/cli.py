@@ -4,21 +4,20 @@ from importlib import import_module
 
 import click
 
-COMMANDS = {
-    "apikey": "dialer.commands.access",
-    "passwd": "dialer.commands.access",
-    "say": "dialer.commands.say",
-    "serve": "dialer.commands.serve",
-    "session": "dialer.commands.access",
-    "webhooks": "dialer.commands.webhooks",
-    "why": "dialer.commands.why",
+_MODULES = {
+    "dialer.commands.access": ("apikey", "passwd", "session"),
+    "dialer.commands.say": ("say",),
+    "dialer.commands.serve": ("serve",),
+    "dialer.commands.webhooks": ("webhooks",),
+    "dialer.commands.why": ("why",),
 }
-"""In which module each is, by the same name. Only the one that is asked for is imported: all of them take seconds."""
+COMMANDS = {command: module for module, commands in _MODULES.items() for command in commands}
+"""In which module each is, by its own name. Only the one that is asked for is imported: all of them take seconds."""
 
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:

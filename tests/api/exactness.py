@@ -1,10 +1,10 @@
 """What may stand where in a body: bodies as they come, with one value after the other put into each place of them."""
 
 from collections.abc import Iterator
-from copy import deepcopy
 from typing import Any
 
-Path = tuple[str | int, ...]
+from tests.api.placing import MISSING, Path, with_value
+
 _deep: Any = "x"
 for _ in range(9):
     _deep = [_deep]
@@ -65,7 +65,6 @@ VALUES: tuple[Any, ...] = (
     *({str(one): "1" for one in range(101)}, {str(one): {"key": "1"} for one in range(501)}, [{"key": "1"}] * 101),
     *({f"k{one}": 1 for one in range(500)}, {f"k{one}": 1 for one in range(501)}),
 )
-MISSING = object()
 
 
 def bodies(example: Any) -> Iterator[tuple[Path, Any, Any]]:
@@ -73,7 +72,7 @@ def bodies(example: Any) -> Iterator[tuple[Path, Any, Any]]:
     for path in [(), *_places(example)]:
         for value in (*VALUES, MISSING):
             if path or value is not MISSING:
-                yield path, value, _with(example, path, value)
+                yield path, value, with_value(example, path, value)
 
 
 def _places(node: Any, path: Path = ()) -> Iterator[Path]:
@@ -81,17 +80,3 @@ def _places(node: Any, path: Path = ()) -> Iterator[Path]:
     for key, one in items:
         yield (*path, key)
         yield from _places(one, (*path, key))
-
-
-def _with(example: Any, path: Path, value: Any) -> Any:
-    if not path:
-        return value
-    body = deepcopy(example)
-    node = body
-    for key in path[:-1]:
-        node = node[key]
-    if value is MISSING:
-        del node[path[-1]]
-    else:
-        node[path[-1]] = value
-    return body

@@ -2,18 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from copy import deepcopy
 from random import Random
 from typing import Any
 
 import jsonschema_rs
 
 from tests.api.bad_requests.request import BadRequest, Json, Site, as_json
+from tests.api.placing import MISSING, Path, has_place, with_value
 
-Path = tuple[str | int, ...]
 HERE = "\ue000here\ue000"
 """Stands for what only JSON's text can say."""
-MISSING = object()
 VALUES: dict[str, Any] = {
     "null": None,
     "true": True,
@@ -87,18 +85,18 @@ def wrong_values(site: Site, random: Random) -> Iterator[BadRequest]:
             for place in [(), *_places(example, names)]:
                 if place in done:  # in the example before
                     continue
-                done |= {place} if _is_there(example, place) else set()
+                done |= {place} if has_place(example, place) else set()
                 values = [*VALUES.items(), ("missing", MISSING)]
-                is_there = _is_there(example, place)
+                is_there = has_place(example, place)
                 for name, value in values if is_there else random.sample(values, EACH_OF_OTHERS):
-                    body = _with(example, place, value)
+                    body = with_value(example, place, value)
                     if body is not MISSING and not validator.is_valid(body):
                         yield BadRequest(
                             "value", f"{where} {place}: {name}", _json_request(site, method, path, as_json(body))
                         )
                 if not is_there:
                     continue
-                text = json.dumps(_with(example, place, HERE), ensure_ascii=False)
+                text = json.dumps(with_value(example, place, HERE), ensure_ascii=False)
                 spelled = [*SPELLED.items(), *random.sample(sorted(MISSPELLED.items()), EACH_MISSPELLED)]
                 for name, spelling in spelled:
                     wrong = text.replace(f'"{HERE}"', spelling).encode()
@@ -142,32 +140,6 @@ def _places(node: Any, names: list[str], path: Path = ()) -> Iterator[Path]:
     for key, one in items:
         yield (*path, key)
         yield from _places(one, names, (*path, key))
-
-
-def _is_there(example: Any, path: Path) -> bool:
-    node = example
-    for key in path:
-        if isinstance(node, dict) and key not in node:
-            return False
-        node = node[key]
-    return True
-
-
-def _with(example: Any, path: Path, value: Any) -> Any:
-    """The example with this value in this place; MISSING where there is nothing to leave out."""
-    if not path:
-        return value
-    body = deepcopy(example)
-    node = body
-    for key in path[:-1]:
-        node = node[key]
-    if value is not MISSING:
-        node[path[-1]] = value
-    elif _is_there(example, path):
-        del node[path[-1]]
-    else:
-        return MISSING
-    return body
 
 
 def schema_of_parameter(parameter: Json) -> jsonschema_rs.Validator:
