@@ -154,9 +154,8 @@ class Webhooks:
         return max(0.0, (min(next_us) - now_us) / SECOND_US) if next_us else None
 
     async def _begin_some(self, receiver: _Receiver, free: int, now_us: int, deliveries: asyncio.TaskGroup) -> None:
-        busy = set(
-            receiver.under_way
-        )  # while we read, one may be delivered: what is read of its number is of yesterday
+        # a copy: while we read, one may be delivered, and what is read of its number is of yesterday
+        busy = set(receiver.under_way)
         most = free + len(busy)
         due = await self._store.read(lambda connection: events.fetch_due(connection, receiver.url, now_us, most))
         for event in [one for one in due if one.number not in busy][:free]:

@@ -12,6 +12,8 @@ from dialer.store.schema import api_key, session
 
 SECOND_US = 1_000_000
 SESSION_S = 3600
+LONGEST_SESSION_S = 30 * 86_400
+"""However much it is used."""
 TOUCH_S = 60
 """How old a stored time of use may be: a read need not become a write each time."""
 
@@ -114,12 +116,12 @@ def find_session(connection: Connection, token: str, password_mark: str, now_us:
     return None if row is None else Session(row.id, row.login, row.address, row.created_us, row.expires_us)
 
 
-def renew_session(session_id: int) -> Operation[None]:
+def renew_session(used: Session) -> Operation[None]:
     """Another hour from now."""
 
     def operation(tx: Transaction) -> None:
-        expires_us = tx.now_us + SESSION_S * SECOND_US
-        tx.connection.execute(update(session).where(session.c.id == session_id).values(expires_us=expires_us))
+        expires_us = min(tx.now_us + SESSION_S * SECOND_US, used.created_us + LONGEST_SESSION_S * SECOND_US)
+        tx.connection.execute(update(session).where(session.c.id == used.session_id).values(expires_us=expires_us))
 
     return operation
 

@@ -57,7 +57,7 @@ async def test_the_login_answers_as_the_pbx_does(guarded: Dialer) -> None:
     right = await login(guarded)
     assert (right.status, right.json) == (200, ADMITTED)
     morsel = right.cookies["PHPSESSID"]
-    assert (morsel["httponly"], morsel["samesite"], morsel["path"], morsel["max-age"]) == (True, "Strict", "/", "3600")
+    assert (morsel["httponly"], morsel["samesite"], morsel["path"], morsel["max-age"]) == (True, "Strict", "/", "")
     assert not morsel["secure"]
     assert len(morsel.value) >= 43
     assert await status(guarded, session_of(right)) == 200

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from dialer.model.access import Role
 from dialer.store.access import (
+    LONGEST_SESSION_S,
     SECOND_US,
     SESSION_S,
     NameTakenError,
@@ -79,8 +81,11 @@ async def test_a_session_ends_after_an_hour_unused_or_with_its_password(tmp_path
     assert await store.read(lambda c: find_session(c, TOKEN, MARK, end_us)) is None
     assert await store.read(lambda c: fetch_sessions(c, end_us)) == []
     assert await store.read(lambda c: find_session(c, TOKEN, "new password", 0)) is None
-    await store.write(renew_session(session.session_id))
+    await store.write(renew_session(session))
     assert await store.read(lambda c: find_session(c, TOKEN, MARK, end_us)) is not None
+    begun_long_ago = replace(session, created_us=session.created_us - LONGEST_SESSION_S * SECOND_US)
+    await store.write(renew_session(begun_long_ago))
+    assert await store.read(lambda c: find_session(c, TOKEN, MARK, end_us)) is None
     await store.close()
 
 

@@ -105,7 +105,7 @@ class Gate:
         if found is None:
             return None
         if found.expires_us - now_us < (SESSION_S - TOUCH_S) * SECOND_US:
-            self._later(renew_session(found.session_id))
+            self._later(renew_session(found))
         return Caller(f"user:{found.login}", Role.ADMIN, peer.address)
 
     def _later(self, operation: Operation[None]) -> None:

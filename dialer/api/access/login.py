@@ -16,7 +16,7 @@ from dialer.api.endpoint import Answer, Endpoint, Form, Nothing
 from dialer.api.mikopbx.envelope import refusal
 from dialer.api.mikopbx.replies import NamedErrors, Refused
 from dialer.api.mikopbx.serving import Call
-from dialer.store.access import SESSION_S, end_session, has_session, start_session
+from dialer.store.access import end_session, has_session, start_session
 from dialer.store.database import Store
 
 log = logging.getLogger("dialer.access")
@@ -93,9 +93,8 @@ class Login:
         log.info("%s logged in", peer.address)
         response = web.json_response({"success": True, "reload": False, "message": []})
         # Strict: no page of another site can make a browser use the session, not even by a link
-        response.set_cookie(
-            COOKIE, token, httponly=True, samesite="Strict", secure=peer.https, path="/", max_age=SESSION_S
-        )
+        # no Max-Age: the store knows when the hour is over, which each request begins anew
+        response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=peer.https, path="/")
         return response
 
     async def end(self, call: Call[Nothing, Nothing, None]) -> web.Response:
