@@ -11,7 +11,7 @@ from tests.api.asking import TASKS, ask, bearer, command
 from tests.api.conftest import running_dialer
 from tests.rig.daemon import BASE, Dialer
 from tests.rig.receiver import SECRET, Receiver, receiving
-from tests.rig.waiting import wait_until
+from tests.rig.waiting import wait_for_answer, wait_until
 from tests.store.making import first_order, lost, url_of
 
 TASK = {"innerNum": "201", "numbers": ["79522233446"], "state": 2}
@@ -71,7 +71,11 @@ async def test_what_waits_is_listed_delivered_and_counted(dialer: Dialer) -> Non
         report = await dialer.wait_health(lambda health: health["webhooks"]["resting"], "the receiver rests")
         (resting,) = report["webhooks"]["resting"]
         assert "token" not in resting
-        listed = await dialer.data("GET", "/webhooks?state=waiting")
+        listed = await wait_for_answer(
+            lambda: dialer.data("GET", "/webhooks?state=waiting"),
+            lambda page: page["results"][0]["lastError"],
+            "the failure is stored",
+        )
         assert (listed["waiting"], listed["dead"]) == ("1", "0")
         (one,) = listed["results"]
         assert (one["type"], one["taskId"], one["lastError"]) == ("result", task_id, "HTTP 503")
