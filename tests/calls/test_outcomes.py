@@ -163,7 +163,7 @@ async def test_every_way_an_employee_or_a_queue_can_take_a_call(own_world: World
     for number, task, case in zip(numbers, tasks, EMPLOYEES, strict=True):
         row = row_of(task, number)
         shown = (row["result"], row["cause"], row["inDialState"], row["state"])
-        assert shown == case[2:], case
+        assert shown == case[2:], (case, row)
         assert row["outDialState"] is None
     invites = world.provider.invites()
     assert [invites[number] for number in numbers] == [1] * len(numbers)
