@@ -59,6 +59,16 @@ class CallFiles:
         assert attempt_id == 1
 
 
+async def connected(loop: TimelessLoop, greeting: bytes = ACCEPTED + BOOTED) -> tuple[AmiClient, Wire]:
+    """A client, and its connection to an Asterisk that has said this."""
+    client = AmiClient("asterisk", 5038, "autodialer", "secret")
+    client.start()
+    wire = await loop.dialled_first()
+    if greeting:
+        await feed(wire, greeting)
+    return client, wire
+
+
 async def feed(wire: Wire, data: bytes) -> None:
     """What Asterisk says. `ActionID: @Ping` answers the Ping that has waited longest; `@` alone, any action."""
     for part in re.split(rb"(?<=\r\n\r\n)", data):

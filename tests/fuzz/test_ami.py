@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.pbx.ami import AmiClient, AmiState
-from tests.fuzz.ami_target import ACCEPTED, BOOTED, GREETING, check_ami, feed
+from dialer.pbx.ami import AmiState
+from tests.fuzz.ami_target import ACCEPTED, BOOTED, GREETING, check_ami, connected, feed
 from tests.fuzz.damage import NASTY, bounded, damaged
 from tests.fuzz.loops import TimelessLoop, run_timeless
 from tests.fuzz.memory import at_most
@@ -99,12 +99,9 @@ user_events = st.lists(
 @given(user_events)
 def test_events_are_heard_as_they_were_sent(sent: list[dict[str, str]]) -> None:
     async def listen(loop: TimelessLoop) -> None:
-        client = AmiClient("asterisk", 5038, "autodialer", "secret")
+        client, wire = await connected(loop)
         heard: list[Mapping[str, str]] = []
         client.on_event = heard.append
-        client.start()
-        wire = await loop.dialled_first()
-        await feed(wire, ACCEPTED + BOOTED)
         events = [{"Event": "UserEvent", "UserEvent": "X", **fields} for fields in sent]
         await wire.feed(b"".join(map(message, events)))
         client.close()
@@ -118,10 +115,7 @@ def test_events_are_heard_as_they_were_sent(sent: list[dict[str, str]]) -> None:
 @pytest.mark.parametrize("endless", [b"x", b"Event: UserEvent\r\n", b"\r\nx\r"])
 def test_a_message_that_never_ends_costs_neither_memory_nor_the_next_connection(endless: bytes) -> None:
     async def listen(loop: TimelessLoop) -> None:
-        client = AmiClient("asterisk", 5038, "autodialer", "secret")
-        client.start()
-        wire = await loop.dialled_first()
-        await feed(wire, ACCEPTED + BOOTED)
+        client, wire = await connected(loop)
         for _ in range(200):
             await wire.feed(endless * (70_000 // len(endless)))
             if wire.is_closing():
@@ -139,10 +133,7 @@ def test_a_message_that_never_ends_costs_neither_memory_nor_the_next_connection(
 
 def test_a_list_that_never_ends_is_forgotten_with_its_action() -> None:
     async def listen(loop: TimelessLoop) -> None:
-        client = AmiClient("asterisk", 5038, "autodialer", "secret")
-        client.start()
-        wire = await loop.dialled_first()
-        await feed(wire, ACCEPTED + BOOTED)
+        client, wire = await connected(loop)
         listing = asyncio.create_task(client.action({"Action": "CoreShowChannels"}, timeout_s=1))
         await asyncio.sleep(0)
         some = items("CoreShowChannels", {"Event": "CoreShowChannel", "Channel": "x" * 1000})

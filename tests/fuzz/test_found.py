@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from agi.session import HungUpError
-from dialer.pbx.ami import AmiClient, AmiState
+from dialer.pbx.ami import AmiState
 from tests.fuzz.agi_target import check_agi
-from tests.fuzz.ami_target import ACCEPTED, BOOTED, GREETING, check_ami, feed
+from tests.fuzz.ami_target import ACCEPTED, BOOTED, GREETING, check_ami, connected, feed
 from tests.fuzz.loops import TimelessLoop, run_timeless
 from tests.fuzz.seeds import CHANNELS, CLAIM, DIALOGUE, items, message, reply
 from tests.rig.waiting import wait_until
@@ -56,12 +56,9 @@ def test_of_headers_that_are_alike_the_first_counts() -> None:
     """Asterisk writes its own first; the dialplan's UserEvent() may have any after them."""
 
     async def listen(loop: TimelessLoop) -> None:
-        client = AmiClient("asterisk", 5038, "autodialer", "secret")
+        client, wire = await connected(loop)
         heard: list[Mapping[str, str]] = []
         client.on_event = heard.append
-        client.start()
-        wire = await loop.dialled_first()
-        await feed(wire, ACCEPTED + BOOTED)
         await feed(wire, b"Event: UserEvent\r\nUserEvent: X\r\nAttempt: 1\r\nevent: Hangup\r\nattempt: 2\r\n\r\n")
         client.close()
         assert [(event["Event"], event["Attempt"]) for event in heard] == [("UserEvent", "1")]
@@ -72,11 +69,7 @@ def test_of_headers_that_are_alike_the_first_counts() -> None:
 @pytest.mark.parametrize("begin", [b"", ACCEPTED + BOOTED])
 def test_what_is_said_before_the_login_and_after_the_end_is_of_nobody(begin: bytes) -> None:
     async def listen(loop: TimelessLoop) -> None:
-        client = AmiClient("asterisk", 5038, "autodialer", "secret")
-        client.start()
-        wire = await loop.dialled_first()
-        if begin:
-            await feed(wire, begin + message({"Event": "Shutdown"}))
+        client, wire = await connected(loop, begin and begin + message({"Event": "Shutdown"}))
         protocol = wire.get_protocol()
         assert isinstance(protocol, asyncio.Protocol)
         protocol.data_received(BOOTED)  # in the same packet as what was before
@@ -88,10 +81,7 @@ def test_what_is_said_before_the_login_and_after_the_end_is_of_nobody(begin: byt
 
 def test_a_login_that_is_accepted_in_the_moment_of_the_end_is_none() -> None:
     async def listen(loop: TimelessLoop) -> None:
-        client = AmiClient("asterisk", 5038, "autodialer", "secret")
-        client.start()
-        wire = await loop.dialled_first()
-        await feed(wire, GREETING)
+        client, wire = await connected(loop, GREETING)
         action_id = wire.written.partition(b"ActionID: ")[2].partition(b"\r\n")[0]
         protocol = wire.get_protocol()
         assert isinstance(protocol, asyncio.Protocol)
