@@ -32,7 +32,7 @@ from dialer.api.server import build_http
 from dialer.api.sheets.reader import SheetReader
 from dialer.api.tls import Tls
 from dialer.api.webhook_sender import HttpSender
-from dialer.config import Settings
+from dialer.config import ConfigError, Http, Settings
 from dialer.dispatch.callfile import CallFileSettings, Spool
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.ledger import Ledger
@@ -57,6 +57,8 @@ from dialer.voices import MB, build_cache, build_engines, build_prompts
 log = logging.getLogger(__name__)
 VERSION = version("autodialer")
 TELL_S = 1.0
+LAST_REPLIES_S = 5.0
+"""At the end, for requests that are being answered; aiohttp waits up to twice as long."""
 KEEP_RECORDINGS_S = 3600.0
 KEEP_RECEIPTS_S = 86_400.0
 """How long a reply is given again to a request with the same idempotency key."""
@@ -78,9 +80,10 @@ def _naming(setting: str) -> Iterator[None]:
 class Daemon:
     """One dialer beside one Asterisk."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, tls: Tls | None = None) -> None:
         self._settings = settings
         self._store = store
+        self._tls = tls
         dialing, asterisk = settings.dialing, settings.asterisk
         pollings = PollingBook(store)
         self._ledger = Ledger(store, pollings)
@@ -223,27 +226,19 @@ class Daemon:
             stack.push_async_callback(self._sender.close)
             stack.push_async_callback(self._rehearsal.close)
             stack.push_async_callback(self._agi.close)
-            runner = web.AppRunner(self._http, access_log=None)
+            runner = web.AppRunner(self._http, access_log=None, shutdown_timeout=LAST_REPLIES_S)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             http = self._settings.http
-            tls = self._load_tls()
             connections = Connections(runner)
             stack.callback(connections.close)
             with _naming("[http] host, port"):
-                await connections.listen(http.host, http.port, tls.context if tls else None)
-            log.info("REST on %s://%s:%d", "https" if tls else "http", http.host, http.port)
-            await self._serve(stop, connections, tls)
+                await connections.listen(http.host, http.port, self._tls.context if self._tls else None)
+            log.info("REST on %s://%s:%d", "https" if self._tls else "http", http.host, http.port)
+            await self._serve(stop, connections)
         await self._ledger.settle()
 
-    def _load_tls(self) -> Tls | None:
-        http = self._settings.http
-        if http.tls_certificate is None or http.tls_key is None:
-            return None
-        with _naming("[http] tls_certificate, tls_key"):
-            return Tls(http.tls_certificate, http.tls_key)
-
-    async def _serve(self, stop: asyncio.Event, connections: Connections, tls: Tls | None) -> None:
+    async def _serve(self, stop: asyncio.Event, connections: Connections) -> None:
         async with asyncio.TaskGroup() as group:
             side_tasks = [
                 group.create_task(self._scheduler.run(), name="scheduler"),
@@ -254,7 +249,7 @@ class Daemon:
                 group.create_task(self._forget_receipts(), name="receipts keeper"),
                 *([group.create_task(self._webhooks.run(), name="webhooks")] if self._webhooks else []),
                 group.create_task(connections.keep(), name="connections keeper"),
-                *([group.create_task(tls.keep(), name="certificate keeper")] if tls else []),
+                *([group.create_task(self._tls.keep(), name="certificate keeper")] if self._tls else []),
             ]
             await stop.wait()
             await self._drain()
@@ -304,8 +299,22 @@ class Daemon:
                         self._ledger.in_use)  # fmt: skip
 
 
+def _load_tls(http: Http) -> Tls | None:
+    """Raises ConfigError for files that cannot be used."""
+    if http.tls_certificate is None or http.tls_key is None:
+        return None
+    try:
+        return Tls(http.tls_certificate, http.tls_key)
+    except OSError as error:
+        files = f"{http.tls_certificate}, {http.tls_key}"
+        raise ConfigError(
+            f"[http] tls_certificate, tls_key: a certificate and its key, both PEM, expected in {files}: {error}"
+        ) from None
+
+
 async def serve(settings: Settings) -> None:
-    """Run the daemon until SIGTERM or SIGINT. Raises StoreError or StartError when it cannot start."""
+    """Run the daemon until SIGTERM or SIGINT. Raises ConfigError, StoreError or StartError when it cannot start."""
+    tls = _load_tls(settings.http)
     allow_many_files()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -314,6 +323,6 @@ async def serve(settings: Settings) -> None:
     with sole_user(settings.store.url):
         store = await Store.open(settings.store.url)
         try:
-            await Daemon(settings, store).run(stop)
+            await Daemon(settings, store, tls).run(stop)
         finally:
             await store.close()

@@ -17,6 +17,8 @@ COMMON = {
     403: Answer("Not allowed for this key", Refused),
     408: Answer("The body came too slowly", Refused),
     413: Answer("The body is too large", Refused),
+    415: Answer("The body is compressed (Content-Encoding)", Refused),
+    417: Answer("Expect asks for something else than 100-continue", Refused),
     429: Answer("Too many failed logins from this address", Refused),
     503: Answer("The database cannot be used just now; nothing was stored", Refused),
 }

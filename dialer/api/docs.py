@@ -11,7 +11,7 @@ Json = dict[str, Any]
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 """The page's Content-Security-Policy: it can load and send nothing."""
 _METHODS = ("get", "post", "put", "delete")
-_ALWAYS = ("401", "403", "408", "413", "429", "503")
+_ALWAYS = ("401", "403", "408", "413", "415", "417", "429", "503")
 """Answers that any call may give: explained once."""
 
 

@@ -120,7 +120,7 @@ def _can_answer(endpoint: Endpoint[Any, Any, Any], status: int) -> bool:
     takes_body = endpoint.body_model is not None or endpoint.form is not None
     if status in (401, 403):
         return not endpoint.open_to_all
-    return takes_body if status in (408, 413) else True
+    return takes_body if status in (408, 413, 415, 417) else True
 
 
 def _response(answer: Answer, refs: dict[int, Json]) -> Json:

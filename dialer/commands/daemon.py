@@ -34,8 +34,10 @@ async def _ask(settings: Settings, method: str, path: str, body: object, timeout
             session.request(method, url, json=body, ssl=_tls(settings.http)) as response,
         ):
             status, answer = response.status, await response.json(content_type=None)
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+    except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
         raise click.ClickException(f"the daemon at {_base_url(settings.http)} cannot be asked: {error}") from None
+    if status == 401 and key:
+        raise click.ClickException(f"the daemon does not accept the key in {KEY_VARIABLE}")
     if status == 401:
         raise click.ClickException(f"the daemon wants a key: give one in {KEY_VARIABLE} (dialer apikey add NAME)")
     if not isinstance(answer, dict) or answer.get("result") is not True:
@@ -45,6 +47,8 @@ async def _ask(settings: Settings, method: str, path: str, body: object, timeout
 
 def _messages(answer: Any) -> list[str]:
     messages = answer.get("messages") if isinstance(answer, dict) else None
+    if isinstance(messages, dict):
+        messages = messages.get("error")
     return [str(one) for one in messages] if isinstance(messages, list) else []
 
 

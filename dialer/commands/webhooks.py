@@ -42,6 +42,8 @@ def replay(event_ids: tuple[str, ...], everything: bool, config_file: Path) -> N
         raise click.UsageError("either ids of events or --all expected")
     body = {"all": True} if everything else {"ids": list(event_ids)}
     done = ask(settings_of(config_file), "POST", "/webhooks/replay", body, REPLAY_TIMEOUT_S)
+    if event_ids and done["replayed"] == "0":
+        raise click.ClickException("none of these events was given up: see dialer webhooks list --dead")
     click.echo(f"{done['replayed']} events wait again")
 
 

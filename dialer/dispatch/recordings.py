@@ -47,7 +47,12 @@ class Recordings:
 
     def is_there(self, name: str, expected: bool) -> bool:
         """Whether a talk was recorded; `trouble` tells of one that should have been."""
-        found = self.find(name) is not None
+        try:
+            found = self.find(name) is not None
+        except OSError as error:  # a folder that may not be looked into any more, a network file system that is away
+            log.error("%s: nobody can say whether it was recorded: %s", name, error)  # noqa: TRY400 - no trace needed
+            self.trouble = f"[audio] recordings_dir: {error}"
+            return False
         if found:
             self.trouble = None
         elif expected:

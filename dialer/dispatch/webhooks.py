@@ -51,6 +51,10 @@ class _Receiver:
     fails_since_us: int = 0
     rests_until_us: int = 0
     trouble: str = ""
+    answered_us: int = 0
+    """When it last took or refused an event, since our start."""
+    refusal: str = ""
+    """What it said last to an event that it does not want; empty when it has taken one since."""
 
     @property
     def at_once(self) -> int:
@@ -106,7 +110,14 @@ class Webhooks:
             for one in self._receivers.values()
             if one.rests_until_us > now_us
         }
-        return {"delivered": self._delivered, "waiting": waiting, "dead": dead, "resting": resting}
+        refusing = {shown_url(one.url): one.refusal for one in self._receivers.values() if one.refusal}
+        return {
+            "delivered": self._delivered,
+            "waiting": waiting,
+            "dead": dead,
+            "resting": resting,
+            "refusing": refusing,
+        }
 
     async def run(self) -> None:
         """Deliver until cancelled; what is on its way then is tried again after the next start."""
@@ -149,7 +160,7 @@ class Webhooks:
             due_us = await self._next_due_us(receiver, now_us)
             if due_us is not None:
                 next_us.append(due_us)
-            elif not receiver.under_way and not receiver.failures:
+            elif not receiver.under_way:
                 await self._forget_if_done(receiver)
         return max(0.0, (min(next_us) - now_us) / SECOND_US) if next_us else None
 
@@ -199,22 +210,35 @@ class Webhooks:
         if fate is Fate.DELIVERED:
             await self._store.write(events.mark_delivered(event.row_id))
             self._delivered += 1
+            receiver.refusal = ""
             self._works_again(receiver)
             return
         before_us = now_us - self._give_up_us
         if fate is Fate.RECEIVER_DOWN:
             self._rest(receiver, error, now_us)
-            await self._store.write(events.mark_failed(event.row_id, error, now_us, receiver.rests_until_us))
+            due_us = receiver.rests_until_us
+            if receiver.answered_us > (event.first_tried_us or now_us):  # it is this event that brings it down
+                if (event.first_tried_us or now_us) < before_us:
+                    await self._give_up(event, error, now_us)
+                    return
+                due_us = max(due_us, now_us + round(pause_s(event.tries + 1, self._luck()) * SECOND_US))
+            await self._store.write(events.mark_failed(event.row_id, error, now_us, due_us))
             if receiver.fails_since_us < before_us:
                 await self._bury_old(receiver, before_us, error, now_us)
             return
         self._works_again(receiver)
+        if receiver.refusal != error:
+            receiver.refusal = error
+            log.warning("%s refuses event %s: %s", shown_url(receiver.url), event.event_id, error)
         if fate is Fate.GONE or (event.first_tried_us is not None and event.first_tried_us < before_us):
-            await self._store.write(events.mark_dead(event.row_id, error, now_us))
-            log.error("event %s for %s given up: %s", event.event_id, shown_url(event.url), error)
+            await self._give_up(event, error, now_us)
         else:
             due_us = now_us + round(pause_s(event.tries + 1, self._luck()) * SECOND_US)
             await self._store.write(events.mark_failed(event.row_id, error, now_us, due_us))
+
+    async def _give_up(self, event: Event, error: str, now_us: int) -> None:
+        await self._store.write(events.mark_dead(event.row_id, error, now_us))
+        log.error("event %s for %s given up: %s", event.event_id, shown_url(event.url), error)
 
     async def _bury_old(self, receiver: _Receiver, before_us: int, error: str, now_us: int) -> None:
         count = some = await self._store.write(events.bury_old(receiver.url, before_us, error, now_us))
@@ -239,6 +263,7 @@ class Webhooks:
         if receiver.failures:
             log.info("%s takes events again", shown_url(receiver.url))
         receiver.failures, receiver.fails_since_us, receiver.rests_until_us, receiver.trouble = 0, 0, 0, ""
+        receiver.answered_us = self._now_us()
 
     async def _count(self) -> float | None:
         """Count for /health, now and then; return the seconds after which to do so, None: nothing changes."""

@@ -190,7 +190,9 @@ def number_in_progress(now: Situation) -> Blocked | None:
 def task_closed(now: Situation) -> Blocked | None:
     if now.task.state is not TaskState.CLOSED:
         return None
-    reason = "the task is closed (state 1): by the CRM, or as every number is finished"
+    unfinished = now.waiting or now.in_use
+    by_crm = f"by the CRM, {shown_count(now.waiting)} numbers wait, {now.in_use} calls are in progress"
+    reason = f"the task is closed (state 1): {by_crm if unfinished else 'every number is finished'}"
     return Blocked(Rule.TASK_CLOSED, reason, None, "when the CRM sets state 0 or posts the task anew")
 
 
@@ -288,7 +290,7 @@ def nobody_free(now: Situation) -> Blocked | None:
 
 def provider_down_at_work(now: Situation) -> Blocked | None:
     """A task that works stands at one of its limits nearly always: what goes wrong with it is told before those."""
-    return provider_down(now) if now.in_use else None
+    return provider_down(now) if now.in_use and now.may_connect else None
 
 
 def provider_down(now: Situation) -> Blocked | None:

@@ -193,7 +193,8 @@ class AmiClient:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(interval_s)
-            if self.state is AmiState.AWAY and self._connected_at_s is not None:  # panoramisk waits for ever
+            # panoramisk waits for ever; after a refusal the state stays until another login is answered
+            if self.state in (AmiState.AWAY, AmiState.REFUSED) and self._connected_at_s is not None:
                 if loop.time() - self._connected_at_s > timeout_s:
                     self.complain(f"no answer to the login within {timeout_s:.0f} s")
                     self.drop()

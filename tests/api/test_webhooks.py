@@ -87,7 +87,9 @@ async def test_what_waits_is_listed_delivered_and_counted(dialer: Dialer) -> Non
         await wait_until(lambda: receiver.taken, "it is delivered", timeout_s=20)
         assert receiver.taken[0]["id"] == one["eventId"]
         await dialer.wait_health(
-            lambda health: health["webhooks"] == {"delivered": 1, "waiting": 0, "dead": 0, "resting": {}},
+            lambda health: (
+                health["webhooks"] == {"delivered": 1, "waiting": 0, "dead": 0, "resting": {}, "refusing": {}}
+            ),
             "it is counted",
         )
 

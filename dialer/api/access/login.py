@@ -25,6 +25,7 @@ END = "/admin-cabinet/session/end"
 OPEN_PATHS = frozenset({("POST", START), ("GET", END), ("POST", END)})
 MAX_BODY_BYTES = 16_384
 WRONG = "Wrong login or password"
+UNREADABLE = "login and password expected, as a form (application/x-www-form-urlencoded) or as JSON"
 
 
 class LoginReply(BaseModel):
@@ -73,7 +74,10 @@ class Login:
         body = await _read_little(request)
         if body is None:
             return refusal([f"body: {MAX_BODY_BYTES} bytes at the most expected"], status=413)
-        login, password = _credentials(body)
+        credentials = _credentials(body)
+        if credentials is None:
+            return _failure(UNREADABLE)
+        login, password = credentials
         # from here to `count` nothing is awaited: else any number of attempts could be made at the same moment
         if wait_s := self._gate.wait_s(peer):
             headers = {"Retry-After": str(math.ceil(wait_s))}
@@ -121,12 +125,12 @@ async def _read_little(request: web.Request) -> bytes | None:
     return body
 
 
-def _credentials(body: bytes) -> tuple[str, str]:
-    """Login and password of a form, or of a JSON object; empty where there are none."""
+def _credentials(body: bytes) -> tuple[str, str] | None:
+    """Login and password of a form, or of a JSON object; None: there are none, and so nothing was tried."""
     text = body.decode("utf-8-sig", errors="replace").strip()
     try:
         fields = json.loads(text) if text.startswith("{") else dict(parse_qsl(text, True, max_num_fields=50))
     except (ValueError, RecursionError):
-        return "", ""
+        return None
     login, password = fields.get("login"), fields.get("password")
-    return (login, password) if isinstance(login, str) and isinstance(password, str) else ("", "")
+    return (login, password) if isinstance(login, str) and isinstance(password, str) else None

@@ -122,7 +122,7 @@ _PHONE: tuple[Schema, ...] = (
     {
         "type": "object",
         "required": ["number"],
-        "properties": {"number": {"anyOf": list(PHONE_SCHEMAS)}, "phone": False},
+        "properties": {"number": {"anyOf": list(PHONE_SCHEMAS)}, "phone": {"not": {}}},
     },
 )
 _VALUE: Schema = {"anyOf": [text_schema(20_000), {"type": ["number", "null"]}]}

@@ -15,8 +15,9 @@ MAX_PHONE_LENGTH = 100
 _PUNCTUATION = str.maketrans("", "", " \u00a0()-")
 """How people write numbers; none of it is dialled."""
 
-_LATER_NUMBER_FIELDS: dict[str, set[str]] = {"clientId": set(), "timeCallAllow": {"0"}, "TimeOffset": {"0"}}
-"""Fields of the module's later versions, and what they may say: who asks for more must not be dialled all the same."""
+_LATER_NUMBER_FIELDS: dict[str, set[str]] = {"timeCallAllow": {"0"}, "TimeOffset": {"0"}, "clientId": set()}
+"""Fields of the module's later versions, and what they may say: who asks for more must not be dialled all the same.
+A clientId may also be the number's own, as /upload-xls gives it: that joins it to no other number."""
 
 PHONE_IN_WORDS = "1 to 32 of 0-9 * #, a + in front allowed; spaces, brackets and hyphens are taken out"
 PHONE_SCHEMAS: tuple[Schema, ...] = (
@@ -57,7 +58,10 @@ _NUMBER_SCHEMA: Schema = {
                 {"enum": [None, [], "", 0, False]},
             ],
         },
-        "clientId": {"enum": [0, False, "", None], "description": LATER},
+        "clientId": {
+            "enum": [0, False, "", None],
+            "description": f"The last ten digits of this very number, as /upload-xls gives them; else: {LATER}",
+        },
         "timeCallAllow": {"enum": [0, "0", False, "", None], "description": LATER},
         "TimeOffset": {"enum": [0, "0", False, "", None], "description": LATER},
     },
@@ -82,12 +86,14 @@ def phone_of(value: Any) -> str:
     return safe_number(value.translate(_PUNCTUATION))
 
 
-def _unsupported(content: dict[str, Any], path: str) -> list[str]:
+def _unsupported(content: dict[str, Any], number: Number, path: str) -> list[str]:
     """A refusal for each field that asks for what this version does not do."""
     return [
         f"{path}{field}: {content[field]!r} is not supported in this version"
         for field, harmless in _LATER_NUMBER_FIELDS.items()
-        if content.get(field) not in (None, "", False) and str(content[field]) not in harmless
+        if content.get(field) not in (None, "", False)
+        and str(content[field]) not in harmless
+        and not (field == "clientId" and content[field] == number.phone_id)
     ]
 
 
@@ -119,16 +125,16 @@ class _WrongNumberError(ValueError):
 def _read_number(item: Any, position: int) -> Number:
     if not isinstance(item, dict):
         return _number(item, None, position)
-    later = _unsupported(item, f"numbers[{position}].")
-    if later:
-        raise _WrongNumberError(*later)
     params = item.get("params") or None  # PHP's [] is an empty object
     if params is not None and not (isinstance(params, dict) and _depth_is_sane(params)):
         raise _WrongNumberError(
             f"numbers[{position}].params: an object nested {MAX_PARAMS_DEPTH} deep at most expected, "
             f"got {kind_of(params)}"
         )
-    return _number(item.get("number"), params, position)
+    number = _number(item.get("number"), params, position)
+    if later := _unsupported(item, number, f"numbers[{position}]."):
+        raise _WrongNumberError(*later)
+    return number
 
 
 def _number(value: Any, params: dict[str, object] | None, position: int) -> Number:

@@ -24,7 +24,7 @@ Serve = Callable[[Endpoint[Any, Any, Any]], Callable[[web.Request], Awaitable[we
 KEY_HEADER = "Idempotency-Key"
 REPLAYED = {"Idempotent-Replayed": "true"}
 LARGE_BYTES = 262_144
-"""A body from this size on is read by a thread: the loop serves calls meanwhile."""
+"""A body from this size on is read by a thread: the loop serves calls amid its checks, not amid the parsing of JSON."""
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 

@@ -17,7 +17,8 @@ class Limits:
     rows: int = 1_000_000
     columns: int = 256
     cell_characters: int = 10_000
-    cells: int = 10_000_000
+    cells: int = 3_000_000
+    """The daemon keeps them while it looks for telephone numbers: some 250 MB."""
     characters: int = 100_000_000
     """Of all cells: a workbook can name one long text a million times."""
     inflated_bytes: int = 512 * 1024 * 1024
