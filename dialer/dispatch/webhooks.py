@@ -54,7 +54,7 @@ class _Receiver:
     answered_us: int = 0
     """When it last took or refused an event, since our start."""
     refusal: str = ""
-    """What it said last to an event that it does not want; empty when it has taken one since."""
+    """What it said last to an event that it does not want; told while anything waits for it."""
 
     @property
     def at_once(self) -> int:
@@ -210,7 +210,6 @@ class Webhooks:
         if fate is Fate.DELIVERED:
             await self._store.write(events.mark_delivered(event.row_id))
             self._delivered += 1
-            receiver.refusal = ""
             self._works_again(receiver)
             return
         before_us = now_us - self._give_up_us

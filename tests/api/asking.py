@@ -1,5 +1,6 @@
 """Requests as clients of the access layer make them: raw status, headers and body."""
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -67,8 +68,22 @@ TASKS = f"{BASE}/task"
 
 def command(dialer: Dialer, *arguments: str, stdin: str | None = None) -> str:
     """What a `dialer` command prints; it must succeed."""
-    program = str(Path(sys.executable).with_name("dialer"))
-    config = () if arguments[-1] in ("passwd", "new-secret") else ("--config", str(dialer.config_file))
-    done = subprocess.run([program, *arguments, *config], input=stdin, capture_output=True, text=True, check=False)
+    done = run_command(dialer, *arguments, stdin=stdin)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def run_command(
+    dialer: Dialer, *arguments: str, stdin: str | None = None, key: str | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """A `dialer` command with the daemon's settings, and this API key."""
+    program = str(Path(sys.executable).with_name("dialer"))
+    config = () if arguments[-1] in ("passwd", "new-secret") else ("--config", str(dialer.config_file))
+    return subprocess.run(
+        [program, *arguments, *config],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **({} if key is None else {"AUTODIALER_API_KEY": key})},
+    )

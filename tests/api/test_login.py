@@ -364,3 +364,13 @@ async def test_no_secret_is_in_logs_processes_or_health() -> None:
             assert secret not in health
             assert secret.encode() not in lines
             assert secret not in daemon.database.read_bytes().decode(errors="replace")
+
+
+async def test_what_is_no_form_is_refused_and_not_counted(guarded: Dialer) -> None:
+    for _ in range(12):
+        with aiohttp.MultipartWriter("form-data") as parts:
+            parts.append(PASSWORD).set_content_disposition("form-data", name="password")
+        reply = await ask(guarded, "POST", START, headers=from_afar(), data=parts)
+        assert (reply.status, reply.json["success"]) == (200, False)
+        assert "as a form" in str(reply.json["message"])
+    assert (await login(guarded)).json == ADMITTED

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.rig.daemon import Dialer
+import aiohttp
+
+from tests.rig.daemon import BASE, Dialer
 
 QUESTION: dict[str, Any] = {"questionId": "1", "questionText": "Да?", "press": [{"key": "1", "action": "answer"}]}
 POLLING = {"questions": [QUESTION]}
@@ -184,3 +186,16 @@ async def test_a_second_daemon_on_the_same_database_does_not_start(dialer: Diale
     assert other.returncode == 1
     assert f"another dialer is using {dialer.database}" in said.decode()
     assert (await dialer.health())["status"]
+
+
+async def test_numbers_of_an_uploaded_table_can_be_posted_as_they_are(dialer: Dialer) -> None:
+    form = aiohttp.FormData()
+    form.add_field("f", "Имя;Телефон\nАнна;79522233446\nОлег;8 952 223-34-16\n".encode(), filename="clients.csv")
+    assert dialer.session is not None
+    async with dialer.session.post(f"{dialer.url}{BASE}/upload-xls", data=form) as response:
+        numbers = (await response.json())["data"]
+    task = {"innerNum": "201", "state": 2, "maxCountChannels": 1, "numbers": numbers}
+    await dialer.data("POST", "/task", task)
+    joined = [numbers[0], {**numbers[1], "clientId": numbers[0]["clientId"]}]
+    refused = await dialer.call("POST", "/task", {**task, "numbers": joined})
+    assert refused["messages"] == ["numbers[1].clientId: '9522233446' is not supported in this version"]

@@ -11,7 +11,7 @@ from click import ClickException
 from dialer.api.tls import Tls
 from dialer.commands.daemon import ask as ask_daemon
 from dialer.config import load_settings
-from tests.api.asking import START, TASKS, ask
+from tests.api.asking import START, TASKS, ask, run_command
 from tests.api.conftest import running_dialer
 from tests.api.test_login import SETTINGS
 from tests.rig.waiting import WaitTimeout, wait_for_answer
@@ -46,6 +46,10 @@ async def test_rest_is_served_with_tls_and_cookies_are_secure(tmp_path: Path) ->
         form = {"login": "admin", "password": "кролик-и-2-удава"}
         reply = await ask(daemon, "POST", START, ssl=tls, data=form)
         assert reply.cookies["PHPSESSID"]["secure"]
+        certificate.write_text("junk")  # amid a renewal; the daemon goes on with the old one
+        asked = run_command(daemon, "why", "1")
+        assert (asked.returncode, "Traceback" in asked.stderr) == (1, False)
+        assert "cannot be asked" in asked.stderr
         port = daemon.url.rpartition(":")[2]
         old = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"]
         assert subprocess.run(old, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode != 0
@@ -53,7 +57,9 @@ async def test_rest_is_served_with_tls_and_cookies_are_secure(tmp_path: Path) ->
 
 async def test_a_certificate_that_cannot_be_used_is_named_at_the_start(tmp_path: Path) -> None:
     http = {"tls_certificate": str(tmp_path / "none.pem"), "tls_key": str(tmp_path / "none.key")}
-    with pytest.raises(WaitTimeout, match=r"\[http\] tls_certificate, tls_key: .*No such file"):
+    with pytest.raises(
+        WaitTimeout, match=r"ended with exit code 78\n(.*\n)*.*\[http\] tls_certificate, tls_key: .*No such file"
+    ):
         async with running_dialer({"http": http}):
             pass
 

@@ -7,7 +7,7 @@ import pytest_asyncio
 from dialer.model.webhook import shown_url
 from dialer.store.attempts import fetch_queued, save_result
 from dialer.store.database import Store
-from tests.api.asking import TASKS, ask, bearer, command
+from tests.api.asking import TASKS, ask, bearer, command, run_command
 from tests.api.conftest import running_dialer
 from tests.rig.daemon import BASE, Dialer
 from tests.rig.receiver import SECRET, Receiver, receiving
@@ -144,3 +144,15 @@ async def test_a_replay_says_which(dialer: Dialer) -> None:
         assert reply["result"] is False
         assert reply["messages"][0].startswith(("ids", "all"))
     assert command(dialer, "webhooks", "new-secret").startswith('secret = "whsec_')
+
+
+async def test_a_replay_of_nothing_is_an_error_of_the_command(dialer: Dialer) -> None:
+    asked = run_command(dialer, "webhooks", "replay", "result-1-nope")
+    assert (asked.returncode, "none of these events was given up" in asked.stderr) == (1, True)
+
+
+async def test_the_command_says_what_is_wrong_with_its_key(dialer: Dialer) -> None:
+    key = command(dialer, "apikey", "add", "reader", "--role", "read-only").strip()
+    for used, said in ((key, "The role operator is needed."), ("junk", "does not accept the key")):
+        asked = run_command(dialer, "webhooks", "replay", "--all", key=used)
+        assert (asked.returncode, said in asked.stderr) == (1, True), asked.stderr

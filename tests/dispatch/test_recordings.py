@@ -47,6 +47,18 @@ def test_a_talk_that_was_not_recorded_is_told_until_one_is(tmp_path: Path) -> No
     assert recordings.trouble is None
 
 
+def test_a_folder_that_cannot_be_looked_into_is_trouble_and_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")  # as Python 3.11 does, and root never meets
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    recordings = Recordings(tmp_path, tmp_path, 0)
+    assert not recordings.is_there(new_talk_name(1), expected=True)
+    assert "Permission denied" in str(recordings.trouble)
+
+
 def test_only_names_of_our_making_are_looked_for(tmp_path: Path) -> None:
     with pytest.raises(UnsafeValueError):
         Recordings(tmp_path, tmp_path, 0).find("../secret")

@@ -205,6 +205,9 @@ async def test_an_event_that_is_refused_holds_up_its_own_number_only_and_is_give
             lambda: waiting(store), lambda left: {one.number[1] for one in left} == of_poison, "only its own wait"
         )
         assert webhooks.report()["resting"] == {}
+        refusing = await wait_until(lambda: webhooks.report()["refusing"], "the refusal is told")
+        assert isinstance(refusing, dict)
+        assert list(refusing.values()) == ["HTTP 500"]
         for count in (1, 2, 3):
             clock.ahead_us += 25 * HOUR_US
             webhooks.look()
@@ -222,6 +225,27 @@ async def test_an_event_that_is_refused_holds_up_its_own_number_only_and_is_give
         assert await store.write(events.replay(None)) == [one.row_id for one in given_up[1:]]
         await wait_until(lambda: told_of(receiver, poison) == ["q0", "q1", "FAIL"], "the others too")
     assert await dead(store) == []
+
+
+async def test_an_event_that_brings_a_working_receiver_down_is_given_up_too(store: Store, receiver: Receiver) -> None:
+    poison, good, later = await orders_of(store, receiver.url, 3)
+    receiver.refuse[Number(poison.phone, poison.phone[-10:]).phone_id] = 504
+    clock = Clock()
+    async with delivering(store, clock) as webhooks:
+        await answer_and_end(store, poison, answers=0)
+        await wait_until(lambda: webhooks.report()["resting"], "the receiver rests")
+        clock.ahead_us += HOUR_US
+        await answer_and_end(store, good)
+        webhooks.look()
+        await wait_until(lambda: told_of(receiver, good) == ["q0", "q1", "FAIL"], "it works")
+        clock.ahead_us += 25 * HOUR_US
+        webhooks.look()
+        await wait_for_dead(store, 1)
+        clock.ahead_us += HOUR_US
+        await answer_and_end(store, later)
+        webhooks.look()
+        await wait_until(lambda: told_of(receiver, later) == ["q0", "q1", "FAIL"], "it goes on working")
+    assert [one.last_error for one in await dead(store)] == ["HTTP 504"]
 
 
 async def wait_for_dead(store: Store, count: int) -> None:

@@ -167,6 +167,17 @@ async def test_a_login_that_is_never_answered_is_tried_anew() -> None:
         watching.cancel()
 
 
+async def test_a_connection_that_falls_silent_after_a_refused_login_is_tried_anew() -> None:
+    peer = Peer(login="Error")
+    peer.scripts = (peer.read_one_then_close,)
+    async with serving(peer), connected(peer, AmiState.REFUSED) as client:
+        watching = asyncio.create_task(client.watch(interval_s=0.05, timeout_s=0.2))
+        peer.login, peer.mute_logins, peer.scripts = "Success", peer.connections + 1, (peer.answer_all,)
+        client.drop()
+        await wait_until(lambda: client.state is AmiState.READY, "a login after the silent connection")
+        watching.cancel()
+
+
 async def test_an_unanswered_action_fails_and_is_not_sent_again() -> None:
     peer = Peer()
     peer.scripts = (peer.read_one_then_close, peer.answer_all)

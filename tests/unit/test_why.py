@@ -181,6 +181,16 @@ def test_what_stops_a_task_is_told_before_a_provider_that_failed_it(block: Rule)
     assert first_block(replace(merged([block, Rule.PROVIDER_DOWN]), in_use=1)).rule is block
 
 
+def test_nobody_free_is_told_before_a_provider_that_failed_a_task_at_work() -> None:
+    assert first_block(replace(merged([Rule.NOBODY_FREE, Rule.PROVIDER_DOWN]), in_use=1)).rule is Rule.NOBODY_FREE
+
+
+def test_who_closed_a_task_is_told() -> None:
+    closed = PROVOKED[Rule.TASK_CLOSED][0]
+    assert "every number is finished" in first_block(replace(closed, waiting=0, in_use=0)).reason
+    assert "by the CRM, 3 numbers wait" in first_block(replace(closed, waiting=3)).reason
+
+
 @pytest.mark.parametrize("block", [Rule.ALL_CHANNELS, Rule.RATE, Rule.NOBODY_FREE])
 def test_what_holds_a_task_with_no_call_is_told_before_a_provider_that_failed_it(block: Rule) -> None:
     assert first_block(merged([block, Rule.PROVIDER_DOWN])).rule is block
