@@ -107,6 +107,8 @@ def decide_polling(out: OutRecord | None, leg: InRecord | None, *, begun: bool, 
         return Verdict(Outcome.FAIL_POLLING)
     if begun:
         return Verdict(Outcome.FAIL_POLLING, "Dialogue broken off: the dialer or Asterisk stopped")
+    if leg and not leg.agi_status:  # the leg ended before its AGI(): who answered was gone in the same moment
+        return Verdict(Outcome.FAIL_POLLING)
     return Verdict(Outcome.FAIL_POLLING, "Dialogue service not reachable")
 
 

@@ -161,6 +161,7 @@ def polled(
 
 def test_dialogue_service_down_is_a_failed_polling_that_says_so() -> None:
     assert polled("", "FAILURE") == (O.FAIL_POLLING, "Dialogue service not reachable")
+    assert polled("", "") == (O.FAIL_POLLING, None), "gone in the moment of the answer, before the dialogue"
 
 
 def test_who_ended_a_polling_early_is_told_by_the_cause() -> None:
