@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from dialer.model.flow import Prompt
+from dialer.model.rules import Amd
 from dialer.model.task import InnerNumType
 
 
@@ -18,6 +20,22 @@ class CallOrder:
     params: dict[str, object] | None = None
     recording: str | None = None
     """The file name that the talk is recorded under, if the task asks for it."""
+    dialled: str | None = None
+    """What is dialled instead of `phone`: its international form."""
+    zone: str = ""
+    """Of the subscriber (`dialer.model.hours.zone_named`); empty: the PBX's."""
+    caller_id: str | None = None
+    """The number that the subscriber is shown; None: what the trunk shows."""
+    callback: bool = False
+    """The employee is rung first, then the subscriber."""
+    amd: Amd = Amd.OFF
+    message: Prompt | None = None
+    """What an answering machine is left, with `Amd.MESSAGE`."""
+    asks_for_employee: bool = False
+    """Whether the answered leg asks the daemon for a free employee before it calls the internal number: more
+    subscribers may answer than employees are free."""
+    apology: Prompt | None = None
+    """What a subscriber hears whom no employee could take."""
 
     @property
     def shown_call_file(self) -> str:
