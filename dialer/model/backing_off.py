@@ -5,9 +5,9 @@
 | nothing was refused | no limit of ours |
 | a call is refused | halved: half of what was really begun in the last seconds, or of the limit when that is lower; never below `FLOOR_PER_S` |
 | more are refused within `ROUND_S` | stays: they were begun before the rate was lowered |
-| a second passes | rises by 1/`RISE_S` of the highest rate that was refused since there is a limit: within a minute from half |
-| a call is accepted | rises once more by what a second brings, divided by the rate: twice as fast when all is accepted |
-| it is back at twice what it was lowered to, and for `QUIET_S` no call came as close behind another as it allows | no limit of ours: it holds nothing back any more |
+| a second passes | rises by 1/`RISE_S` of the rate that was refused, or of itself when it is higher: from half to all in half of `RISE_S` |
+| a call is accepted | rises by what a second brings, divided by the rate: twice as fast when all is accepted |
+| it is back at the rate that was refused, and for `QUIET_S` no call came as close behind another as it allows | no limit of ours: it holds nothing back |
 """  # noqa: E501 - a table
 
 import math
@@ -15,7 +15,7 @@ from collections import deque
 
 FLOOR_PER_S = 0.5
 ROUND_S = 1.0
-RISE_S = 120.0
+RISE_S = 60.0
 QUIET_S = 10.0
 MEASURED_S = 5.0
 """The rate that is halved is that of so many seconds."""
@@ -23,6 +23,8 @@ _SHORTEST_S = 1.0
 """Calls begun within less are a burst: as many a second."""
 _CLOSE = 1.5
 """A call that begins within so many times the shortest distance might have begun earlier without a limit."""
+_ENDLESS_PER_S = 1000.0
+"""Nobody begins so many calls."""
 
 
 class AdaptiveRate:
@@ -34,19 +36,20 @@ class AdaptiveRate:
         self._limit_per_s = math.inf
         """At `_limit_at_s`; it rises since."""
         self._limit_at_s = 0.0
+        self._back_at_s = 0.0
+        """When it has risen to the rate that was refused, by time alone."""
         self._lowered_to_per_s = math.inf
         self._lowered_at_s = -math.inf
-        self._highest_refused_per_s = 0.0
         self._close_at_s = -math.inf
         """When a call last came close behind another."""
         self._why = ""
         self._told_per_s = math.inf
+        """The lowest rate that `news` told since there is a limit."""
 
     def calls_per_s(self, now_s: float) -> float:
         """How many calls may begin in a second; `math.inf`: no limit of ours."""
         if self._is_recovered(now_s):
             self._limit_per_s = self._lowered_to_per_s = math.inf
-            self._highest_refused_per_s = 0.0
         return self._risen_per_s(now_s)
 
     def is_backing_off(self, now_s: float) -> bool:
@@ -59,12 +62,13 @@ class AdaptiveRate:
         return f"{self._why}, slowed down to {calls_per_s:.3g} calls a second" if calls_per_s < math.inf else None
 
     def news(self, now_s: float) -> str | None:
-        """What to log: lowered, or recovered, since `news` was last asked for; None: neither."""
-        reason = self.reason(now_s)
-        if self._told_per_s == self._lowered_to_per_s:
-            return None
-        self._told_per_s = self._lowered_to_per_s
-        return reason or "recovered, calls are not slowed down any more"
+        """What to log since `news` was last asked for: lowered further than was told, or recovered; None: neither."""
+        reason, told_per_s = self.reason(now_s), self._told_per_s
+        if reason is None:
+            self._told_per_s = math.inf
+            return "recovered, calls are not slowed down any more" if told_per_s < math.inf else None
+        self._told_per_s = min(told_per_s, self._lowered_to_per_s)
+        return reason if self._told_per_s < told_per_s else None
 
     def began(self, now_s: float) -> None:
         """A call begins."""
@@ -77,7 +81,7 @@ class AdaptiveRate:
         """The other side took a call: it rings, is answered, or the subscriber is busy."""
         if self.is_backing_off(now_s):
             limit_per_s = self._risen_per_s(now_s)
-            self._limit_is(limit_per_s + self._rise_per_s2 / limit_per_s, now_s)
+            self._limit_is(limit_per_s + max(1.0, self._refused_per_s / limit_per_s) / RISE_S, now_s)
 
     def refused(self, now_s: float) -> None:
         """The provider answered 503."""
@@ -89,24 +93,31 @@ class AdaptiveRate:
             return
         refused_per_s = min(self._measured_per_s(now_s), self.calls_per_s(now_s))
         self._lowered_to_per_s = max(FLOOR_PER_S, refused_per_s / 2)
-        self._highest_refused_per_s = max(self._highest_refused_per_s, 2 * self._lowered_to_per_s)
         self._lowered_at_s = self._close_at_s = now_s
         self._limit_is(self._lowered_to_per_s, now_s)
         self._why = why
 
     @property
-    def _rise_per_s2(self) -> float:
-        return self._highest_refused_per_s / RISE_S
+    def _refused_per_s(self) -> float:
+        return 2 * self._lowered_to_per_s
 
     def _risen_per_s(self, now_s: float) -> float:
-        return self._limit_per_s + self._rise_per_s2 * max(0.0, now_s - self._limit_at_s)
+        """The limit that has risen until now: evenly up to the rate that was refused, from there by itself."""
+        if self._limit_per_s == math.inf:
+            return math.inf
+        if now_s < self._back_at_s:
+            return self._limit_per_s + self._refused_per_s * max(0.0, now_s - self._limit_at_s) / RISE_S
+        return max(self._limit_per_s, self._refused_per_s) * math.exp((now_s - self._back_at_s) / RISE_S)
 
     def _limit_is(self, calls_per_s: float, now_s: float) -> None:
         self._limit_per_s = calls_per_s
         self._limit_at_s = now_s
+        self._back_at_s = now_s + max(0.0, 1 - calls_per_s / self._refused_per_s) * RISE_S
 
     def _is_recovered(self, now_s: float) -> bool:
-        return self._risen_per_s(now_s) >= 2 * self._lowered_to_per_s and now_s - self._close_at_s >= QUIET_S
+        if now_s - self._close_at_s >= QUIET_S:
+            return now_s >= self._back_at_s
+        return self._risen_per_s(now_s) >= _ENDLESS_PER_S
 
     def _measured_per_s(self, now_s: float) -> float:
         """Calls begun a second, of the last seconds."""

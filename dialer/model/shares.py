@@ -36,6 +36,8 @@ class _Share:
     virtual_s: float = 0.0
     """At `settled_s`."""
     running: int = 0
+    last_begun: int = 0
+    """How many calls of all tasks had begun with the last one of this task."""
     weight: float = 1.0
     priority: int | None = None
     """None: calls are told of a task that has not joined yet."""
@@ -61,7 +63,10 @@ class _Share:
 
 
 class Shares:
-    """The tasks that share channels. Calls may be told of tasks that are not known: they outlive tasks and restarts."""
+    """The tasks that share channels. Calls may be told of tasks that are not known: they outlive tasks and restarts.
+
+    Weights hold among tasks that could dial at the same time: trunks with channels of their own have `Shares` each.
+    """
 
     def __init__(self) -> None:
         self._shares: dict[int, _Share] = {}
@@ -92,6 +97,7 @@ class Shares:
         share = self._settled(task_id, now_s)
         share.running += 1
         self._begun += 1
+        share.last_begun = self._begun
         if share.priority is not None:
             self._levels[share.priority].last_begun = self._begun
 
@@ -119,7 +125,7 @@ class Shares:
         for share in peers:
             share.virtual_s = max(share.virtual_s, level.virtual_s - share.call_s)
             share.able_at = level.decisions
-        return min(peers, key=lambda share: (share.with_one_more_s, share.task_id)).task_id
+        return min(peers, key=lambda share: (share.with_one_more_s, share.last_begun)).task_id
 
     def _next_priority(self, priorities: set[int]) -> int:
         if (self._begun + 1) % OPEN_TURN == 0:

@@ -86,6 +86,10 @@ def test_what_a_task_with_too_few_channels_leaves_is_split_by_weight() -> None:
     assert parts(tasks) == pytest.approx([rest / 6, rest * 2 / 6, rest * 3 / 6, 5 / 30], rel=0.05)
 
 
+def test_equal_tasks_with_one_odd_channel_take_it_in_turn() -> None:
+    assert parts([Dialled(), Dialled()], channels=3, run_s=20_000.0) == pytest.approx([0.5, 0.5], rel=0.05)
+
+
 def began_now(shares: Shares, able: Sequence[int], now_s: float) -> int:
     task_id = shares.next_of(able, now_s)
     assert task_id is not None
