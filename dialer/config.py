@@ -3,13 +3,25 @@
 import ipaddress
 import os
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from dialer.dispatch.numbering import is_region
+from dialer.dispatch.public_holidays import calendar_of
 from dialer.model.safe import safe_context, safe_host_port, safe_prefix, safe_sound_path
 from dialer.model.webhook import secret_key
 
@@ -190,7 +202,41 @@ class Webhooks(_Section):
     give_up_after_h: Annotated[float, Field(gt=0, le=720)] = 24.0
 
 
+def _country(code: str) -> str:
+    if code:
+        calendar_of(code, ())
+    return code
+
+
+def _day(value: object) -> str:
+    """A date as TOML or a text has it."""
+    text = str(value)
+    try:
+        known = date.fromisoformat(text).isoformat() == text  # Python takes other spellings, too
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(f"a date such as 2026-12-31 expected, got {text[:60]!r}")
+    return text
+
+
+Day = Annotated[str, BeforeValidator(_day)]
+
+
+class CalendarSettings(_Section):
+    country: Annotated[str, AfterValidator(_country)] = ""
+    holidays: frozenset[Day] = frozenset()
+    working_days: frozenset[Day] = frozenset()
+
+
+def _region(code: str) -> str:
+    if not is_region(code):
+        raise ValueError(f"two letters of a country such as RU expected, got {code[:60]!r}")
+    return code
+
+
 class Dialing(_Section):
+    region: Annotated[str, AfterValidator(_region)] = "RU"
     dial_prefix: Prefix = ""
     timezone: Annotated[str, AfterValidator(_time_zone)] = "Europe/Moscow"
     ring_timeout_s: Annotated[int, Field(ge=5, le=600)] = 45
@@ -217,6 +263,7 @@ class Settings(BaseSettings):
     tts: Tts = Tts()
     auth: Auth = Auth()
     webhooks: Webhooks = Webhooks()
+    calendar: CalendarSettings = CalendarSettings()
     dialing: Dialing = Dialing()
 
     @classmethod

@@ -1,0 +1,114 @@
+"""What is known of telephone numbers: their international form, what is wrong with them, their time zone.
+
+The only importer of `phonenumbers`, which is loaded with the first number asked about.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+if TYPE_CHECKING:
+    from phonenumbers import NumberParseException
+
+_ZONES_PUT_RIGHT = {"+7401": "Europe/Kaliningrad", "+7845": "Europe/Saratov"}
+"""Where phonenumbers 9.0.42 names a zone with other hours (Bucharest, Moscow)."""
+_YEAR_DAYS = 366
+
+
+def is_region(code: str) -> bool:
+    """Whether numbers of this country (`RU`, ISO 3166) are known."""
+    import phonenumbers  # noqa: PLC0415 - a tenth of a second and 10 MB
+
+    return code in phonenumbers.SUPPORTED_REGIONS
+
+
+@lru_cache(maxsize=65_536)
+def e164(phone: str, region: str) -> str | None:
+    """`phone`, dialled in `region`, in its international form (+79522233446); None: it is no public number."""
+    import phonenumbers  # noqa: PLC0415
+
+    if _is_code(phone):
+        return None
+    try:
+        number = phonenumbers.parse(phone, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def problem_of(phone: str, region: str) -> str | None:
+    """Why `phone`, dialled in `region`, reaches nobody of the public network, in words; None: it may reach somebody.
+    For reports only: numbering plans change faster than libraries."""
+    import phonenumbers  # noqa: PLC0415
+    from phonenumbers.shortnumberinfo import is_possible_short_number_for_region  # noqa: PLC0415
+
+    if _is_code(phone):
+        return "has * or #: an internal code, no public number"
+    try:
+        number = phonenumbers.parse(phone, region)
+    except phonenumbers.NumberParseException as error:
+        return _unreadable(error)
+    if phonenumbers.is_valid_number(number) or is_possible_short_number_for_region(number, region):
+        return None
+    plan = f"+{number.country_code}"
+    digits = phonenumbers.national_significant_number(number)
+    match phonenumbers.is_possible_number_with_reason(number):
+        case phonenumbers.ValidationResult.TOO_SHORT:
+            return f"too short for a number of {plan}"
+        case phonenumbers.ValidationResult.TOO_LONG:
+            return f"too long for a number of {plan}"
+        case phonenumbers.ValidationResult.INVALID_LENGTH:
+            return f"no number of {plan} has {len(digits)} digits"
+        case phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
+            return f"too short: the area code of {plan} is missing"
+    return f"no such code: {plan} {digits[:3]}"
+
+
+@lru_cache(maxsize=65_536)
+def zone_of(phone: str, region: str) -> str:
+    """The IANA name of the time zone where `phone`, dialled in `region`, is at home; empty: not known, as of Russian
+    mobile numbers."""
+    import phonenumbers  # noqa: PLC0415
+    from phonenumbers.timezone import time_zones_for_number  # noqa: PLC0415
+
+    international = e164(phone, region)
+    if international is None:
+        return ""
+    for code, zone in _ZONES_PUT_RIGHT.items():
+        if international.startswith(code):
+            return zone
+    return shared_zone(tuple(time_zones_for_number(phonenumbers.parse(international))))
+
+
+def _is_code(phone: str) -> bool:
+    return "*" in phone or "#" in phone
+
+
+def _unreadable(error: "NumberParseException") -> str:
+    match error.error_type:
+        case error.INVALID_COUNTRY_CODE:
+            return "no such country code"
+        case error.TOO_SHORT_AFTER_IDD | error.TOO_SHORT_NSN:
+            return "too short for any number"
+        case error.TOO_LONG:
+            return "too long for any number"
+    return "no telephone number"
+
+
+@lru_cache(maxsize=1024)
+def shared_zone(zones: tuple[str, ...]) -> str:
+    """The first, when the clocks of all show the same throughout the year from now on. Empty also where this machine
+    does not know one (`Etc/Unknown`; old names such as Asia/Calcutta without Debian 13's tzdata-legacy)."""
+    try:
+        clocks = [ZoneInfo(zone) for zone in zones]
+    except ZoneInfoNotFoundError:
+        return ""
+    start = datetime.now(UTC)
+    for day in range(_YEAR_DAYS):
+        moment = start + timedelta(days=day)
+        if len({moment.astimezone(clock).utcoffset() for clock in clocks}) > 1:
+            return ""
+    return zones[0]
