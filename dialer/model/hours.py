@@ -43,6 +43,8 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
+    day: date
+    """Whose opening it is; it may begin and end on later ones."""
     opens: datetime
     closes: datetime
 
@@ -57,11 +59,10 @@ class Window:
         self._calendar = calendar.under(rules)
         self._start = timedelta(minutes=rules.start_min)
         self._end = timedelta(minutes=_end_min(rules))
-        self._never_closes = (
-            self._end - self._start >= _DAY and rules.weekdays >= ALL_DAYS and not self._calendar.holidays
-        )
+        self._whole_days = self._end - self._start == _DAY
+        self._never_closes = self._whole_days and rules.weekdays >= ALL_DAYS and not self._calendar.holidays
         self._asked_since = datetime.max.replace(tzinfo=UTC)
-        self._found = _Opening(self._asked_since, self._asked_since)
+        self._found = _Opening(date.max, self._asked_since, self._asked_since)
         """Running or next at any moment from `_asked_since` until it closes."""
 
     def is_open(self, now: datetime) -> bool:
@@ -82,18 +83,19 @@ class Window:
         found = self._running_or_next(now)
         if found is None or found.opens > now:
             return now.astimezone(UTC)
-        closes = found.closes
-        day = self._date(found.opens)
-        for later in range(HORIZON_DAYS):
-            following = self._of_day(day + later * _DAY)
-            if following is not None and following.opens <= closes:
-                closes = max(closes, following.closes)
-            elif self._date(closes) < day + later * _DAY:
-                return closes
-        return None
+        last_day = found.day
+        if self._whole_days:
+            off = next((later for later in range(1, HORIZON_DAYS + 1) if self._off(found.day + later * _DAY)), None)
+            if off is None:
+                return None
+            last_day += (off - 1) * _DAY
+        closes = (self._of_day(last_day) or found).closes
+        following = self._of_day(last_day + _DAY)
+        # the end of one day's and the start of the next one's may both lie in the hour that spring skips
+        return closes if following is None or following.opens > closes else following.closes
 
-    def _date(self, moment: datetime) -> date:
-        return moment.astimezone(self._zone).date()
+    def _off(self, day: date) -> str:
+        return day_off(day, self._weekdays, self._calendar)
 
     def _running_or_next(self, now: datetime) -> _Opening | None:
         if not self._asked_since <= now < self._found.closes:
@@ -104,7 +106,7 @@ class Window:
         return self._found
 
     def _search(self, now: datetime) -> _Opening | None:
-        today = self._date(now)
+        today = now.astimezone(self._zone).date()
         for distance in range(-_DAYS_BACK, HORIZON_DAYS + 1):
             found = self._of_day(today + distance * _DAY)
             if found is not None and found.closes > now:
@@ -113,13 +115,12 @@ class Window:
 
     def _of_day(self, day: date) -> _Opening | None:
         """The opening that begins on this day."""
-        if day_off(day, self._weekdays, self._calendar):
+        if self._off(day):
             return None
         midnight = datetime(day.year, day.month, day.day)
-        opening = _Opening(
-            _first_showing(midnight + self._start, self._zone), _no_more_before(midnight + self._end, self._zone)
-        )
-        return opening if opening.opens < opening.closes else None
+        opens = _first_showing(midnight + self._start, self._zone)
+        closes = _no_more_before(midnight + self._end, self._zone)
+        return _Opening(day, opens, closes) if opens < closes else None
 
 
 def day_off(day: date, weekdays: frozenset[int], calendar: Calendar) -> str:
