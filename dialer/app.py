@@ -36,12 +36,18 @@ from dialer.config import ConfigError, Http, Settings
 from dialer.dispatch.callfile import CallFileSettings, Spool
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.ledger import Ledger
+from dialer.dispatch.lifetimes import Lifetimes
+from dialer.dispatch.orders import OrderBook
 from dialer.dispatch.pollings import PollingBook
+from dialer.dispatch.public_holidays import CalendarBook
 from dialer.dispatch.recordings import Recordings
 from dialer.dispatch.rehearsal import Rehearsal
 from dialer.dispatch.scheduler import Scheduler
+from dialer.dispatch.staffing import Staffing
+from dialer.dispatch.traffic import Traffic, Trunk
 from dialer.dispatch.webhooks import Webhooks
 from dialer.dispatch.why import Explainer
+from dialer.model.prices import Prices
 from dialer.model.webhook import Signer, secret_key
 from dialer.pbx.ami import AmiClient
 from dialer.pbx.link import PbxLink
@@ -88,6 +94,22 @@ class Daemon:
         pollings = PollingBook(store)
         self._ledger = Ledger(store, pollings)
         self._spool = spool = Spool(asterisk.spool_dir)
+        zone = ZoneInfo(dialing.timezone)
+        calendar = settings.calendar
+        book = CalendarBook(calendar.country, calendar.holidays, calendar.working_days)
+        orders = OrderBook(dialing.dial_prefix, dialing.region)
+        self._traffic = Traffic(
+            max_channels=dialing.max_channels,
+            max_calls_per_s=dialing.max_calls_per_s,
+            trunks=[
+                Trunk(name, trunk.prefixes, trunk.max_channels, trunk.max_calls_per_s)
+                for name, trunk in settings.trunks.items()
+            ],
+            dial_string=orders.dial_string,
+        )
+        prices = Prices(settings.prices.per_minute, settings.prices.step_s)
+        self._ledger.bill = lambda order, talked_s: prices.cost_u(orders.dial_string(order), talked_s)
+        staffing = Staffing(wrap_up_s=dialing.wrap_up_s)
         self._scheduler = Scheduler(
             store,
             self._ledger,
@@ -101,15 +123,19 @@ class Daemon:
                 settings.audio.recordings,
                 dialing.dial_prefix,
             ),
-            max_channels=dialing.max_channels,
-            max_calls_per_s=dialing.max_calls_per_s,
+            traffic=self._traffic,
+            staffing=staffing,
+            orders=orders,
+            zone=zone,
+            calendar=book.calendar,
+            max_per_day=dialing.max_calls_per_phone_a_day,
         )
+        self._lifetimes = Lifetimes(store, zone)
         ami = AmiClient(
             settings.ami.host, settings.ami.port, settings.ami.username, settings.ami.secret.get_secret_value()
         )
-        presence = Presence(ami, asterisk.internal_context)
-        self._ledger.is_free = presence.is_free
-        presence.on_free = self._scheduler.employee_is_free
+        presence = Presence(ami, asterisk.internal_context, wrap_up_s=dialing.wrap_up_s)
+        staffing.staff, presence.on_free = presence.staff, staffing.staff_changed
         self._link = PbxLink(
             ami,
             self._ledger,
@@ -118,12 +144,13 @@ class Daemon:
             contexts=(asterisk.outgoing_context, asterisk.internal_context),
             on_ready=self._scheduler.pbx_is_ready,
         )
+        self._link.listens_for_machines = lambda: self._scheduler.listens_for_machines
         self._voices = EngineChain(build_engines(settings.tts))
         self._cache = build_cache(settings)
         uploads = Uploads(settings.audio.dir)
         self._prompts = build_prompts(settings, self._voices, self._cache, uploads)
         rehearsal = Rehearsal(pollings, self._prompts)
-        self._ledger.on_dialling, self._ledger.on_over = rehearsal.begin, rehearsal.end
+        self._ledger.observers.append(rehearsal)
         self._rehearsal = rehearsal
         self._recordings = Recordings(
             settings.audio.recordings, asterisk.spool_dir, settings.audio.recordings_max_age_days
@@ -247,6 +274,7 @@ class Daemon:
                 group.create_task(self._cache.keep(), name="prompt cache keeper"),
                 group.create_task(self._keep_recordings(), name="recordings keeper"),
                 group.create_task(self._forget_receipts(), name="receipts keeper"),
+                group.create_task(self._lifetimes.run(), name="lifetimes keeper"),
                 *([group.create_task(self._webhooks.run(), name="webhooks")] if self._webhooks else []),
                 group.create_task(connections.keep(), name="connections keeper"),
                 *([group.create_task(self._tls.keep(), name="certificate keeper")] if self._tls else []),

@@ -4,6 +4,7 @@ import ipaddress
 import os
 import tomllib
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -245,6 +246,22 @@ class Dialing(_Section):
     shutdown_grace_s: Annotated[int, Field(ge=0, le=3600)] = 60
     max_channels: Annotated[int, Field(ge=0)] = 0
     max_calls_per_s: Annotated[float, Field(ge=0.0)] = 0.0
+    max_calls_per_phone_a_day: Annotated[int, Field(ge=0)] = 0
+    wrap_up_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
+
+
+class TrunkSettings(_Section):
+    prefixes: Annotated[tuple[Prefix, ...], Field(min_length=1)]
+    max_channels: Annotated[int, Field(ge=0)] = 0
+    max_calls_per_s: Annotated[float, Field(ge=0.0)] = 0.0
+
+
+Price = Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=13, decimal_places=6)]
+
+
+class PriceSettings(_Section):
+    per_minute: dict[Prefix, Price] = {}
+    step_s: Annotated[int, Field(ge=1, le=3600)] = 1
 
 
 class Settings(BaseSettings):
@@ -265,6 +282,17 @@ class Settings(BaseSettings):
     webhooks: Webhooks = Webhooks()
     calendar: CalendarSettings = CalendarSettings()
     dialing: Dialing = Dialing()
+    trunks: dict[str, TrunkSettings] = {}
+    prices: PriceSettings = PriceSettings()
+
+    @model_validator(mode="after")
+    def _prefixes_are_one_trunk_s(self) -> "Settings":
+        seen: dict[str, str] = {}
+        for name, trunk in self.trunks.items():
+            for prefix in trunk.prefixes:
+                if seen.setdefault(prefix.removeprefix("+"), name) != name:
+                    raise ValueError(f"trunks: prefix {prefix!r} stands in {seen[prefix.removeprefix('+')]} and {name}")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -7,8 +7,9 @@ through the state machine in `dialer.model.attempt`, into the store, and wakes t
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+from dialer.dispatch.observing import CallObserver
 from dialer.dispatch.pollings import PollingBook
 from dialer.dispatch.saving import Saver
 from dialer.model.attempt import (
@@ -27,17 +28,22 @@ from dialer.model.attempt import (
     is_of_another_call,
 )
 from dialer.model.call import CallOrder
-from dialer.model.flow import Flow
+from dialer.model.flow import Flow, Prompt
 from dialer.model.records import InRecord, OutRecord
 from dialer.model.task import InnerNumType
 from dialer.store import attempts as stored
 from dialer.store.database import Store, StoreError
+from dialer.store.finishing import Bill
 
 log = logging.getLogger(__name__)
 GRACE_S = 2.0
 """How long one leg's record waits for the other's before Asterisk is asked. They come within milliseconds, or not."""
 ANSWER_PATIENCE_S = 3.0
 ANSWER_RETRY_S = 0.25
+
+
+async def _always(order: CallOrder) -> bool:
+    return True
 
 
 def kept_under(event: AttemptEvent) -> tuple[str, ...]:
@@ -72,17 +78,17 @@ class Ledger:
         self._empty.set()
         self.claims_open = True
         """False while the daemon drains: no claim is granted any more."""
-        self.is_free: Callable[[str], bool] = lambda inner_num: True
-        """Whether an employee or queue can take a call now."""
-        self.on_channel_free: Callable[[int], None] = lambda task_id: None
-        self.on_claimed: Callable[[], None] = lambda: None
-        """Called when a claim was granted: Asterisk reaches us."""
+        self.may_dial: Callable[[CallOrder], bool] = lambda order: True
+        """Whether the rules of its task let a number be dialled at this instant."""
+        self.day_cap: Callable[[CallOrder], stored.DayCap | None] = lambda order: None
+        """How often its telephone may be called today."""
+        self.find_employee_for: Callable[[CallOrder], Awaitable[bool]] = _always
+        """Waits for an employee for a subscriber who has answered; False: none became free in time."""
+        self.bill: Callable[[CallOrder, int], int | None] = lambda order, talked_s: None
+        """What a call of so many seconds has cost, in millionths of the currency."""
+        self.observers: list[CallObserver] = []
         self.is_recorded: Callable[[str, bool], bool] = lambda name, expected: True
         """Whether there is a recording of this name, and whether there should be one."""
-        self.on_dialling: Callable[[CallOrder], None] = lambda order: None
-        """Called when a telephone is about to ring."""
-        self.on_over: Callable[[int], None] = lambda attempt_id: None
-        """Called when an attempt is not in progress any more."""
         self.on_came_back: Callable[[int], None] = lambda task_id: None
         """Called with the task's id when an attempt came back although nobody refused it: Asterisk could not ask."""
         self.on_silence: Callable[[int], None] = lambda attempt_id: None
@@ -111,10 +117,6 @@ class Ledger:
         """In progress, or its last change is not committed yet."""
         return attempt_id in self._attempts or self._saver.is_saving(attempt_id)
 
-    def may_connect(self, kind: InnerNumType, inner_num: str) -> bool:
-        """Whether somebody is there to talk to a subscriber of such a task: an employee, a queue; a polling always."""
-        return kind is not InnerNumType.EXTEN or self.is_free(inner_num)
-
     def begin(self, order: CallOrder) -> None:
         """Take an attempt out of the queue; its call file may be written when this returns."""
         self._enter(order, AttemptState.CREATED, "")
@@ -140,6 +142,8 @@ class Ledger:
                 self.on_committed(attempt_id, kept_under(event))
             return
         self._attempts[attempt_id] = moved
+        if not moved.closed and moved.state is not AttemptState.CREATED:
+            self._tell_moved(moved)
         if moved.closed:
             self._close(moved)
         elif moved.state is AttemptState.CREATED:
@@ -180,21 +184,58 @@ class Ledger:
                 self.on_committed(attempt_id, kept_under(event))
             return False
         self._attempts[attempt_id] = apply_event(attempt, ClaimGranted(linked_id))
-        self.on_claimed()
         log.info("%s: dialling", self._call_of(attempt))
-        self.on_dialling(self._orders[attempt_id])
+        self._tell_moved(self._attempts[attempt_id])
         for event in told_meanwhile:
             self.note(attempt_id, event)
         return True
 
     async def _commit_claim(self, order: CallOrder, linked_id: str, verbose_call_id: str) -> bool:
-        if not self.claims_open or not self.may_connect(order.inner_num_type, order.inner_num):
+        if not self.claims_open or not self.may_dial(order):
             return False
+        claim = stored.claim_attempt(order.attempt_id, linked_id, verbose_call_id, self.day_cap(order))
         try:
-            return await self._store.write(stored.claim_attempt(order.attempt_id, linked_id, verbose_call_id))
+            return await self._store.write(claim)
         except StoreError as error:
             log.error("claim of attempt %d refused: %s", order.attempt_id, error)  # noqa: TRY400 - no trace needed
             return False
+
+    async def still_claimed(self, attempt_id: int, linked_id: str) -> bool:
+        """Whether a callback's subscriber may be dialled, now that the employee has answered. On a no the attempt is
+        given back."""
+        attempt, order = self._attempts.get(attempt_id), self._orders.get(attempt_id)
+        if attempt is None or order is None or attempt.linked_id != linked_id or attempt.state not in DIALLED_STATES:
+            return False
+        try:
+            holds = await self._store.write(stored.confirm_claim(attempt_id))
+        except StoreError as error:
+            log.error("attempt %d: its subscriber is not dialled: %s", attempt_id, error)  # noqa: TRY400
+            holds = False
+        if not holds:
+            self.note(attempt_id, NeverDialled(linked_id))
+        return holds
+
+    async def find_employee(self, attempt_id: int, linked_id: str) -> bool:
+        """Wait for an employee for a subscriber who has answered; False: none became free in time."""
+        order = self._order_of_call(attempt_id, linked_id)
+        return order is not None and await self.find_employee_for(order)
+
+    def apology_of(self, attempt_id: int) -> Prompt | None:
+        """What a subscriber hears whom no employee could take."""
+        order = self._orders.get(attempt_id)
+        return None if order is None else order.apology
+
+    def message_of(self, attempt_id: int, linked_id: str) -> Prompt | None:
+        """What an answering machine is left; None: of another call, or nothing."""
+        order = self._order_of_call(attempt_id, linked_id)
+        return None if order is None else order.message
+
+    def _order_of_call(self, attempt_id: int, linked_id: str) -> CallOrder | None:
+        """The order of an attempt that is being dialled, if it is this call's."""
+        attempt = self._attempts.get(attempt_id)
+        if attempt is None or attempt.state not in DIALLED_STATES:
+            return None
+        return None if is_of_another_call(attempt, SubscriberAnswered(linked_id)) else self._orders[attempt_id]
 
     async def begin_dialogue(self, attempt_id: int, linked_id: str) -> Flow | None:
         """The call flow for an answered attempt; None when there is none to hold (deleted, not a polling, unknown, of
@@ -249,36 +290,55 @@ class Ledger:
         return f"task {attempt.task_id} attempt {attempt.attempt_id} (…{self._orders[attempt.attempt_id].phone[-4:]})"
 
     def _enter(self, order: CallOrder, state: AttemptState, linked_id: str) -> None:
-        attempt = Attempt(order.attempt_id, order.task_id, order.inner_num_type, state, linked_id)
+        attempt = Attempt(
+            order.attempt_id, order.task_id, order.inner_num_type, state, linked_id, callback=order.callback
+        )
         self._attempts[order.attempt_id] = attempt
         self._orders[order.attempt_id] = order
         self._by_task[order.task_id].add(order.attempt_id)
         self._empty.clear()
+        for observer in self.observers:
+            observer.call_began(order)
+        if state is not AttemptState.CREATED:
+            self._tell_moved(attempt)
+
+    def _tell_moved(self, attempt: Attempt) -> None:
+        for observer in self.observers:
+            observer.call_moved(self._orders[attempt.attempt_id], attempt)
 
     def _close(self, attempt: Attempt) -> None:
         log.info("%s: %s", self._call_of(attempt), attempt.verdict)
-        recording = self._recording_of(attempt)
-        self._forget(attempt)
+        recording, bill = self._recording_of(attempt), self._bill_of(attempt)
+        order = self._forget(attempt)
         keys = ("out",) * (attempt.out_record is not None) + ("in",) * (attempt.in_record is not None)
-        self._saver.save(attempt.attempt_id, stored.save_result(attempt, recording), keys)
-        self.on_channel_free(attempt.task_id)
+        self._saver.save(attempt.attempt_id, stored.save_result(attempt, recording, bill), keys)
+        self._tell_over(order, attempt)
+
+    def _bill_of(self, attempt: Attempt) -> Bill:
+        talked_s = None if attempt.out_record is None else attempt.out_record.talked_s
+        if talked_s is None:
+            return Bill()
+        return Bill(talked_s, self.bill(self._orders[attempt.attempt_id], talked_s))
+
+    def _tell_over(self, order: CallOrder, attempt: Attempt) -> None:
+        for observer in self.observers:
+            observer.call_over(order, attempt)
 
     def _recording_of(self, attempt: Attempt) -> str | None:
         """The name of the talk's recording, if there was a talk and it was recorded."""
         name, leg = self._orders[attempt.attempt_id].recording, attempt.in_record
-        if name is None or (leg is not None and not leg.talked):
+        if name is None or (leg is not None and not attempt.talked):
             return None
         return name if self.is_recorded(name, leg is not None) else None
 
     def _give_back(self, attempt: Attempt, linked_id: str = "", keys: tuple[str, ...] = ()) -> None:
-        self._forget(attempt)
+        order = self._forget(attempt)
         self._saver.save(attempt.attempt_id, stored.requeue_attempt(attempt.attempt_id, linked_id), keys)
-        self.on_channel_free(attempt.task_id)
+        self._tell_over(order, attempt)
 
-    def _forget(self, attempt: Attempt) -> None:
-        self.on_over(attempt.attempt_id)
+    def _forget(self, attempt: Attempt) -> CallOrder:
         self._attempts.pop(attempt.attempt_id, None)
-        self._orders.pop(attempt.attempt_id, None)
+        order = self._orders.pop(attempt.attempt_id)
         if not self._attempts:
             self._empty.set()
         of_task = self._by_task[attempt.task_id]
@@ -288,6 +348,7 @@ class Ledger:
         timer = self._grace.pop(attempt.attempt_id, None)
         if timer is not None:
             timer.cancel()
+        return order
 
     def _arm_grace(self, attempt_id: int) -> None:
         if attempt_id not in self._grace:

@@ -5,7 +5,9 @@ import logging
 from pathlib import Path
 from typing import Protocol
 
+from dialer.dispatch.observing import Watching
 from dialer.dispatch.pollings import PollingBook
+from dialer.model.attempt import Attempt, AttemptState
 from dialer.model.call import CallOrder
 from dialer.model.flow import Prompt, PromptError
 from dialer.model.task import InnerNumType
@@ -20,26 +22,27 @@ class Voice(Protocol):
     async def fetch(self, prompt: Prompt, patience_s: float | None = None) -> Path: ...
 
 
-class Rehearsal:
-    """One task a ringing call, which fetches one prompt after the other: the first question first. It ends with the
-    call, so that nothing is spoken for somebody who did not answer."""
+class Rehearsal(Watching):
+    """One task a ringing call, which fetches one prompt after the other: the first question first, an answering
+    machine's message last. It ends with the call, so that nothing is spoken for somebody who did not answer."""
 
     def __init__(self, pollings: PollingBook, voice: Voice) -> None:
         self._pollings = pollings
         self._voice = voice
         self._rehearsing: dict[int, asyncio.Task[None]] = {}
 
-    def begin(self, order: CallOrder) -> None:
-        """The subscriber's telephone begins to ring."""
-        if order.inner_num_type is not InnerNumType.POLLING:
+    def call_moved(self, order: CallOrder, attempt: Attempt) -> None:
+        """A telephone is about to ring."""
+        if attempt.state is not AttemptState.DIALLING or order.attempt_id in self._rehearsing:
+            return
+        if order.inner_num_type is not InnerNumType.POLLING and not (order.message or order.apology):
             return
         task = asyncio.create_task(self._rehearse(order), name=f"rehearsal of attempt {order.attempt_id}")
         self._rehearsing[order.attempt_id] = task
         task.add_done_callback(lambda _: self._rehearsing.pop(order.attempt_id, None))
 
-    def end(self, attempt_id: int) -> None:
-        """The call is over."""
-        task = self._rehearsing.get(attempt_id)
+    def call_over(self, order: CallOrder, attempt: Attempt) -> None:
+        task = self._rehearsing.get(order.attempt_id)
         if task is not None:
             task.cancel()
 
@@ -52,9 +55,11 @@ class Rehearsal:
 
     async def _rehearse(self, order: CallOrder) -> None:
         try:
-            found = await self._pollings.flow_for(order)
-            for prompt in found[1].prompts() if found else ():
-                await self._fetch(order.attempt_id, prompt)
+            polls = order.inner_num_type is InnerNumType.POLLING
+            found = await self._pollings.flow_for(order) if polls else None
+            for prompt in (*(found[1].prompts() if found else ()), order.apology, order.message):
+                if prompt is not None and not prompt.silent:
+                    await self._fetch(order.attempt_id, prompt)
         except StoreError as error:  # the dialogue will meet it too, and say so
             log.warning("attempt %d is not rehearsed: %s", order.attempt_id, error)
         except Exception:

@@ -3,43 +3,44 @@
 import asyncio
 import functools
 import logging
+import math
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from dialer.dispatch.callfile import CallFileSettings, Spool, render_call_file
 from dialer.dispatch.ledger import Ledger
-from dialer.dispatch.recordings import new_talk_name
-from dialer.model.attempt import NeverDialled
+from dialer.dispatch.observing import Watching
+from dialer.dispatch.orders import OrderBook
+from dialer.dispatch.staffing import Staffing
+from dialer.dispatch.task_queue import TaskQueue
+from dialer.dispatch.traffic import Traffic
+from dialer.model.attempt import DIALLED_STATES, Attempt, NeverDialled
 from dialer.model.call import CallOrder
-from dialer.model.pacing import Pace, is_full
+from dialer.model.employees import Decision
+from dialer.model.hours import Calendar
+from dialer.model.limits import Refusal
+from dialer.model.rules import Amd, Pacing
 from dialer.model.safe import UnsafeValueError
-from dialer.model.task import InnerNumType, Task, TaskState
+from dialer.model.task import Task, TaskState
 from dialer.model.why import DATABASE_RETRY_S, ENGINE_RULES, Engine, first_of
-from dialer.store.attempts import Queued, fetch_queued
+from dialer.store.attempts import DayCap
 from dialer.store.database import Store, StoreError
-from dialer.store.tasks import close_task_if_done, fetch_open_tasks
+from dialer.store.finishing import QUEUE_TOPIC, TASK_TOPIC
+from dialer.store.queue import Queued, fetch_called_out, postpone
+from dialer.store.tasks import close_task_if_done, fetch_open_tasks, fetch_task
 
 log = logging.getLogger(__name__)
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """How long nothing is dialled after call files came back unclaimed: Asterisk does not reach our FastAGI."""
 LOOK_AGAIN_S = 0.1
-STOCK = 100
-"""Numbers of a task read at a time."""
+PREDICT_AGAIN_S = 1.0
+"""Talks come nearer to their end also when nothing else happens."""
+LONGEST_SLEEP_S = 3600.0
+"""The clock may be set, and the days of the calendar change."""
 
 
-@dataclass(slots=True, eq=False)
-class _Queue:
-    """An open task and the next numbers of its queue. What is in stock is not reserved: the claim decides."""
-
-    task: Task
-    stock: deque[Queued] = field(default_factory=deque)
-    read_up_to: int = 0
-    """The last attempt id read into the stock."""
-
-
-class Scheduler:
+class Scheduler(Watching):
     """Open tasks and what each may still begin."""
 
     def __init__(
@@ -49,28 +50,48 @@ class Scheduler:
         spool: Spool,
         call_files: CallFileSettings,
         *,
-        max_channels: int = 0,
-        max_calls_per_s: float = 0.0,
+        traffic: Traffic,
+        staffing: Staffing,
+        orders: OrderBook,
+        zone: tzinfo = UTC,
+        calendar: Callable[[int], Calendar] = lambda year: Calendar(),
+        max_per_day: int = 0,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        """`zone`: the PBX's. `calendar`: of the settings, for a year. `max_per_day`: calls to one telephone, 0: any
+        number. `wall`: Unix seconds."""
         self._store = store
         self._ledger = ledger
         self._spool = spool
         self._call_files = call_files
-        self._max_channels = max_channels
-        self._pace = Pace(max_calls_per_s)
+        self._traffic = traffic
+        self._staffing = staffing
+        self._orders = orders
+        self._zone = zone
+        self._calendar = calendar
+        self._max_per_day = max_per_day
         self._clock = clock
-        self._queues: dict[int, _Queue] = {}
+        self._wall = wall
+        self._queues: dict[int, TaskQueue] = {}
         self._hungry: dict[int, None] = {}
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+        """When tasks are looked at again by themselves."""
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._failures = 0
         self._resume_at_s = 0.0
         self._pbx_ready = False
         self._draining = False
-        ledger.on_channel_free = self.feed
+        ledger.observers += [traffic, staffing, self]
+        ledger.may_dial = self._may_dial
+        ledger.day_cap = self._day_cap
         ledger.on_came_back = self._back_off
-        ledger.on_claimed = self._claimed
+        ledger.find_employee_for = staffing.find_employee
+        staffing.on_capacity = self._capacity_of
+        store.listen(QUEUE_TOPIC, lambda task_id: self.feed(int(task_id)))
+        store.listen(TASK_TOPIC, self._changed_by_engine)
+        self._changed_tasks: set[int] = set()
 
     @property
     def trouble(self) -> str | None:
@@ -86,28 +107,30 @@ class Scheduler:
     @property
     def waiting_for(self) -> list[str]:
         """Internal numbers of open tasks at which nobody is free."""
-        tasks = (queue.task for queue in self._queues.values())
-        return sorted(
-            {task.inner_num for task in tasks if not self._ledger.may_connect(task.inner_num_type, task.inner_num)}
-        )
+        return sorted({queue.task.inner_num for queue in self._queues.values() if self.nobody_free(queue.task)})
 
     @property
     def spool_trouble(self) -> str | None:
         """Why call files cannot be written, in words; None when they can."""
         return self._spool.check()
 
+    @property
+    def listens_for_machines(self) -> bool:
+        """Whether some open task asks for answering machines."""
+        return any(queue.task.rules.amd is not Amd.OFF for queue in self._queues.values())
+
     def engine(self) -> Engine:
         """What may hold every task back, as it is now."""
-        now_s = self._clock()
+        refusal = self._traffic.refusal_of_engine()
         return Engine(
             draining=self._draining,
             database_trouble=self._store.trouble,
             asterisk_ready=self._pbx_ready,
-            in_use=self._ledger.in_use,
-            max_channels=self._max_channels,
-            back_off_s=max(0.0, self._resume_at_s - now_s),
-            pace_s=self._pace.wait_s(now_s),
-            calls_per_s=self._pace.calls_per_s,
+            in_use=self._traffic.in_use,
+            max_channels=self._traffic.channels.max_channels,
+            back_off_s=max(0.0, self._resume_at_s - self._clock()),
+            pace_s=refusal.wait_s if refusal else 0.0,
+            pace=refusal.reason if refusal else "",
             agi_address=self._call_files.agi_address,
         )
 
@@ -119,29 +142,42 @@ class Scheduler:
     def task_is(self, task: Task) -> None:
         """Take a task as it has just been stored: created, changed, paused, closed."""
         if task.state is TaskState.OPEN:
-            self._queues[task.task_id] = _Queue(task)
+            self._queues[task.task_id] = self.queue_of(task)
+            self._traffic.task_is(task)
             self.feed(task.task_id)
         else:
             self.task_is_gone(task.task_id)
+
+    def queue_of(self, task: Task) -> TaskQueue:
+        """The numbers of a task, by its rules as they are now."""
+        calendar = self._calendar(self._now().astimezone(self._zone).year)
+        return TaskQueue(task, self._store, calendar=calendar, zone=self._zone, is_known=self._ledger.knows)
 
     def task_is_gone(self, task_id: int) -> None:
         """Dial no more numbers of a task."""
         self._queues.pop(task_id, None)
         self._hungry.pop(task_id, None)
+        self._traffic.task_is_gone(task_id)
+        timer = self._timers.pop(task_id, None)
+        if timer is not None:
+            timer.cancel()
 
     def feed(self, task_id: int) -> None:
-        """A channel of the task may be free."""
+        """A channel of the task may be free, or a number may be dialled that could not be before."""
         if task_id in self._queues:
             self._hungry[task_id] = None
-        if self._max_channels:  # a channel freed by one task may be another's
-            self._hungry.update(dict.fromkeys(self._queues))
-        self._wake.set()
+            self._wake.set()
 
-    def employee_is_free(self, inner_num: str) -> None:
-        """An employee or queue can take a call again."""
-        for task_id, queue in self._queues.items():
-            if queue.task.inner_num_type is InnerNumType.EXTEN and queue.task.inner_num == inner_num:
-                self.feed(task_id)
+    def call_over(self, order: CallOrder, attempt: Attempt) -> None:
+        """A channel freed by one task may be another's."""
+        self.feed(order.task_id)
+        if self._traffic.channels.max_channels or self._traffic.has_trunks:
+            self._feed_all()
+
+    def call_moved(self, order: CallOrder, attempt: Attempt) -> None:
+        """Asterisk reaches us."""
+        if attempt.state in DIALLED_STATES:
+            self._failures = 0
 
     def pbx_is_ready(self, ready: bool) -> None:
         """Asterisk is connected and reconciled, or is not any more."""
@@ -161,6 +197,7 @@ class Scheduler:
             self._wake.clear()
             wait_s: float | None = DATABASE_RETRY_S
             try:
+                await self._take_changed_tasks()
                 wait_s = await self._fill()
             except StoreError as error:
                 log.error("%s; dialling goes on in %.0f s", error, DATABASE_RETRY_S)  # noqa: TRY400 - no trace needed
@@ -168,52 +205,96 @@ class Scheduler:
             if wait_s is not None:
                 self._wake_in(wait_s)
 
+    def decision(self, task: Task) -> Decision | None:
+        """How many calls more the task's employees allow, and why; None: any number."""
+        return self._staffing.decision(task)
+
+    def nobody_free(self, task: Task) -> bool:
+        """Whether no employee of the task could take a call now."""
+        return self._staffing.nobody_free(task)
+
+    def refusal_of_task(self, task: Task) -> Refusal | None:
+        """Whether the task's own rate allows no call now."""
+        refusal = self._traffic.refusal_of_task(task.task_id)
+        return None if refusal is None or refusal.wait_s == math.inf else refusal
+
+    def refusal_of_trunk(self, dial_string: str) -> Refusal | None:
+        """Whether the trunk for a number allows no call now."""
+        return self._traffic.refusal_of_trunk(dial_string)
+
+    def dial_string(self, task: Task, phone: str) -> str:
+        """What the routes see for a number of a task."""
+        return self._orders.dial_string_of(task, phone)
+
+    def most_per_day(self, task: Task) -> int:
+        """How often a telephone may be called on a day by this task; 0: any number of times."""
+        return min(filter(None, (task.rules.max_per_day, self._max_per_day)), default=0)
+
+    def today(self) -> tuple[int, datetime]:
+        """The day of the PBX's zone, counted from year 1, and its end."""
+        local = self._now().astimezone(self._zone)
+        midnight = datetime(local.year, local.month, local.day, tzinfo=self._zone) + timedelta(days=1)
+        return local.toordinal(), midnight
+
     async def _fill(self) -> float | None:
         """A call for each hungry task in turn, until none has a free channel, a number and somebody to talk to it.
 
-        Who is not served stays hungry, in the same order: next time it is first. Returns the seconds after which to go
-        on, or None: some event will tell.
+        Who could not be served for want of a channel of all stays hungry. Returns the seconds after which to go on, or
+        None: some event will tell.
         """
         while self._hungry:
             held = first_of(ENGINE_RULES, self.engine())
             if held is not None:
                 return held.next_look_s
-            task_id = next(iter(self._hungry))
-            del self._hungry[task_id]
-            queue = self._queues[task_id]
-            if is_full(self._ledger.in_use_by(task_id), queue.task.max_count_channels):
-                continue
-            if not queue.stock and not await self._restock(queue):
-                await self._queue_is_empty(queue)
-            elif self._ledger.may_connect(queue.task.inner_num_type, queue.task.inner_num):
-                self._begin(queue)
+            next_id = self._traffic.next_of(await self._able())
+            if next_id is not None:
+                queue = self._queues[next_id]
+                number = queue.take(self._now())
+                if number is not None:
+                    self._begin(queue, number)
         return None
 
-    def _wake_in(self, delay_s: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self._wake.set)
+    async def _able(self) -> list[int]:
+        """The hungry tasks that could begin a call now. The others are hungry no more: some event or timer tells."""
+        able = []
+        for task_id in list(self._hungry):
+            queue = self._queues.get(task_id)
+            if queue is None or not self._limits_allow(task_id):
+                self._hungry.pop(task_id, None)
+            elif not queue.has_stock(self._now()) and not await self._restock(queue):
+                if self._queues.get(task_id) is queue:  # else whoever changed it has fed it
+                    self._hungry.pop(task_id, None)
+                    await self._nothing_to_dial(queue)
+            elif not self._employees_allow(queue.task):
+                self._hungry.pop(task_id, None)
+            else:
+                able.append(task_id)
+        return [task_id for task_id in able if task_id in self._queues]
 
-    def _begin(self, queue: _Queue) -> None:
-        """Begin one call of a task that is still the one we know; it stays hungry behind the others."""
-        task = queue.task
-        if self._queues.get(task.task_id) is not queue:
-            return  # changed while its numbers were read: whoever changed it has fed it
-        self._hungry[task.task_id] = None
-        number = queue.stock.popleft()
-        order = CallOrder(
-            number.attempt_id,
-            task.task_id,
-            number.phone,
-            task.dial_prefix,
-            task.inner_num,
-            task.inner_num_type,
-            number.params,
-            new_talk_name(number.attempt_id) if task.record_talk else None,
-        )
+    def _limits_allow(self, task_id: int) -> bool:
+        refusal = self._traffic.refusal_of_task(task_id)
+        if refusal is not None:
+            self._look_in(task_id, refusal.wait_s)
+        return refusal is None
+
+    def _employees_allow(self, task: Task) -> bool:
+        allowed = self._staffing.may_begin(task)
+        if not allowed and task.rules.pacing is Pacing.PREDICTIVE:
+            self._look_in(task.task_id, PREDICT_AGAIN_S)
+        return allowed
+
+    def _begin(self, queue: TaskQueue, number: Queued) -> None:
+        """Begin one call of a task; it stays hungry."""
+        order = self._orders.order(queue.task, number)
         if self._ledger.knows(order.attempt_id):
             return
-        self._pace.took_one(self._clock())
+        refusal = self._traffic.refusal_of_trunk(self._orders.dial_string(order))
+        if refusal is not None:
+            queue.put_back(number)
+            self._hungry.pop(order.task_id, None)
+            self._look_in(order.task_id, refusal.wait_s)
+            return
+        self._traffic.took_one(order)
         self._ledger.begin(order)
         try:
             self._spool.put(order.attempt_id, render_call_file(order, self._call_files))
@@ -221,34 +302,92 @@ class Scheduler:
             log.error("call file of attempt %d not written: %s", order.attempt_id, error)  # noqa: TRY400
             self._ledger.note(order.attempt_id, NeverDialled())
 
-    async def _restock(self, queue: _Queue) -> bool:
-        """Read on in the task's queue; at its end begin anew, for attempts that came back. False: nothing waits."""
-        for after_id in dict.fromkeys((queue.read_up_to, 0)):
-            rows = await self._store.read(
-                functools.partial(fetch_queued, task_id=queue.task.task_id, after_id=after_id, limit=STOCK)
+    async def _restock(self, queue: TaskQueue) -> bool:
+        """Read numbers that may be dialled now. Those called as often today as they may be wait for tomorrow."""
+        found = await queue.restock(self._now())
+        most = self.most_per_day(queue.task)
+        if not found or not most:
+            return found
+        day, ends = self.today()
+        numbers = queue.in_stock()
+        called_out = await self._store.read(
+            functools.partial(
+                fetch_called_out, phone_ids=[number.phone_id for number in numbers], day=day, most=most
             )
-            queue.stock.extend(row for row in rows if not self._ledger.knows(row.attempt_id))
-            if queue.stock:
-                queue.read_up_to = rows[-1].attempt_id
-                return True
-        return False
+        )  # fmt: skip
+        if called_out:
+            late = [number.attempt_id for number in numbers if number.phone_id in called_out]
+            queue.drop(late)
+            await self._store.write(postpone(late, int(ends.timestamp() * 1_000_000)))
+        return True
 
-    async def _queue_is_empty(self, queue: _Queue) -> None:
+    async def _nothing_to_dial(self, queue: TaskQueue) -> None:
         task_id = queue.task.task_id
-        if self._ledger.in_use_by(task_id):
+        if queue.has_waiting:
+            until = queue.waits_until
+            self._look_in(task_id, math.inf if until is None else (until - self._now()).total_seconds())
+        elif self._ledger.in_use_by(task_id):
             return
-        if await self._store.write(close_task_if_done(task_id)):
+        elif await self._store.write(close_task_if_done(task_id)):
             log.info("task %d: every number is finished", task_id)
             self.task_is_gone(task_id)
         else:  # a number came back while we looked: look again
-            asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self.feed, task_id)
+            self._look_in(task_id, LOOK_AGAIN_S)
+
+    def _look_in(self, task_id: int, delay_s: float) -> None:
+        """Look at a task again after so long, if nothing else comes before."""
+        timer = self._timers.pop(task_id, None)
+        if timer is not None:
+            timer.cancel()
+        if delay_s == math.inf:
+            return
+        delay_s = min(max(delay_s, 0.001), LONGEST_SLEEP_S)
+        self._timers[task_id] = asyncio.get_running_loop().call_later(delay_s, self.feed, task_id)
+
+    def _wake_in(self, delay_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._wake.set)
+
+    def _may_dial(self, order: CallOrder) -> bool:
+        """At the dial instant: the window of the subscriber, somebody to talk to."""
+        queue = self._queues.get(order.task_id)
+        if queue is None:
+            return True  # the claim knows that the task is not open
+        return queue.is_open(order.zone, self._now()) and self._staffing.may_dial(order, queue.task.rules.pacing)
+
+    def _day_cap(self, order: CallOrder) -> DayCap | None:
+        queue = self._queues.get(order.task_id)
+        most = self.most_per_day(queue.task) if queue else self._max_per_day
+        if not most:
+            return None
+        day, ends = self.today()
+        return DayCap(day, int(ends.timestamp() * 1_000_000), most)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._wall(), UTC)
+
+    def _capacity_of(self, inner_num: str) -> None:
+        for task_id, queue in self._queues.items():
+            if queue.task.inner_num == inner_num:
+                self.feed(task_id)
+
+    def _changed_by_engine(self, task_id: str) -> None:
+        self._changed_tasks.add(int(task_id))
+        self._wake.set()
+
+    async def _take_changed_tasks(self) -> None:
+        """Tasks that the engine itself has paused."""
+        while self._changed_tasks:
+            task_id = self._changed_tasks.pop()
+            task = await self._store.read(functools.partial(fetch_task, task_id=task_id))
+            if task is not None:
+                log.warning("task %d: paused, it has spent what it may", task_id)
+                self.task_is(task)
 
     def _feed_all(self) -> None:
         self._hungry.update(dict.fromkeys(self._queues))
         self._wake.set()
-
-    def _claimed(self) -> None:
-        self._failures = 0
 
     def _back_off(self, task_id: int) -> None:
         now_s = self._clock()

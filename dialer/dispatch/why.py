@@ -1,5 +1,6 @@
 """The explainer: gathers what the rules of `dialer.model.why` ask for, about one task or one of its numbers."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +8,18 @@ from datetime import UTC, datetime, tzinfo
 
 from dialer.dispatch.ledger import Ledger
 from dialer.dispatch.scheduler import Scheduler
+from dialer.dispatch.task_queue import TaskQueue
+from dialer.model.limits import Refusal
+from dialer.model.prices import shown
 from dialer.model.safe import phone_id_of
 from dialer.model.task import Task, TaskState
 from dialer.model.why import (
     Blocked,
+    Held,
     NumberFacts,
     ProviderFailures,
     Rule,
+    Schedule,
     Situation,
     first_block,
     shown_count,
@@ -23,7 +29,10 @@ from dialer.store.why import Asked, NumberRow, fetch_facts
 
 PROVIDER_WINDOW_S = 600
 """Results older than this say nothing of the provider now."""
-_OF_NUMBER = {Rule.NOT_IN_LIST, Rule.FINISHED, Rule.NUMBER_IN_PROGRESS, Rule.NUMBER_WAITS}
+_OF_NUMBER = {
+    Rule.NOT_IN_LIST, Rule.FINISHED, Rule.NUMBER_IN_PROGRESS, Rule.NUMBER_WAITS, Rule.NOT_DUE, Rule.OTHER_NUMBER,
+    Rule.DAY_CAP, Rule.WINDOW,
+}  # fmt: skip
 
 
 def _nothing() -> None:
@@ -77,6 +86,7 @@ class Explainer:
             task_id,
             None if phone is None else phone_id_of(phone),
             int((self._clock() - PROVIDER_WINDOW_S) * 1_000_000),
+            self._scheduler.today()[0],
         )
         facts = await self._store.read(lambda connection: fetch_facts(connection, asked))
         if facts is None:
@@ -86,8 +96,11 @@ class Explainer:
         waiting = facts.waiting - sum(map(self._ledger.knows, facts.waiting_ids))
         in_use = self._ledger.in_use_by(task_id)
         # the engine asks for employees of open tasks only, and whoever is asked for is looked after from then on
-        is_open = task.state is TaskState.OPEN
-        may_connect = not is_open or self._ledger.may_connect(task.inner_num_type, task.inner_num)
+        decision = self._scheduler.decision(task) if task.state is TaskState.OPEN else None
+        nobody = decision is not None and self._scheduler.nobody_free(task)
+        queue = self._scheduler.queue_of(task)
+        number = None if facts.number is None else self._facts_of(facts.number, queue)
+        dialled = None if facts.number is None else self._scheduler.dial_string(task, phone or "")
         situation = Situation(
             task,
             self._scheduler.engine(),
@@ -95,22 +108,68 @@ class Explainer:
             waiting,
             asterisk=self.asterisk(),
             spool_trouble=self._scheduler.spool_trouble,
-            may_connect=may_connect,
-            obstacle=None if may_connect else self.obstacle(task.inner_num),
+            may_connect=not nobody,
+            obstacle=self.obstacle(task.inner_num) if nobody else None,
+            pacing=decision.reason if decision is not None and decision.begin == 0 and not nobody else None,
+            schedule=await self._schedule(queue) if task.state is TaskState.OPEN and waiting else None,
+            task_rate=_held(self._scheduler.refusal_of_task(task)),
+            trunk=_held(self._scheduler.refusal_of_trunk(dialled)) if dialled else None,
+            spent=_spent(task),
             presence_look_s=self.presence_look_s(),
             failures=ProviderFailures(len(failures), failures[0] if failures else None),
             dialogue_trouble=self.dialogue_trouble(),
             recording_trouble=self.recording_trouble(),
             phone=phone,
-            number=None if facts.number is None else self._facts_of(facts.number),
+            number=number,
         )
         return Explanation(task, phone, _with_place(first_block(situation), situation), in_use, waiting)
 
-    def _facts_of(self, row: NumberRow) -> NumberFacts:
+    async def _schedule(self, queue: TaskQueue) -> Schedule | None:
+        """Why no number of a queue in which some wait may be dialled now; None: some may."""
+        now = self._now()
+        if await queue.restock(now) or not queue.has_waiting:
+            return None
+        until = queue.waits_until
+        at = "" if until is None else self._shown(until)
+        return Schedule(queue.closed, None if until is None else (until - now).total_seconds(), at)
+
+    def _facts_of(self, row: NumberRow, queue: TaskQueue) -> NumberFacts:
         """The ledger's state is ahead of the database's; a result is final there."""
-        state = self._ledger.state_of(row.attempt_id) or row.state
-        since = datetime.fromtimestamp(row.changed_us / 1_000_000, self._zone).strftime("%Y-%m-%d %H:%M:%S %Z")
-        return NumberFacts(state, since, row.result, row.cause, row.before)
+        now = self._now()
+        due = datetime.fromtimestamp(row.due_us / 1_000_000, UTC)
+        opening = queue.next_opening(row.zone, max(now, due))
+        return NumberFacts(
+            self._ledger.state_of(row.attempt_id) or row.state,
+            self._shown(datetime.fromtimestamp(row.changed_us / 1_000_000, UTC)),
+            row.result,
+            row.cause,
+            row.before,
+            closed=queue.why_closed(row.zone, now) or None,
+            opens_in_s=None if opening is None else (opening - now).total_seconds(),
+            due_in_s=(due - now).total_seconds() if row.due_us else 0.0,
+            due=self._shown(due),
+            held_by=row.held_by,
+            called_today=row.called_today,
+            most_per_day=self._scheduler.most_per_day(queue.task),
+            day_ends_in_s=(self._scheduler.today()[1] - now).total_seconds(),
+        )
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+    def _shown(self, moment: datetime) -> str:
+        return moment.astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def _held(refusal: Refusal | None) -> Held | None:
+    return None if refusal is None else Held(refusal.reason, None if refusal.wait_s == math.inf else refusal.wait_s)
+
+
+def _spent(task: Task) -> str | None:
+    most_u = task.rules.max_cost_u
+    if most_u is None or task.spent_u < most_u:
+        return None
+    return f"its calls have cost {shown(task.spent_u)}, maxCost is {shown(most_u)}"
 
 
 def _with_place(found: Blocked, situation: Situation) -> Blocked:

@@ -1,7 +1,9 @@
-"""The rules of a task: when, how often and how its numbers are dialled. Defaults are those of a task that says nothing."""
+"""The rules of a task: when, how often and how its numbers are dialled."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any
 
 WHOLE_DAY_MIN = 1440
 ALL_DAYS = frozenset(range(1, 8))
@@ -15,7 +17,7 @@ class Pacing(StrEnum):
     POWER = "power"
     """`powerRatio` times as many."""
     PREDICTIVE = "predictive"
-    """As many as the measured answer rate and talk time allow, so that few who answer find nobody (`maxAbandonRate`)."""
+    """As many as the measured answer rate and talk time allow: few who answer find nobody (`maxAbandonRate`)."""
 
 
 class Amd(StrEnum):
@@ -71,13 +73,17 @@ class Rules:
     """Shown to subscribers, in turn."""
     amd: Amd = Amd.OFF
     amd_message: str = ""
-    """A text, or the name or full path of a sound file."""
+    """A text …"""
+    amd_message_file: str = ""
+    """… or the name or full path of a sound file, with the text for want of it."""
     pacing: Pacing = Pacing.PROGRESSIVE
     power_ratio: float = 1.5
     max_abandon_rate: float = 0.03
     """Of the answered calls, how many may find nobody (predictive); 0.03: three in a hundred."""
     apology: str = ""
-    """What a subscriber hears whom nobody could take: a text, or the name or full path of a sound file."""
+    """What a subscriber hears whom nobody could take: a text …"""
+    apology_file: str = ""
+    """… or the name or full path of a sound file."""
     priority: int = 0
     """0 to 9; more goes first."""
     weight: int = 10
@@ -86,5 +92,43 @@ class Rules:
     """0: no limit of its own."""
     max_cost_u: int | None = None
     """Millionths of the currency: when the task has spent so much, it pauses."""
-    lang: str = field(default="ru-RU")
+    lang: str = "ru-RU"
     """Of `apology` and `amd_message`."""
+    max_per_day: int = 0
+    """How often a telephone is called in a day by all tasks together; 0: as often as the settings say."""
+
+
+DEFAULTS = Rules()
+
+
+def as_stored(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of `Rules` as JSON holds them."""
+    stored: dict[str, Any] = {}
+    for name, value in rules.items():
+        if name == "retry_on" and value is not None:
+            stored[name] = [[rule.on, rule.interval_s] for rule in value]
+        elif isinstance(value, frozenset):
+            stored[name] = sorted(value)
+        elif isinstance(value, tuple):
+            stored[name] = list(value)
+        else:
+            stored[name] = value
+    return stored
+
+
+_READERS: Mapping[str, Any] = {
+    "retry_on": lambda value: None if value is None else tuple(RetryRule(on, interval_s) for on, interval_s in value),
+    "weekdays": frozenset,
+    "holidays": frozenset,
+    "working_days": frozenset,
+    "caller_ids": tuple,
+    "amd": Amd,
+    "pacing": Pacing,
+}
+_NAMES = frozenset(one.name for one in fields(Rules))
+
+
+def as_rules(stored: Mapping[str, Any]) -> Rules:
+    """What `as_stored` has made of some fields; the others have their defaults."""
+    read = {name: _READERS.get(name, lambda value: value)(value) for name, value in stored.items() if name in _NAMES}
+    return Rules(**read)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from dialer.model.rules import DEFAULTS, Rules
+
 
 class TaskState(IntEnum):
     """`state` of the API."""
@@ -38,6 +40,10 @@ class Task:
     """Record the talk with an employee."""
     notify_url: str | None = None
     """Where results and answers are delivered to."""
+    rules: Rules = DEFAULTS
+    """When, how often and how its numbers are dialled."""
+    spent_u: int = 0
+    """What its calls have cost, millionths of the currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +54,13 @@ class Number:
     phone_id: str
     params: dict[str, object] | None = None
     """Values for `<name>` in the polling's texts."""
+    client_id: str | None = None
+    """Numbers of one client: when one of them is reached, the others are done; never two at once."""
+    zone: str = ""
+    """Of the subscriber: `Asia/Omsk`, `+5.5` (hours from UTC); empty: not known, the PBX's."""
+    not_before_us: int = 0
+    """Microseconds since 1970; 0: at once."""
+    until_us: int | None = None
+    """After that it is not dialled any more; microseconds since 1970."""
+    caller_id: str | None = None
+    """The number that this subscriber is shown."""

@@ -57,13 +57,27 @@ class Rule(StrEnum):
     ALL_CHANNELS = "all_channels"
     """[dialing] max_channels are in use by all tasks together."""
     RATE = "rate"
-    """[dialing] max_calls_per_s."""
+    """[dialing] max_calls_per_s, or Asterisk is slow and calls are slowed down."""
     NOTHING_WAITS = "nothing_waits"
     """Every number of the task is finished or in progress."""
+    WINDOW = "window"
+    """Hours, weekdays, holidays: no subscriber who waits, or not the one asked for, may be called now."""
+    NOT_DUE = "not_due"
+    """The next attempt, or the time of the number's own (timeCallAllow), has not come yet."""
+    OTHER_NUMBER = "other_number"
+    """Another number of the same client is tried before the one asked for."""
+    DAY_CAP = "day_cap"
+    """The telephone asked for has been called as often today as it may be."""
     TASK_CHANNELS = "task_channels"
     """maxCountChannels of the task are in use."""
+    TASK_RATE = "task_rate"
+    """maxCallsPerSecond of the task."""
+    TRUNK = "trunk"
+    """Channels or rate of the trunk, or it is slowed down because the provider refuses calls."""
     NOBODY_FREE = "nobody_free"
     """The employee or queue of the task cannot take a call."""
+    PACING = "pacing"
+    """As many calls are on their way to the employees as the task's pacing allows."""
     PROVIDER_DOWN = "provider_down"
     """The last numbers of the task all failed for the provider's sake. Blocks nothing: dialling goes on, as far as the
     limits allow."""
@@ -102,7 +116,9 @@ class Engine:
     max_channels: int
     back_off_s: float
     pace_s: float
-    calls_per_s: float
+    """Until the rates allow a call …"""
+    pace: str = ""
+    """… and which does not, in words."""
     agi_address: str = ""
 
 
@@ -116,6 +132,19 @@ class NumberFacts:
     cause: str | None = None
     before: int = 0
     """Numbers of the queue in front of it."""
+    closed: str | None = None
+    """Why its subscriber may not be called at this hour, in words."""
+    opens_in_s: float | None = None
+    due_in_s: float = 0.0
+    """Until its next attempt may be made."""
+    due: str = ""
+    """When that is, in words."""
+    held_by: str | None = None
+    """A number of the same client that is tried before it."""
+    called_today: int = 0
+    most_per_day: int = 0
+    """0: as often as one likes."""
+    day_ends_in_s: float = 0.0
 
     @property
     def waits(self) -> bool:
@@ -129,6 +158,26 @@ class ProviderFailures:
     count: int
     cause: str | None
     """Of the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The hours and times of the numbers that wait; texts are words."""
+
+    closed: str | None = None
+    """Why no subscriber may be called at this hour."""
+    next_in_s: float | None = None
+    """Until some number may be dialled; None: not known."""
+    next_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a limit says."""
+
+    reason: str
+    wait_s: float | None
+    """None: until a call ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +197,15 @@ class Situation:
     """Whether somebody is there to talk to a subscriber who answers."""
     obstacle: str | None = None
     """Why not, in words."""
+    pacing: str | None = None
+    """Why no call more may begin for the employees who are there, in words."""
+    schedule: Schedule | None = None
+    """Where numbers wait and none may be dialled now."""
+    task_rate: Held | None = None
+    trunk: Held | None = None
+    """Of the number asked for, or the next one."""
+    spent: str | None = None
+    """What a task that may spend no more has spent, in words."""
     presence_look_s: float | None = None
     """Seconds until employees and queues are looked at anew."""
     failures: ProviderFailures | None = None
@@ -199,7 +257,12 @@ def task_closed(now: Situation) -> Blocked | None:
 def task_paused(now: Situation) -> Blocked | None:
     if now.task.state is not TaskState.PAUSED:
         return None
-    return Blocked(Rule.TASK_PAUSED, "the task is paused (state 2)", None, "when the CRM sets state 0")
+    reason = "the task is paused (state 2)"
+    if now.spent is not None:
+        return Blocked(
+            Rule.TASK_PAUSED, f"{reason}: {now.spent}", None, "when the CRM sets state 0 and a higher maxCost"
+        )
+    return Blocked(Rule.TASK_PAUSED, reason, None, "when the CRM sets state 0")
 
 
 def draining(now: Engine) -> Blocked | None:
@@ -242,8 +305,7 @@ def back_off(now: Engine) -> Blocked | None:
 def rate(now: Engine) -> Blocked | None:
     if now.pace_s <= 0:
         return None
-    reason = f"[dialing] max_calls_per_s allows {now.calls_per_s:g} calls a second, of all tasks"
-    return Blocked(Rule.RATE, reason, now.pace_s, "when the next call may begin")
+    return Blocked(Rule.RATE, f"{now.pace}, of all tasks", now.pace_s, "when the next call may begin")
 
 
 EngineRule = Callable[[Engine], Blocked | None]
@@ -278,6 +340,69 @@ def task_channels(now: Situation) -> Blocked | None:
         return None
     reason = f"{now.in_use} channels are in use, maxCountChannels of the task is {now.task.max_count_channels}"
     return Blocked(Rule.TASK_CHANNELS, reason, None, "when a call of the task ends")
+
+
+def task_rate(now: Situation) -> Blocked | None:
+    if now.task_rate is None:
+        return None
+    return Blocked(Rule.TASK_RATE, now.task_rate.reason, now.task_rate.wait_s, "when the next call may begin")
+
+
+def trunk(now: Situation) -> Blocked | None:
+    if now.trunk is None:
+        return None
+    on = "when a call of the trunk ends" if now.trunk.wait_s is None else "when its next call may begin"
+    return Blocked(Rule.TRUNK, now.trunk.reason, now.trunk.wait_s, on)
+
+
+def other_number(now: Situation) -> Blocked | None:
+    if now.number is None or not now.number.waits or now.number.held_by is None:
+        return None
+    reason = f"{now.phone} waits for {now.number.held_by}, another number of the same client"
+    return Blocked(Rule.OTHER_NUMBER, reason, None, "when the call to that one has ended, if nobody was reached")
+
+
+def number_not_due(now: Situation) -> Blocked | None:
+    if now.number is None or not now.number.waits or now.number.due_in_s <= 0:
+        return None
+    reason = f"{now.phone} waits for its time: {now.number.due}"
+    return Blocked(Rule.NOT_DUE, reason, now.number.due_in_s, "at that time")
+
+
+def number_window(now: Situation) -> Blocked | None:
+    if now.number is None or not now.number.waits or now.number.closed is None:
+        return None
+    reason = f"{now.phone} may not be called now: {now.number.closed}"
+    return Blocked(Rule.WINDOW, reason, now.number.opens_in_s, "when the window opens")
+
+
+def day_cap(now: Situation) -> Blocked | None:
+    number = now.number
+    if number is None or not number.waits or not 0 < number.most_per_day <= number.called_today:
+        return None
+    reason = f"{now.phone} has been called {number.called_today} times today, {number.most_per_day} are allowed"
+    return Blocked(Rule.DAY_CAP, reason, number.day_ends_in_s, "when the next day begins")
+
+
+def window(now: Situation) -> Blocked | None:
+    if now.schedule is None or now.schedule.closed is None:
+        return None
+    reason = f"none of the numbers that wait may be called now: {now.schedule.closed}"
+    return Blocked(Rule.WINDOW, reason, now.schedule.next_in_s, "when the window opens")
+
+
+def not_due(now: Situation) -> Blocked | None:
+    if now.schedule is None or now.schedule.closed is not None:
+        return None
+    at = f", the next at {now.schedule.next_at}" if now.schedule.next_at else ""
+    reason = f"all numbers that wait do so for their time: their next attempt, or timeCallAllow{at}"
+    return Blocked(Rule.NOT_DUE, reason, now.schedule.next_in_s, "at that time")
+
+
+def pacing(now: Situation) -> Blocked | None:
+    if now.pacing is None:
+        return None
+    return Blocked(Rule.PACING, now.pacing, None, "when an employee becomes free, or a call ends unanswered")
 
 
 def nobody_free(now: Situation) -> Blocked | None:
@@ -345,8 +470,17 @@ RULES: tuple[SituationRule, ...] = (
     _of_engine(rate),
     # of the task again. The engine asks for the next number last, as that is a query; to readers it says most
     nothing_waits,
+    other_number,
+    number_not_due,
+    number_window,
+    day_cap,
+    window,
+    not_due,
     task_channels,
+    task_rate,
     nobody_free,
+    pacing,
+    trunk,
     # nothing blocks, but this is worth knowing
     provider_down,
     dialogue,

@@ -7,11 +7,22 @@ somebody asks for a number we have not looked at, and from events in between.
 import asyncio
 import logging
 import re
+import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from dialer.model.presence import Member, employee_obstacle, is_member_free
+from dialer.model.employees import Staff
+from dialer.model.presence import (
+    DEVICE_RINGING,
+    Member,
+    employee_obstacle,
+    hint_rings,
+    is_member_free,
+    is_on_duty,
+    is_reachable,
+    wraps_up_s,
+)
 from dialer.model.safe import UnsafeValueError
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError
 
@@ -20,7 +31,8 @@ REFRESH_S = 30.0
 """Dialplan, queues and AstDB can change without an event."""
 RETRY_S = 1.0
 MOST_GOTOS = 4
-_NUMBER = re.compile(r"-?[0-9]{1,9}")
+_NUMBER = re.compile(r"-?[0-9]{1,12}")
+WRAP_UP_SLACK_S = 0.05
 BUDDY_FAMILY = "UserBuddyStatus"
 _NOTHING_THERE = ("Did not find", "Invalid/unknown command")
 """Asterisk 22: no such context or extension; the module with that action is not loaded."""
@@ -46,7 +58,16 @@ class _Hint:
 class Presence:
     """Answers `is_free` from memory. An internal number that is neither employee nor queue (an IVR) counts as free."""
 
-    def __init__(self, client: AmiClient, internal_context: str) -> None:
+    def __init__(
+        self,
+        client: AmiClient,
+        internal_context: str,
+        *,
+        wrap_up_s: float = 0.0,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`wrap_up_s`: what members of queues have to do after a talk, where they have no longer one of their own."""
+        self._wall = wall
         self._client = client
         self._context = internal_context
         self._lines: dict[str, _Line] = {}
@@ -58,14 +79,16 @@ class Presence:
         """AstDB UserBuddyStatus by number."""
         self._queues: dict[str, dict[str, Member]] = {}
         """Members by interface."""
-        self._was_free: dict[str, bool] = {}
+        self._was: dict[str, Staff | None] = {}
+        self._wrap_up_s = wrap_up_s
+        self._wrapped_up: asyncio.TimerHandle | None = None
         self._heard: list[Mapping[str, str]] = []
         """Events since the refresh under way began."""
         self._refreshing = asyncio.Lock()
         self._wake = asyncio.Event()
         self._refresh_at_s: float | None = None
         self.on_free: Callable[[str], None] = lambda inner_num: None
-        """Called with an internal number that has become free."""
+        """Called with an internal number at which more employees have become free or come on duty."""
 
     def is_free(self, inner_num: str) -> bool:
         """Whether a call may be begun for this number now. False too until it has been looked at: `on_free` tells."""
@@ -81,12 +104,49 @@ class Presence:
             return "not looked at yet"
         if line.queue is not None:
             members = self._queues.get(line.queue, {}).values()
-            if any(is_member_free(member, self._statuses.get(member.employee, "")) for member in members):
+            if self._staff_of_queue(members).free:
                 return None
             return f"none of the {len(members)} members of queue {line.queue} is free"
+        return employee_obstacle(self._hints_of(inner_num, line), self._statuses.get(inner_num, ""))
+
+    def staff(self, inner_num: str) -> Staff | None:
+        """The employees behind a number; None: it is neither employee nor queue. Nobody until it has been looked at:
+        `on_free` tells."""
+        line = self._lines.get(inner_num)
+        if line is None:
+            self.obstacle(inner_num)  # asks for it
+            return Staff(0, 0, 0)
+        if line.queue is not None:
+            return self._staff_of_queue(self._queues.get(line.queue, {}).values())
+        hints, status = self._hints_of(inner_num, line), self._statuses.get(inner_num, "")
+        if not hints and is_reachable((), status):
+            return None
+        free = employee_obstacle(hints, status) is None
+        ringing = not free and hint_rings(hints)
+        return Staff(int(is_reachable(hints, status)), int(free), int(ringing))
+
+    def _staff_of_queue(self, members: Collection[Member]) -> Staff:
+        on_duty = [one for one in members if is_on_duty(one, self._statuses.get(one.employee, ""))]
+        free = [one for one in on_duty if is_member_free(one, "")]
+        now_s = self._wall()
+        wrapping_up = [left_s for one in free if (left_s := wraps_up_s(one, now_s, self._wrap_up_s)) > 0]
+        if wrapping_up:
+            self._tell_in(min(wrapping_up))
+        ringing = sum(one.device_state == DEVICE_RINGING for one in on_duty)
+        return Staff(len(on_duty), len(free) - len(wrapping_up), ringing)
+
+    def _tell_in(self, delay_s: float) -> None:
+        """Somebody has done his wrap-up then, and no event tells."""
+        if self._wrapped_up is None:
+            self._wrapped_up = asyncio.get_running_loop().call_later(delay_s + WRAP_UP_SLACK_S, self._has_wrapped_up)
+
+    def _has_wrapped_up(self) -> None:
+        self._wrapped_up = None
+        self._tell_freed()
+
+    def _hints_of(self, inner_num: str, line: _Line) -> list[int]:
         hints = self._hints.get(inner_num, {}).values()
-        own = [hint.state for hint in hints if line.hint in {"", hint.devices}]
-        return employee_obstacle(own, self._statuses.get(inner_num, ""))
+        return [hint.state for hint in hints if line.hint in {"", hint.devices}]
 
     @property
     def refresh_in_s(self) -> float | None:
@@ -135,7 +195,7 @@ class Presence:
         """Asterisk has come back: nobody is free until looked at."""
         self._asked |= self._lines.keys()
         self._lines.clear()
-        self._was_free.clear()
+        self._was.clear()
         self._wake.set()
 
     async def run(self) -> None:
@@ -170,12 +230,17 @@ class Presence:
 
     def _tell_freed(self) -> None:
         for inner_num in self._lines:
-            free = self.is_free(inner_num)
-            if free and not self._was_free.get(inner_num):
+            staff, was = self.staff(inner_num), self._was.get(inner_num, Staff(0, 0, 0))
+            self._was[inner_num] = staff
+            if staff is None:
+                if was is not None:
+                    self.on_free(inner_num)
+                continue
+            had = was or Staff(0, 0, 0)
+            if staff.free > had.free or staff.on_duty > had.on_duty:
                 self.on_free(inner_num)
-            if free is not self._was_free.get(inner_num):
-                log.info("internal number %s: %s", inner_num, "free" if free else "nobody is free")
-            self._was_free[inner_num] = free
+            if (staff.free > 0) is not (had.free > 0):
+                log.info("internal number %s: %s", inner_num, "free" if staff.free else "nobody is free")
 
     async def _look_at(self, inner_num: str, queues: Mapping[str, object]) -> _Line:
         """What the number is: its queue, its hint. (Asking for the state makes the hint, should it be a pattern.)"""
@@ -244,7 +309,8 @@ def _hint(message: Mapping[str, str]) -> _Hint:
 
 
 def _member(message: Mapping[str, str], interface: str) -> Member:
-    return Member(interface, _number(message, "Status"), message.get("Paused") == "1")
+    last_call_s, wrap_up_s = max(0, _number(message, "LastCall")), max(0, _number(message, "Wrapuptime"))
+    return Member(interface, _number(message, "Status"), message.get("Paused") == "1", last_call_s, wrap_up_s)
 
 
 def _number(message: Mapping[str, str], name: str) -> int:

@@ -5,26 +5,28 @@ The statements of the paths that run for every call are built once, here, and ex
 
 from dataclasses import dataclass
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, insert, or_, select, update
 
 from dialer.model.attempt import Attempt, AttemptState, shown_state
 from dialer.model.call import CallOrder
+from dialer.model.outcome import Outcome
+from dialer.model.rules import as_rules
 from dialer.model.task import InnerNumType, TaskState
 from dialer.model.verdict import dial_status_shown
 from dialer.store.database import Operation, Transaction
-from dialer.store.events import add_answer, add_result
-from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, task
+from dialer.store.events import add_answer
+from dialer.store.finishing import LIFETIME_OVER, STOPPED, Bill, after_result, close_undialled, is_stopped
+from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, dialled, task
 
 _THIS = attempt.c.id == bindparam("attempt_id")
 _OPEN = attempt.c.closed_us.is_(None)
 _TASK_IS_OPEN = select(task.c.id).where(task.c.id == attempt.c.task_id, task.c.state == TaskState.OPEN.value).exists()
 _NOW: BindParameter[int] = bindparam("now_us")
 
-_FETCH_QUEUED = (
-    select(attempt.c.id, attempt.c.phone, attempt.c.params)
-    .where(attempt.c.task_id == bindparam("of_task"), QUEUED, attempt.c.id > bindparam("after_id"))
-    .order_by(attempt.c.id)
-    .limit(bindparam("most"))
+_MAY_BE_DIALLED = (
+    or_(attempt.c.until_us.is_(None), attempt.c.until_us > _NOW),
+    attempt.c.signalled == 0,
+    ~is_stopped(attempt.c.task_id, attempt.c.phone_id),
 )
 _MARK_SPOOLED = (
     update(attempt)
@@ -38,7 +40,13 @@ _MARK_SPOOLED = (
 )
 _CLAIM = (
     update(attempt)
-    .where(_THIS, attempt.c.state == AttemptState.SPOOLED.value, _OPEN, _TASK_IS_OPEN)
+    .where(
+        _THIS,
+        attempt.c.state == AttemptState.SPOOLED.value,
+        _OPEN,
+        _TASK_IS_OPEN,
+        *_MAY_BE_DIALLED,
+    )
     .values(
         state=AttemptState.DIALLING.value,
         linked_id=bindparam("linked"),
@@ -53,7 +61,10 @@ _REQUEUE = (
         _OPEN,
         or_(
             attempt.c.state == AttemptState.SPOOLED.value,
-            and_(attempt.c.state == AttemptState.DIALLING.value, attempt.c.linked_id == bindparam("linked")),
+            and_(
+                attempt.c.state.in_([AttemptState.DIALLING.value, AttemptState.CONNECTING.value]),
+                attempt.c.linked_id == bindparam("linked"),
+            ),
         ),
     )
     .values(
@@ -76,10 +87,14 @@ _SAVE_RESULT = (
         out_dial_state=bindparam("out_status"),
         in_dial_state=bindparam("in_status"),
         recording=bindparam("recorded_as"),
+        talked_s=bindparam("talked"),
+        cost_u=bindparam("cost"),
         changed_us=_NOW,
         closed_us=_NOW,
     )
 )
+_SIGNALLED = select(attempt.c.id).where(_THIS, attempt.c.signalled == 1)
+NO_BILL = Bill()
 _SAVE_ANSWER = insert(answer).from_select(
     [
         answer.c.attempt_id, answer.c.task_id, answer.c.phone_id, answer.c.phone, answer.c.polling_id,
@@ -93,27 +108,12 @@ _SAVE_ANSWER = insert(answer).from_select(
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
-    """An attempt that waits for a channel."""
-
-    attempt_id: int
-    phone: str
-    params: dict[str, object] | None
-
-
-@dataclass(frozen=True, slots=True)
 class InProgress:
     """An attempt that has left the queue and has no result."""
 
     order: CallOrder
     state: AttemptState
     linked_id: str
-
-
-def fetch_queued(connection: Connection, task_id: int, after_id: int, limit: int) -> list[Queued]:
-    """The next attempts of a task's queue, oldest first, behind `after_id`."""
-    rows = connection.execute(_FETCH_QUEUED, {"of_task": task_id, "after_id": after_id, "most": limit})
-    return [Queued(row.id, row.phone, row.params) for row in rows]
 
 
 def mark_spooled(order: CallOrder) -> Operation[None]:
@@ -133,10 +133,24 @@ def mark_spooled(order: CallOrder) -> Operation[None]:
     return operation
 
 
-def claim_attempt(attempt_id: int, linked_id: str, verbose_call_id: str) -> Operation[bool]:
-    """Give leave to dial, once: True only for an attempt with a call file out and a task that is open now."""
+@dataclass(frozen=True, slots=True)
+class DayCap:
+    """How often a telephone may be called on a day."""
+
+    day: int
+    """Of the PBX's zone, counted from year 1."""
+    ends_us: int
+    most: int
+
+
+def claim_attempt(attempt_id: int, linked_id: str, verbose_call_id: str, cap: DayCap | None = None) -> Operation[bool]:
+    """Give leave to dial, once: True only for an attempt with a call file out and a task that is open now, whose
+    lifetime is not over, on no stop list. One that is refused for its own sake gets its result, or waits for the next
+    day."""
 
     def operation(tx: Transaction) -> bool:
+        if cap is not None and not _within(tx, attempt_id, cap):
+            return False
         done = tx.connection.execute(
             _CLAIM,
             {
@@ -146,7 +160,59 @@ def claim_attempt(attempt_id: int, linked_id: str, verbose_call_id: str) -> Oper
                 "now_us": tx.now_us,
             },
         )
-        return done.rowcount == 1
+        if done.rowcount == 1:
+            if cap is not None:
+                _count(tx, attempt_id, cap.day)
+            return True
+        _end_what_may_not_be_dialled(tx, attempt_id)
+        return False
+
+    return operation
+
+
+def _end_what_may_not_be_dialled(tx: Transaction, attempt_id: int) -> None:
+    this = attempt.c.id == attempt_id
+    close_undialled(tx, and_(this, attempt.c.signalled == 1), Outcome.SUCCESS_EXTERNAL_SIGNAL)
+    close_undialled(tx, and_(this, is_stopped(attempt.c.task_id, attempt.c.phone_id)), Outcome.FAIL, STOPPED)
+    close_undialled(tx, and_(this, attempt.c.until_us <= tx.now_us), Outcome.FAIL, LIFETIME_OVER)
+
+
+def confirm_claim(attempt_id: int) -> Operation[bool]:
+    """Whether an attempt that has its leave may still be dialled, as `claim_attempt` asks."""
+
+    def operation(tx: Transaction) -> bool:
+        still = (_THIS, _OPEN, _TASK_IS_OPEN, *_MAY_BE_DIALLED)
+        asked = {"attempt_id": attempt_id, "now_us": tx.now_us}
+        return tx.connection.execute(select(attempt.c.id).where(*still), asked).first() is not None
+
+    return operation
+
+
+def _within(tx: Transaction, attempt_id: int, cap: DayCap) -> bool:
+    """Whether the attempt's telephone may be called once more on the day; else it waits for the next one."""
+    called = (
+        select(dialled.c.times)
+        .join(attempt, attempt.c.phone_id == dialled.c.phone_id)
+        .where(attempt.c.id == attempt_id, dialled.c.day == cap.day)
+    )
+    if (tx.connection.execute(called).scalar() or 0) < cap.most:
+        return True
+    tx.connection.execute(update(attempt).where(attempt.c.id == attempt_id, _OPEN).values(due_us=cap.ends_us))
+    return False
+
+
+def _count(tx: Transaction, attempt_id: int, day: int) -> None:
+    phone_id = select(attempt.c.phone_id).where(attempt.c.id == attempt_id).scalar_subquery()
+    today = (dialled.c.day == day, dialled.c.phone_id == phone_id)
+    if not tx.connection.execute(update(dialled).where(*today).values(times=dialled.c.times + 1)).rowcount:
+        tx.connection.execute(insert(dialled).values(day=day, phone_id=phone_id, times=1))
+
+
+def forget_days(before_day: int) -> Operation[None]:
+    """Forget how often telephones were called on days before that one."""
+
+    def operation(tx: Transaction) -> None:
+        tx.connection.execute(delete(dialled).where(dialled.c.day < before_day))
 
     return operation
 
@@ -172,9 +238,9 @@ def save_progress(moved: Attempt) -> Operation[None]:
     return operation
 
 
-def save_result(closed: Attempt, recording: str | None = None) -> Operation[None]:
-    """Store the one result, and the name of the talk's recording. An attempt that already has a result, or whose task
-    was deleted, is left as it is."""
+def save_result(closed: Attempt, recording: str | None = None, bill: Bill = NO_BILL) -> Operation[None]:
+    """Store the one result, the name of the talk's recording, and what the call has cost; with it what follows, the
+    next attempt above all. An attempt that already has a result, or whose task was deleted, is left as it is."""
     verdict = closed.verdict
     if verdict is None:
         raise ValueError(f"attempt {closed.attempt_id} is not closed")
@@ -187,12 +253,20 @@ def save_result(closed: Attempt, recording: str | None = None) -> Operation[None
         "out_status": (dial_status_shown(out) or None) if out and not out.answered else None,
         "in_status": leg.shown_status or None if leg else None,
         "recorded_as": recording,
+        "talked": bill.talked_s,
+        "cost": bill.cost_u,
     }
 
     def operation(tx: Transaction) -> None:
-        done = tx.connection.execute(_SAVE_RESULT, {**values, "now_us": tx.now_us})
+        signal: dict[str, object] = {}
+        if (
+            not verdict.outcome.is_success
+            and tx.connection.execute(_SIGNALLED, {"attempt_id": closed.attempt_id}).first()
+        ):
+            signal = {"outcome": Outcome.SUCCESS_EXTERNAL_SIGNAL.value, "because": f"The call itself: {verdict}"}
+        done = tx.connection.execute(_SAVE_RESULT, {**values, **signal, "now_us": tx.now_us})
         if done.rowcount:
-            add_result(tx, closed.attempt_id)
+            after_result(tx, closed.attempt_id)
 
     return operation
 
@@ -214,7 +288,7 @@ def save_answer(attempt_id: int, polling_id: int, question_id: str, result: str,
 def fetch_in_progress(connection: Connection) -> list[InProgress]:
     """Every attempt that has left the queue and has no result."""
     rows = connection.execute(
-        select(attempt, task.c.dial_prefix, task.c.inner_num, task.c.inner_num_type)
+        select(attempt, task.c.dial_prefix, task.c.inner_num, task.c.inner_num_type, task.c.rules)
         .join(task, task.c.id == attempt.c.task_id)
         .where(IN_PROGRESS)
     )
@@ -229,6 +303,8 @@ def fetch_in_progress(connection: Connection) -> list[InProgress]:
                 InnerNumType(row.inner_num_type),
                 row.params,
                 row.recording,
+                zone=row.zone,
+                callback=as_rules(row.rules).callback,
             ),
             AttemptState(row.state),
             row.linked_id or "",

@@ -56,6 +56,37 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         'created_us BIGINT NOT NULL, UNIQUE (caller, "key") )',
         "CREATE INDEX ix_receipt_created_us ON receipt (created_us)",
     ),
+    5: (
+        "ALTER TABLE task ADD COLUMN rules JSON DEFAULT '{}' NOT NULL",
+        "ALTER TABLE task ADD COLUMN spent_u BIGINT DEFAULT 0 NOT NULL",
+        "ALTER TABLE attempt ADD COLUMN client_id VARCHAR",
+        "ALTER TABLE attempt ADD COLUMN zone VARCHAR DEFAULT '' NOT NULL",
+        "ALTER TABLE attempt ADD COLUMN due_us BIGINT DEFAULT 0 NOT NULL",
+        "ALTER TABLE attempt ADD COLUMN until_us BIGINT",
+        "ALTER TABLE attempt ADD COLUMN held INTEGER DEFAULT 0 NOT NULL",
+        "ALTER TABLE attempt ADD COLUMN signalled INTEGER DEFAULT 0 NOT NULL",
+        "ALTER TABLE attempt ADD COLUMN caller_id VARCHAR",
+        "ALTER TABLE attempt ADD COLUMN talked_s INTEGER",
+        "ALTER TABLE attempt ADD COLUMN cost_u BIGINT",
+        "DROP INDEX attempt_queued",
+        "CREATE INDEX attempt_ready ON attempt (task_id, held, zone, due_us, id) "
+        "WHERE state = 'CreateTask' AND closed_us IS NULL",
+        "CREATE INDEX attempt_until ON attempt (until_us) "
+        "WHERE state = 'CreateTask' AND closed_us IS NULL AND until_us IS NOT NULL",
+        "CREATE INDEX attempt_client ON attempt (task_id, client_id) WHERE closed_us IS NULL AND client_id IS NOT NULL",
+        "CREATE TABLE stop_number ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, task_id INTEGER NOT NULL, "
+        "phone_id VARCHAR NOT NULL, phone VARCHAR NOT NULL, reason TEXT NOT NULL, created_us BIGINT NOT NULL, "
+        "UNIQUE (task_id, phone_id) )",
+        "CREATE TABLE dialled ( day INTEGER NOT NULL, phone_id VARCHAR NOT NULL, times INTEGER NOT NULL, "
+        "PRIMARY KEY (day, phone_id) )",
+        "DROP TRIGGER attempt_values",
+        "CREATE TRIGGER attempt_values BEFORE UPDATE OF state, result ON attempt WHEN NEW.state NOT IN "
+        "('CreateTask', 'CreateCallFile', 'afterDialOut', 'startDial', 'EVENT_POLLING', 'EVENT_POLLING_END', "
+        "'endCall', 'failedOriginate', 'allUserBusy') OR NEW.result NOT IN ('SUCCESS_POLLING', 'FAIL_POLLING', "
+        "'SUCCESS_CLIENT_H', 'SUCCESS_USER_H', 'SUCCESS', 'SUCCESS_ANOTHER_PHONE', 'SUCCESS_EXTERNAL_SIGNAL', "
+        "'FAIL_USER_BUSY', 'FAIL_USER_NO_ANSWER', 'FAIL_CLIENT_H_BEFORE_ANSWER', 'FAIL_USER_H_BEFORE_CLIENT_ANSWER', "
+        "'FAIL_ROUTE', 'FAIL_PROVIDER', 'FAIL') BEGIN SELECT RAISE(ABORT, 'no such state or result'); END",
+    ),
 }
 """For each version the statements that make it out of the one before. What was released is never edited: a change of
 schema.py needs a new version here, and a dump of the old one (`python -m tests.store.dump`)."""

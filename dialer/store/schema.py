@@ -25,7 +25,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from dialer.model.attempt import AttemptState
 from dialer.model.outcome import Outcome
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raised with every change below; `migrations.py` then gets the way from the version before."""
 
 metadata = MetaData()
@@ -72,6 +72,8 @@ task = Table(
     Column("changed_us", BigInteger, nullable=False),
     Column("record_talk", Integer, server_default=text("0"), nullable=False),
     Column("notify_url", Text),
+    Column("rules", JSON, server_default=text("'{}'"), nullable=False),
+    Column("spent_u", BigInteger, server_default=text("0"), nullable=False),
     sqlite_autoincrement=True,
 )
 
@@ -95,18 +97,36 @@ attempt = Table(
     Column("changed_us", BigInteger, nullable=False),
     Column("closed_us", BigInteger),
     Column("recording", String),
+    Column("client_id", String),
+    Column("zone", String, server_default=text("''"), nullable=False),
+    Column("due_us", BigInteger, server_default=text("0"), nullable=False),
+    Column("until_us", BigInteger),
+    Column("held", Integer, server_default=text("0"), nullable=False),
+    Column("signalled", Integer, server_default=text("0"), nullable=False),
+    Column("caller_id", String),
+    Column("talked_s", Integer),
+    Column("cost_u", BigInteger),
     # exactly one result per number and attempt: see also the triggers below
     UniqueConstraint("task_id", "phone_id", "attempt_number"),
     CheckConstraint("(result IS NULL) = (closed_us IS NULL)", name="closed_with_result"),
     sqlite_autoincrement=True,
 )
+# zone: of the subscriber, empty: the PBX's. due_us: not dialled before; 0: at once. held: another number of the same
+# client is tried before this one. signalled: the CRM has said that the number is done while its call was in progress.
+# cost_u: millionths of the currency.
 # The queue and the calls in progress are found without looking at finished rows. The literals are literals in the
 # queries too: SQLite does not use a partial index for a bound parameter.
 QUEUED = and_(attempt.c.state == literal_column("'CreateTask'"), attempt.c.closed_us.is_(None))
 TRIED = attempt.c.state != literal_column("'CreateTask'")
 IN_PROGRESS = and_(attempt.c.state != literal_column("'CreateTask'"), attempt.c.closed_us.is_(None))
 Index("attempt_changed", attempt.c.changed_us, attempt.c.id, sqlite_where=TRIED, postgresql_where=TRIED)
-Index("attempt_queued", attempt.c.task_id, attempt.c.id, sqlite_where=QUEUED, postgresql_where=QUEUED)
+READY = and_(QUEUED, attempt.c.held == literal_column("0"))
+_QUEUE = (attempt.c.task_id, attempt.c.held, attempt.c.zone, attempt.c.due_us, attempt.c.id)
+Index("attempt_ready", *_QUEUE, sqlite_where=QUEUED, postgresql_where=QUEUED)
+MORTAL = and_(QUEUED, attempt.c.until_us.is_not(None))
+Index("attempt_until", attempt.c.until_us, sqlite_where=MORTAL, postgresql_where=MORTAL)
+OF_CLIENT = and_(attempt.c.closed_us.is_(None), attempt.c.client_id.is_not(None))
+Index("attempt_client", attempt.c.task_id, attempt.c.client_id, sqlite_where=OF_CLIENT, postgresql_where=OF_CLIENT)
 Index("attempt_in_progress", attempt.c.task_id, sqlite_where=IN_PROGRESS, postgresql_where=IN_PROGRESS)
 
 answer = Table(
@@ -158,6 +178,30 @@ client_phone = Table(
     UniqueConstraint("client_id", "phone_id"),
     sqlite_autoincrement=True,
 )
+
+stop_number = Table(
+    "stop_number",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("task_id", _Id, nullable=False),
+    Column("phone_id", String, nullable=False),
+    Column("phone", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    UniqueConstraint("task_id", "phone_id"),
+    sqlite_autoincrement=True,
+)
+GLOBAL = 0
+"""`task_id` of a number that no task may dial."""
+
+dialled = Table(
+    "dialled",
+    metadata,
+    Column("day", Integer, primary_key=True),
+    Column("phone_id", String, primary_key=True),
+    Column("times", Integer, nullable=False),
+)
+"""How often a telephone was called on a day (of the PBX's zone, from year 1), by all tasks, deleted ones too."""
 
 event = Table(
     "event",

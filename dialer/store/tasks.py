@@ -1,20 +1,39 @@
 """Tasks and their lists of numbers."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from dialer.model.attempt import AttemptState
+from dialer.model.rules import as_rules, as_stored
 from dialer.model.safe import UnsafeValueError, safe_extension
 from dialer.model.task import InnerNumType, Number, Task, TaskState
 from dialer.store.database import Operation, Transaction
+from dialer.store.finishing import close_stopped, release_clients
 from dialer.store.naming import insert_named
 from dialer.store.pollings import find_polling_id
-from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, task
+from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, stop_number, task
 
 _ROWS_A_STATEMENT = 500
+_KEPT = (
+    attempt.c.id, attempt.c.phone_id, attempt.c.state, attempt.c.closed_us, attempt.c.params, attempt.c.client_id,
+    attempt.c.zone, attempt.c.due_us, attempt.c.until_us, attempt.c.caller_id, attempt.c.held, attempt.c.attempt_number,
+)  # fmt: skip
+_CHANGE_QUEUED = (
+    update(attempt)
+    .where(attempt.c.id == bindparam("attempt_id"))
+    .values(
+        params=bindparam("new_params"),
+        client_id=bindparam("new_client"),
+        zone=bindparam("new_zone"),
+        due_us=bindparam("new_due_us"),
+        until_us=bindparam("new_until_us"),
+        caller_id=bindparam("new_caller"),
+        held=bindparam("new_held"),
+    )
+)
 
 
 class TaskRefusedError(Exception):
@@ -38,6 +57,8 @@ class TaskChange:
     record_talk: bool | None = None
     notify_url: str | None = None
     """Where results go; empty: nowhere any more."""
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `Rules`, those that are said."""
 
     def columns(self) -> dict[str, object]:
         said = {
@@ -156,6 +177,8 @@ def _task_of(row: Row[tuple[object, ...]]) -> Task:
         row.dial_prefix,
         bool(row.record_talk),
         row.notify_url or None,
+        as_rules(row.rules),
+        row.spent_u,
     )
 
 
@@ -171,6 +194,9 @@ def _find(connection: Connection, crm_id: str | None, task_id: int | None) -> in
 
 def _change(tx: Transaction, task_id: int, change: TaskChange) -> Task:
     columns = {**change.columns(), "changed_us": tx.now_us}
+    if change.rules:
+        stored = tx.connection.execute(select(task.c.rules).where(task.c.id == task_id)).scalar_one()
+        columns["rules"] = {**stored, **as_stored(change.rules)}
     tx.connection.execute(update(task).where(task.c.id == task_id).values(columns))
     changed = fetch_task(tx.connection, task_id)
     assert changed is not None  # noqa: S101 - we have just written it
@@ -208,15 +234,11 @@ def _check_inner_num(connection: Connection, changed: Task) -> None:
         raise TaskRefusedError("innerNum", str(error)) from None
 
 
-def _replace_numbers(tx: Transaction, task_id: int, numbers: Iterable[Number]) -> None:
+def _replace_numbers(tx: Transaction, task_id: int, numbers: Sequence[Number]) -> None:
     """Add what is new, drop what is not listed any more. Calls in progress keep their rows until they end."""
-    listed = {number.phone_id: number for number in reversed(list(numbers))}  # of duplicates the first one counts
+    listed = {number.phone_id: number for number in reversed(numbers)}  # of duplicates the first one counts
     listed = dict(reversed(listed.items()))
-    stored = tx.connection.execute(
-        select(attempt.c.id, attempt.c.phone_id, attempt.c.state, attempt.c.closed_us, attempt.c.params).where(
-            attempt.c.task_id == task_id
-        )
-    ).all()
+    stored = tx.connection.execute(select(*_KEPT).where(attempt.c.task_id == task_id)).all()
     dropped = [
         row.id for row in stored if row.phone_id not in listed and (row.closed_us is not None or _is_not_dialled(row))
     ]
@@ -224,28 +246,59 @@ def _replace_numbers(tx: Transaction, task_id: int, numbers: Iterable[Number]) -
         some = dropped[start : start + _ROWS_A_STATEMENT]
         tx.connection.execute(delete(answer).where(answer.c.attempt_id.in_(some)))
         tx.connection.execute(delete(attempt).where(attempt.c.id.in_(some)))
-    new_params = [
-        {"attempt_id": row.id, "given": listed[row.phone_id].params}
+    changes = [
+        change
         for row in stored
-        if _is_queued(row) and row.phone_id in listed and row.params != listed[row.phone_id].params
+        if _is_queued(row) and row.phone_id in listed and (change := _change_of(row, listed[row.phone_id]))
     ]
-    if new_params:
-        tx.connection.execute(
-            update(attempt).where(attempt.c.id == bindparam("attempt_id")).values(params=bindparam("given")), new_params
-        )
+    if changes:
+        tx.connection.execute(_CHANGE_QUEUED, changes)
     kept = {row.phone_id for row in stored}
-    rows = [
-        {
-            "task_id": task_id,
-            "attempt_number": 1,
-            "phone_id": number.phone_id,
-            "phone": number.phone,
-            "params": number.params,
-            "state": AttemptState.CREATED.value,
-            "changed_us": tx.now_us,
-        }
-        for number in listed.values()
-        if number.phone_id not in kept
-    ]
-    if rows:
-        tx.connection.execute(insert(attempt), rows)
+    busy_clients = {
+        listed[row.phone_id].client_id if _is_queued(row) and row.phone_id in listed else row.client_id
+        for row in stored
+        if row.closed_us is None
+    }
+    new = [number for number in listed.values() if number.phone_id not in kept]
+    if new:
+        tx.connection.execute(insert(attempt), [_row_of(task_id, number, busy_clients, tx.now_us) for number in new])
+    if busy_clients - {None}:
+        release_clients(tx, task_id)
+    if tx.connection.execute(select(stop_number.c.id).limit(1)).first():
+        close_stopped(tx, task_id)
+
+
+def _change_of(row: Any, number: Number) -> dict[str, object] | None:
+    """What the list says anew of a number that waits; a time that it has got for its next attempt stays."""
+    said: dict[str, object] = {
+        "new_params": number.params,
+        "new_client": number.client_id,
+        "new_zone": number.zone,
+        "new_due_us": number.not_before_us or (0 if row.attempt_number == 1 else row.due_us),
+        "new_until_us": number.until_us,
+        "new_caller": number.caller_id,
+        "new_held": 0 if number.client_id is None else row.held if number.client_id == row.client_id else 1,
+    }
+    had = (row.params, row.client_id, row.zone, row.due_us, row.until_us, row.caller_id, row.held)
+    return None if tuple(said.values()) == had else {"attempt_id": row.id, **said}
+
+
+def _row_of(task_id: int, number: Number, busy_clients: set[str | None], now_us: int) -> dict[str, object]:
+    """A number's first attempt; of a client's numbers only the first one is not held."""
+    held = number.client_id is not None and number.client_id in busy_clients
+    busy_clients.add(number.client_id)
+    return {
+        "task_id": task_id,
+        "attempt_number": 1,
+        "phone_id": number.phone_id,
+        "phone": number.phone,
+        "params": number.params,
+        "state": AttemptState.CREATED.value,
+        "changed_us": now_us,
+        "client_id": number.client_id,
+        "zone": number.zone,
+        "due_us": number.not_before_us,
+        "until_us": number.until_us,
+        "caller_id": number.caller_id,
+        "held": int(held),
+    }

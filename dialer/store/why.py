@@ -3,14 +3,15 @@ its index, every count its bound."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal, select
+from sqlalchemy import Connection, Row, Select, func, literal, literal_column, select
 
 from dialer.model.attempt import AttemptState
 from dialer.model.outcome import Outcome
 from dialer.model.task import Task
 from dialer.model.why import MOST_COUNTED, PROVIDER_FAILURES
-from dialer.store.schema import QUEUED, TRIED, attempt
+from dialer.store.schema import OF_CLIENT, QUEUED, READY, TRIED, attempt, dialled
 from dialer.store.tasks import fetch_task
 
 _RECENT_ROWS = 2000
@@ -29,7 +30,14 @@ class NumberRow:
     cause: str | None
     changed_us: int
     before: int
-    """Numbers of the queue before it."""
+    """Numbers of the list before it, of its zone."""
+    phone_id: str
+    zone: str
+    due_us: int
+    until_us: int | None
+    held_by: str | None
+    """The number of the same client that is tried first."""
+    called_today: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,8 @@ class Asked:
     phone_id: str | None
     since_us: int
     """The provider's failures since then count."""
+    day: int = 0
+    """Of the PBX's zone, counted from year 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +76,15 @@ def fetch_facts(connection: Connection, asked: Asked) -> TaskFacts | None:
         waiting,
         () if few is None else [row.id for row in connection.execute(few)],
         fetch_provider_failures(connection, asked.task_id, asked.since_us, PROVIDER_FAILURES),
-        None if asked.phone_id is None else fetch_number(connection, asked.task_id, asked.phone_id),
+        None if asked.phone_id is None else fetch_number(connection, asked.task_id, asked.phone_id, asked.day),
     )
 
 
-def fetch_number(connection: Connection, task_id: int, phone_id: str) -> NumberRow | None:
-    """The latest attempt of a number of a task, and its place; None: the number is not in its list."""
+def fetch_number(connection: Connection, task_id: int, phone_id: str, day: int = 0) -> NumberRow | None:
+    """The latest attempt of a number of a task, and its place; None: the number is not in its list. `day`: whose calls
+    to the telephone are told."""
     row = connection.execute(
-        select(attempt.c.id, attempt.c.state, attempt.c.result, attempt.c.cause, attempt.c.changed_us)
+        select(attempt)
         .where(attempt.c.task_id == task_id, attempt.c.phone_id == phone_id)
         .order_by(attempt.c.attempt_number.desc())
         .limit(1)
@@ -81,9 +92,31 @@ def fetch_number(connection: Connection, task_id: int, phone_id: str) -> NumberR
     if row is None:
         return None
     state = AttemptState(row.state)
-    earlier = _queue_of(task_id).where(attempt.c.id < row.id)
-    before = _bounded(connection, earlier, MOST_COUNTED + 1) if state is AttemptState.CREATED else 0
-    return NumberRow(row.id, state, row.result, row.cause, row.changed_us, before)
+    before = 0
+    if state is AttemptState.CREATED and row.due_us == 0 and not row.held:
+        of_zone = (attempt.c.zone == row.zone, attempt.c.due_us == literal_column("0"))
+        lane = (READY, attempt.c.task_id == task_id, *of_zone)
+        before = _bounded(connection, select(attempt.c.id).where(*lane, attempt.c.id < row.id), MOST_COUNTED + 1)
+    return NumberRow(
+        row.id,
+        state,
+        row.result,
+        row.cause,
+        row.changed_us,
+        before,
+        row.phone_id,
+        row.zone,
+        row.due_us,
+        row.until_us,
+        _held_by(connection, row) if row.held and row.closed_us is None else None,
+        connection.execute(select(dialled.c.times).where(dialled.c.day == day, dialled.c.phone_id == phone_id)).scalar()
+        or 0,
+    )
+
+
+def _held_by(connection: Connection, row: Row[Any]) -> str | None:
+    same_client = (attempt.c.task_id == row.task_id, attempt.c.client_id == row.client_id, OF_CLIENT)
+    return connection.execute(select(attempt.c.phone).where(*same_client, attempt.c.held == 0).limit(1)).scalar()
 
 
 def fetch_provider_failures(connection: Connection, task_id: int, since_us: int, most: int) -> list[str | None]:

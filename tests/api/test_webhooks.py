@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from dialer.model.webhook import shown_url
-from dialer.store.attempts import fetch_queued, save_result
+from dialer.store.attempts import save_result
 from dialer.store.database import Store
+from dialer.store.queue import fetch_new
 from tests.api.asking import TASKS, ask, bearer, command, run_command
 from tests.api.conftest import running_dialer
 from tests.rig.daemon import BASE, Dialer
@@ -29,7 +30,7 @@ async def end_a_number(dialer: Dialer, url: str) -> str:
     task_id: str = (await dialer.data("POST", "/task", {**TASK, "notifyUrl": url}))["id"]
     store = await Store.open(url_of(dialer.database), beside_daemon=True)
     try:
-        assert await store.read(lambda connection: fetch_queued(connection, int(task_id), 0, 1))
+        assert await store.read(lambda connection: fetch_new(connection, int(task_id), "", 0, 1))
         await store.write(save_result(lost(await first_order(store, int(task_id)))))
     finally:
         await store.close()

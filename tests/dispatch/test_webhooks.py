@@ -19,9 +19,10 @@ from dialer.model.call import CallOrder
 from dialer.model.task import InnerNumType, Number
 from dialer.model.webhook import Signer, secret_key
 from dialer.store import events
-from dialer.store.attempts import fetch_queued, save_answer, save_result
+from dialer.store.attempts import save_answer, save_result
 from dialer.store.database import Query, Store
 from dialer.store.events import Event
+from dialer.store.queue import fetch_new
 from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
 from tests.rig.receiver import SECRET, Receiver, receiving
 from tests.rig.waiting import wait_for_answer, wait_until
@@ -73,7 +74,7 @@ async def orders_of(store: Store, url: str | None, count: int = 1) -> list[CallO
     """A task of so many numbers that wants to be told."""
     change = replace(a_task(count), notify_url=url)
     task_id = (await store.write(save_task(None, None, change))).task_id
-    queued = await store.read(lambda connection: fetch_queued(connection, task_id, 0, count))
+    queued = await store.read(lambda connection: fetch_new(connection, task_id, "", 0, count))
     return [CallOrder(one.attempt_id, task_id, one.phone, "", "201", InnerNumType.EXTEN, None) for one in queued]
 
 

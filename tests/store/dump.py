@@ -26,7 +26,6 @@ from dialer.store import events
 from dialer.store.access import save_key, start_session
 from dialer.store.attempts import (
     claim_attempt,
-    fetch_queued,
     mark_spooled,
     requeue_attempt,
     save_answer,
@@ -37,6 +36,7 @@ from dialer.store.audio import save_audio
 from dialer.store.clients import ClientChange, ClientPhone, save_clients
 from dialer.store.database import Store
 from dialer.store.pollings import delete_polling, save_polling
+from dialer.store.queue import fetch_new
 from dialer.store.receipts import Request, answered_once
 from dialer.store.schema import SCHEMA_VERSION
 from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
@@ -142,7 +142,7 @@ async def _new_task(store: Store, crm_id: str | None, name: str, inner_num: str,
 
 
 async def _orders(store: Store, task: Task) -> list[CallOrder]:
-    queued = await store.read(lambda connection: fetch_queued(connection, task.task_id, 0, 100))
+    queued = await store.read(lambda connection: fetch_new(connection, task.task_id, "", 0, 100))
     return [
         CallOrder(
             one.attempt_id, task.task_id, one.phone, task.dial_prefix, task.inner_num, task.inner_num_type, one.params

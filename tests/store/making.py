@@ -8,8 +8,8 @@ from pathlib import Path
 from dialer.model.attempt import Attempt, AttemptState, CallLost, apply_event
 from dialer.model.call import CallOrder
 from dialer.model.task import InnerNumType, Number
-from dialer.store.attempts import fetch_queued
 from dialer.store.database import Store
+from dialer.store.queue import fetch_new
 from dialer.store.tasks import TaskChange, save_task
 
 
@@ -26,7 +26,7 @@ async def new_task(store: Store, count: int = 1) -> int:
 
 
 async def first_order(store: Store, task_id: int) -> CallOrder:
-    queued = (await store.read(lambda connection: fetch_queued(connection, task_id, 0, 1)))[0]
+    queued = (await store.read(lambda connection: fetch_new(connection, task_id, "", 0, 1)))[0]
     return CallOrder(queued.attempt_id, task_id, queued.phone, "", "201", InnerNumType.EXTEN, queued.params)
 
 

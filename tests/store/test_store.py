@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import insert, text, update
+from sqlalchemy import Connection, event, insert, update
 
 from dialer.model.task import Number, TaskState
 from dialer.store.attempts import claim_attempt, mark_spooled, requeue_attempt, save_answer, save_result
 from dialer.store.database import Store, StoreError, Transaction
+from dialer.store.queue import fetch_due, fetch_new, fetch_next_due_us, fetch_zones
 from dialer.store.results import fetch_answers_since, fetch_results_since, fetch_task_results
 from dialer.store.schema import answer, attempt
 from dialer.store.tasks import TaskChange, change_task, close_task_if_done, fetch_task
@@ -192,16 +193,24 @@ async def test_what_was_asked_before_closing_is_committed(tmp_path: Path) -> Non
 
 async def test_the_queue_is_read_by_its_index(store: Store) -> None:
     """No work proportional to the list for each call: neither a scan nor a sort."""
-    task_id = await new_task(store, 10)
+    task_id, plans = await new_task(store, 10), list[str]()
 
-    def plan(connection: object) -> list[str]:
-        rows = connection.execute(  # type: ignore[attr-defined]
-            text(
-                "EXPLAIN QUERY PLAN SELECT id, phone FROM attempt WHERE task_id = :t AND state = 'CreateTask' "
-                "AND closed_us IS NULL AND id > 0 ORDER BY id LIMIT 10"
-            ),
-            {"t": task_id},
-        )
-        return [row[-1] for row in rows]
+    def explained(connection: Connection) -> None:
+        def explain(_connection: object, cursor: object, statement: str, parameters: object, *_: object) -> None:
+            statements.append((statement, parameters))
 
-    assert await store.read(plan) == ["SEARCH attempt USING INDEX attempt_queued (task_id=? AND id>?)"]
+        statements: list[tuple[str, object]] = []
+        event.listen(connection, "before_cursor_execute", explain)
+        fetch_zones(connection, task_id)
+        fetch_due(connection, task_id, "", 1, 10)
+        fetch_new(connection, task_id, "", 0, 10)
+        fetch_next_due_us(connection, task_id, "", 1)
+        event.remove(connection, "before_cursor_execute", explain)
+        for statement, parameters in statements:
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
+            plans.extend(row[3] for row in rows)
+
+    await store.read(explained)
+    assert len(plans) == 5
+    assert all(plan.startswith("SEARCH attempt USING ") and "INDEX attempt_ready (task_id=? AND held=?" in plan
+               for plan in plans), plans  # fmt: skip

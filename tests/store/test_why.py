@@ -116,7 +116,7 @@ async def test_no_query_reads_a_table_row_by_row(store: Store) -> None:
     reads = [plan for plan in plans if "attempt" in plan]
     assert len(reads) == 5
     assert all(plan.startswith("SEARCH") for plan in reads)
-    assert sum("attempt_queued" in plan for plan in reads) == 3
+    assert sum("attempt_ready" in plan for plan in reads) == 3
     assert sum("attempt_changed" in plan for plan in reads) == 1
 
 

@@ -1,0 +1,182 @@
+"""Traffic: how many calls at once and how fast, of all tasks, of each trunk, of each task; and whose turn it is.
+
+Where the other side is overloaded the rate is lowered by itself: a trunk that answers 503, an Asterisk that is slow to
+begin calls. That is logged, and told by `why`.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from dialer.dispatch.observing import Watching
+from dialer.model.attempt import DIALLED_STATES, Attempt
+from dialer.model.backing_off import AdaptiveRate
+from dialer.model.call import CallOrder
+from dialer.model.limits import Limit, Refusal
+from dialer.model.shares import Shares
+from dialer.model.task import Task
+
+log = logging.getLogger(__name__)
+SERVICE_UNAVAILABLE = 503
+SLOW_S = 1.5
+"""An Asterisk that takes longer from the call file to the question for leave is overloaded; at rest it takes 0.01 s."""
+NO_TRUNK = "trunk of the other numbers"
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A way out, known by the beginnings of what is dialled."""
+
+    name: str
+    prefixes: Sequence[str]
+    max_channels: int = 0
+    max_calls_per_s: float = 0.0
+
+
+class Traffic(Watching):
+    """Limits within limits, and shares. Knows the calls in progress from the ledger, whose observer it is."""
+
+    def __init__(
+        self,
+        *,
+        max_channels: int = 0,
+        max_calls_per_s: float = 0.0,
+        trunks: Iterable[Trunk] = (),
+        dial_string: Callable[[CallOrder], str] = lambda order: order.phone,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`dial_string`: what the routes see for an order."""
+        self._clock = clock
+        self._dial_string = dial_string
+        self._running: dict[int, int] = {}
+        """Calls in progress by task."""
+        self.channels = Limit("[dialing] max_channels", max_channels, counted=lambda: self.in_use)
+        self.rate = Limit("[dialing] max_calls_per_s", max_calls_per_s=max_calls_per_s)
+        self.asterisk = Limit("Asterisk", adaptive=AdaptiveRate())
+        self._trunks = {
+            prefix.removeprefix("+"): limit
+            for trunk in trunks
+            for limit in (_trunk_limit(trunk),)
+            for prefix in trunk.prefixes
+        }
+        self._other = Limit(NO_TRUNK, adaptive=AdaptiveRate())
+        self._tasks: dict[int, Limit] = {}
+        self._shares = Shares()
+        self._asked_at_s: dict[int, float] = {}
+        """When the call file of an attempt was written that has not asked for leave yet."""
+
+    @property
+    def in_use(self) -> int:
+        """Channels in use by all tasks."""
+        return sum(self._running.values())
+
+    @property
+    def has_trunks(self) -> bool:
+        """Whether trunks have limits of their own."""
+        return bool(self._trunks)
+
+    def in_use_by(self, task_id: int) -> int:
+        return self._running.get(task_id, 0)
+
+    def task_is(self, task: Task) -> None:
+        """A task is open, or has changed."""
+        limit = self._tasks.setdefault(
+            task.task_id, Limit(f"task {task.task_id}", counted=lambda: self.in_use_by(task.task_id))
+        )
+        limit.max_channels = task.max_count_channels
+        limit.max_calls_per_s = task.rules.max_calls_per_s
+        self._shares.join(task.task_id, task.rules.weight, task.rules.priority, self._clock())
+
+    def task_is_gone(self, task_id: int) -> None:
+        """A task is dialled no more."""
+        self._tasks.pop(task_id, None)
+        self._shares.leave(task_id)
+
+    def next_of(self, task_ids: Iterable[int]) -> int | None:
+        """Whose turn it is of the tasks that could begin a call."""
+        return self._shares.next_of(task_ids, self._clock())
+
+    def refusal_of_engine(self) -> Refusal | None:
+        """Which limit of all tasks allows no call now."""
+        now_s = self._clock()
+        return next((said for limit in (self.rate, self.asterisk) if (said := limit.refusal(now_s))), None)
+
+    def refusal_of_task(self, task_id: int) -> Refusal | None:
+        """Whether the task's own limits allow no call now."""
+        return self._tasks[task_id].refusal(self._clock()) if task_id in self._tasks else None
+
+    def refusal_of_trunk(self, dial_string: str) -> Refusal | None:
+        """Whether the trunk for this number allows no call now."""
+        return self._trunk_of(dial_string).refusal(self._clock())
+
+    def call_began(self, order: CallOrder) -> None:
+        now_s = self._clock()
+        self._running[order.task_id] = self.in_use_by(order.task_id) + 1
+        self._shares.call_began(order.task_id, now_s)
+        self._trunk_of(self._dial_string(order)).begin(order.attempt_id)
+
+    def took_one(self, order: CallOrder) -> None:
+        """The rates are told of a call that begins now (and not of one that was found in progress)."""
+        now_s = self._clock()
+        for limit in (self.rate, self.asterisk, self._trunk_of(self._dial_string(order))):
+            limit.took_one(now_s)
+        if order.task_id in self._tasks:
+            self._tasks[order.task_id].took_one(now_s)
+        self._asked_at_s[order.attempt_id] = now_s
+
+    def call_moved(self, order: CallOrder, attempt: Attempt) -> None:
+        begun_at_s = self._asked_at_s.get(order.attempt_id)
+        if begun_at_s is None or attempt.state not in DIALLED_STATES:
+            return
+        del self._asked_at_s[order.attempt_id]
+        now_s, adaptive = self._clock(), self.asterisk.adaptive
+        assert adaptive is not None  # noqa: S101 - made with one
+        if now_s - begun_at_s >= SLOW_S:
+            adaptive.overloaded(now_s, f"Asterisk took {now_s - begun_at_s:.1f} s to begin a call")
+        else:
+            adaptive.accepted(now_s)
+        self._tell(self.asterisk)
+
+    def call_over(self, order: CallOrder, attempt: Attempt) -> None:
+        now_s = self._clock()
+        self._asked_at_s.pop(order.attempt_id, None)
+        left = self.in_use_by(order.task_id) - 1
+        if left > 0:
+            self._running[order.task_id] = left
+        else:
+            self._running.pop(order.task_id, None)
+        self._shares.call_ended(order.task_id, now_s)
+        trunk = self._trunk_of(self._dial_string(order))
+        trunk.end(order.attempt_id)
+        if attempt.out_record is None or trunk.adaptive is None or not attempt.out_record.sip_codes:
+            return
+        if attempt.out_record.sip_codes[-1] == SERVICE_UNAVAILABLE:
+            trunk.adaptive.refused(now_s)
+        else:
+            trunk.adaptive.accepted(now_s)
+        self._tell(trunk)
+
+    def slowed_down(self) -> list[str]:
+        """What is slowed down now, and why, for /health."""
+        now_s = self._clock()
+        limits = (self.asterisk, self._other, *dict.fromkeys(self._trunks.values()))
+        return [
+            f"{limit.name}: {reason}"
+            for limit in limits
+            if limit.adaptive is not None and (reason := limit.adaptive.reason(now_s)) is not None
+        ]
+
+    def _tell(self, limit: Limit) -> None:
+        news = limit.adaptive.news(self._clock()) if limit.adaptive is not None else None
+        if news is not None:
+            log.warning("%s: %s", limit.name, news)
+
+    def _trunk_of(self, dial_string: str) -> Limit:
+        digits = dial_string.removeprefix("+")
+        prefixes = (digits[:length] for length in range(len(digits), -1, -1))
+        return next((self._trunks[prefix] for prefix in prefixes if prefix in self._trunks), self._other)
+
+
+def _trunk_limit(trunk: Trunk) -> Limit:
+    return Limit(f"trunk {trunk.name}", trunk.max_channels, trunk.max_calls_per_s, adaptive=AdaptiveRate())

@@ -1,0 +1,218 @@
+"""What follows when an attempt has its result: the next attempt, the other numbers of the client, the budget, the news.
+
+Every row that gets a result gets it here or in `attempts.save_result`, which calls `after_result`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, ScalarSelect, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from dialer.model.attempt import AttemptState
+from dialer.model.outcome import Outcome
+from dialer.model.retry import seconds_to_next_attempt
+from dialer.model.rules import as_rules
+from dialer.model.task import TaskState
+from dialer.store.database import Operation, Transaction
+from dialer.store.events import add_result
+from dialer.store.schema import GLOBAL, MORTAL, QUEUED, attempt, stop_number, task
+
+QUEUE_TOPIC = "queue"
+"""Told when numbers of a task may be dialled that could not be before; the detail is its id."""
+TASK_TOPIC = "task"
+"""Told when the engine itself has changed a task; the detail is its id."""
+NOT_DIALLED = and_(
+    attempt.c.closed_us.is_(None), attempt.c.state.in_([AttemptState.CREATED.value, AttemptState.SPOOLED.value])
+)
+"""Waiting, or with a call file whose claim will find no row and be refused."""
+_OPEN = attempt.c.closed_us.is_(None)
+_OF_CLIENT = (attempt.c.task_id == bindparam("of_task"), attempt.c.client_id == bindparam("of_client"))
+_COPIED = ("task_id", "phone_id", "phone", "params", "client_id", "zone", "until_us", "caller_id")
+_ENDED = (
+    select(attempt, task.c.rules, task.c.spent_u, task.c.state.label("task_state"))
+    .join(task, task.c.id == attempt.c.task_id)
+    .where(attempt.c.id == bindparam("attempt_id"))
+)
+_NEXT_OF_CLIENT: ScalarSelect[int] = (
+    select(attempt.c.id).where(*_OF_CLIENT, QUEUED).order_by(attempt.c.due_us, attempt.c.id).limit(1).scalar_subquery()
+)
+_ONE_IS_FREE = select(attempt.c.id).where(*_OF_CLIENT, _OPEN, attempt.c.held == 0).exists()
+_RELEASE = update(attempt).where(attempt.c.id == _NEXT_OF_CLIENT, ~_ONE_IS_FREE).values(held=0)
+_BATCH = 500
+STOPPED = "Stop list"
+LIFETIME_OVER = "Lifetime over: timeCallUntil has passed"
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a call has cost."""
+
+    talked_s: int | None = None
+    cost_u: int | None = None
+
+
+def is_stopped(task_id: ColumnElement[int], phone_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a number is on the stop list of all tasks or of its own."""
+    return (
+        select(stop_number.c.id)
+        .where(stop_number.c.task_id.in_([GLOBAL, task_id]), stop_number.c.phone_id == phone_id)
+        .exists()
+    )
+
+
+def after_result(tx: Transaction, attempt_id: int) -> None:
+    """An attempt has just got its result by a call."""
+    row = tx.connection.execute(_ENDED, {"attempt_id": attempt_id}).one()
+    add_result(tx, attempt_id)
+    if row.cost_u:
+        _add_cost(tx, row)
+    outcome = Outcome(row.result)
+    wait_s = None if row.signalled else seconds_to_next_attempt(
+        as_rules(row.rules), row.attempt_number, outcome, row.cause
+    )  # fmt: skip
+    if wait_s is not None:
+        _add_attempt(tx, row, tx.now_us + wait_s * 1_000_000)
+    if row.client_id is None:
+        return
+    if outcome.is_success:
+        others = and_(attempt.c.task_id == row.task_id, attempt.c.client_id == row.client_id)
+        if wait_s is not None:  # until the CRM says so, also who was reached is called again
+            others = and_(others, attempt.c.phone_id != row.phone_id)
+        close_undialled(tx, others, Outcome.SUCCESS_ANOTHER_PHONE)
+    _release(tx, row.task_id, row.client_id)
+
+
+def close_undialled(tx: Transaction, which: ColumnElement[bool], outcome: Outcome, cause: str | None = None) -> int:
+    """Give their result to numbers that nobody is dialling now; say how many."""
+    rows = tx.connection.execute(
+        select(attempt.c.id, attempt.c.task_id, attempt.c.client_id, task.c.notify_url)
+        .join(task, task.c.id == attempt.c.task_id)
+        .where(NOT_DIALLED, which)
+    ).all()
+    state = AttemptState.ENDED if outcome.is_success else AttemptState.NOT_REACHED
+    values = {
+        "state": state.value,
+        "result": outcome.value,
+        "cause": cause,
+        "changed_us": tx.now_us,
+        "closed_us": tx.now_us,
+    }
+    for start in range(0, len(rows), _BATCH):
+        some = [row.id for row in rows[start : start + _BATCH]]
+        tx.connection.execute(update(attempt).where(attempt.c.id.in_(some)).values(values))
+    for row in rows:
+        if row.notify_url:
+            add_result(tx, row.id)
+    for task_id, client_id in {(row.task_id, row.client_id) for row in rows if row.client_id is not None}:
+        _release(tx, task_id, client_id)
+    for task_id in {row.task_id for row in rows}:
+        tx.tell(QUEUE_TOPIC, str(task_id))
+    return len(rows)
+
+
+def release_clients(tx: Transaction, task_id: int) -> None:
+    """Let one number of each client be dialled of whom every open number is held."""
+    all_held = (
+        select(func.min(attempt.c.id))
+        .where(attempt.c.task_id == task_id, _OPEN, attempt.c.client_id.is_not(None))
+        .group_by(attempt.c.client_id)
+        .having(func.min(attempt.c.held) == 1)
+    )
+    tx.connection.execute(update(attempt).where(attempt.c.id.in_(all_held)).values(held=0))
+
+
+def close_stopped(tx: Transaction, task_id: int) -> int:
+    """End the waiting numbers of a task that are on a stop list; say how many."""
+    which = and_(attempt.c.task_id == task_id, is_stopped(attempt.c.task_id, attempt.c.phone_id))
+    return close_undialled(tx, which, Outcome.FAIL, STOPPED)
+
+
+def close_expired() -> Operation[int | None]:
+    """End the waiting numbers whose lifetime is over, of all tasks; say when the next one's is, microseconds."""
+
+    def operation(tx: Transaction) -> int | None:
+        old = select(attempt.c.id).where(MORTAL, attempt.c.until_us <= tx.now_us).limit(_BATCH)
+        ids = list(tx.connection.execute(old).scalars())
+        if ids:
+            close_undialled(tx, attempt.c.id.in_(ids), Outcome.FAIL, LIFETIME_OVER)
+        return tx.connection.execute(select(func.min(attempt.c.until_us)).where(MORTAL)).scalar()
+
+    return operation
+
+
+def close_by_signal(phone_id: str, task_id: int | None) -> Operation[int]:
+    """The CRM says that a number is done, and with it the other numbers of its client, in one task or in all. Calls in
+    progress go on; whatever comes of them is their last attempt. Says how many rows it was about."""
+
+    def operation(tx: Transaction) -> int:
+        ids = _signalled(tx.connection, phone_id, task_id)
+        if not ids:
+            return 0
+        which = attempt.c.id.in_(ids)
+        closed = close_undialled(tx, which, Outcome.SUCCESS_EXTERNAL_SIGNAL)
+        marked = tx.connection.execute(update(attempt).where(which, _OPEN).values(signalled=1))
+        return closed + marked.rowcount
+
+    return operation
+
+
+def _signalled(connection: Connection, phone_id: str, task_id: int | None) -> list[int]:
+    tasks = select(task.c.id) if task_id is None else select(task.c.id).where(task.c.id == task_id)
+    own = connection.execute(
+        select(attempt.c.id, attempt.c.task_id, attempt.c.client_id, attempt.c.closed_us).where(
+            attempt.c.task_id.in_(tasks), attempt.c.phone_id == phone_id
+        )
+    ).all()
+    clients = {(row.task_id, row.client_id) for row in own if row.client_id is not None}
+    ids = {row.id for row in own if row.closed_us is None}
+    for of_task, client_id in clients:
+        ids.update(
+            connection.execute(
+                select(attempt.c.id).where(
+                    attempt.c.task_id == of_task, attempt.c.client_id == client_id, attempt.c.closed_us.is_(None)
+                )
+            ).scalars()
+        )
+    return sorted(ids)
+
+
+def _add_attempt(tx: Transaction, row: Any, due_us: int) -> None:
+    """The number's next attempt, unless it may not be dialled any more. Of a client's it is held until its turn."""
+    if row.until_us is not None and row.until_us <= due_us:
+        return
+    if tx.connection.execute(select(1).where(is_stopped_now(row.task_id, row.phone_id))).first():
+        return
+    tx.connection.execute(
+        insert(attempt).values(
+            **{name: getattr(row, name) for name in _COPIED},
+            attempt_number=row.attempt_number + 1,
+            state=AttemptState.CREATED.value,
+            changed_us=tx.now_us,
+            due_us=due_us,
+            held=int(row.client_id is not None),
+        )
+    )
+    tx.tell(QUEUE_TOPIC, str(row.task_id))
+
+
+def is_stopped_now(task_id: int, phone_id: str) -> ColumnElement[bool]:
+    """The same as `is_stopped`, for one number."""
+    on_list = or_(stop_number.c.task_id == GLOBAL, stop_number.c.task_id == task_id)
+    return select(stop_number.c.id).where(on_list, stop_number.c.phone_id == phone_id).exists()
+
+
+def _release(tx: Transaction, task_id: int, client_id: str) -> None:
+    if tx.connection.execute(_RELEASE, {"of_task": task_id, "of_client": client_id}).rowcount:
+        tx.tell(QUEUE_TOPIC, str(task_id))
+
+
+def _add_cost(tx: Transaction, row: Any) -> None:
+    """A task that has spent what it may is paused."""
+    spent_u = row.spent_u + row.cost_u
+    values: dict[str, object] = {"spent_u": spent_u}
+    most_u = as_rules(row.rules).max_cost_u
+    if most_u is not None and spent_u >= most_u and row.task_state == TaskState.OPEN.value:
+        values |= {"state": TaskState.PAUSED.value, "changed_us": tx.now_us}
+        tx.tell(TASK_TOPIC, str(row.task_id))
+    tx.connection.execute(update(task).where(task.c.id == row.task_id).values(values))
