@@ -162,6 +162,11 @@ class Speaker:
             await session.set_variable("AUTODIALER_CONNECT", safe_extension(ending.connect_to))
         return ending
 
+    async def say(self, session: AgiSession, prompt: Prompt) -> None:
+        """Play one prompt to its end. Raises HungUpError, UnplayableError."""
+        if not prompt.silent:
+            await session.play(await self._fetch(prompt))
+
     async def _speak(self, session: AgiSession, command: Play | Listen) -> str:
         """Play, and return what was pressed."""
         if isinstance(command, Listen):

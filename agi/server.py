@@ -1,13 +1,14 @@
-"""The FastAGI server: answers the dialplan's claim and holds its dialogues."""
+"""The FastAGI server: answers the dialplan's questions and holds its dialogues."""
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Protocol
 
 from agi.dialogue import AnswerBook, Speaker, Voice
 from agi.session import MAX_LINE_BYTES, AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
-from dialer.model.flow import Flow
+from dialer.model.flow import Flow, Prompt
 from dialer.model.records import attempt_id_of
 from dialer.model.safe import UnsafeValueError
 
@@ -19,13 +20,29 @@ BACKLOG = 1024
 class CallDesk(AnswerBook, Protocol):
     """Who decides about attempts."""
 
-    async def claim(self, attempt_id: int, linked_id: str, verbose_call_id: str) -> bool: ...
+    async def claim(self, attempt_id: int, linked_id: str, verbose_call_id: str) -> bool:
+        """May this attempt be dialled now? A yes is given once."""
+
+    async def still_claimed(self, attempt_id: int, linked_id: str) -> bool:
+        """Does the leave of a callback hold, now that its employee has answered? On a no the attempt is given back."""
+
     async def begin_dialogue(self, attempt_id: int, linked_id: str) -> Flow | None: ...
     async def end_dialogue(self, attempt_id: int, *, finished: bool) -> None: ...
 
+    async def find_employee(self, attempt_id: int, linked_id: str) -> bool:
+        """Wait for an employee for a subscriber who has answered; False: none became free in time. Cancelled when the
+        subscriber leaves."""
+
+    def apology_of(self, attempt_id: int) -> Prompt | None:
+        """What the subscriber hears whom no employee could take."""
+
+    def message_of(self, attempt_id: int, linked_id: str) -> Prompt | None:
+        """What an answering machine is left; None: of another call, or nothing."""
+
 
 class FastAgiServer:
-    """Listens on host:port; `agi://host:port/claim,ID,LINKEDID,CALLID` and `agi://host:port/dialogue,ID,LINKEDID`."""
+    """Listens on host:port; `agi://host:port/claim,ID,LINKEDID,CALLID`, likewise `still`; `…/dialogue,ID,LINKEDID`,
+    likewise `employee` and `message`."""
 
     def __init__(
         self, host: str, port: int, desk: CallDesk, voice: Voice, *, recordings: Path, dialogue_limit_s: int
@@ -83,8 +100,15 @@ class FastAgiServer:
         match session.script:
             case "claim":
                 await self._claim(session, attempt_id)
+            case "still":
+                holds = await self._desk.still_claimed(attempt_id, session.argument(2))
+                await session.set_variable("AUTODIALER_CLAIM", "granted" if holds else "refused")
             case "dialogue":
                 await self._dialogue(session, attempt_id)
+            case "employee":
+                await self._employee(session, attempt_id)
+            case "message":
+                await self._message(session, attempt_id)
             case unknown:
                 raise AgiError(f"no such script: {unknown[:60]!r}")
 
@@ -103,8 +127,7 @@ class FastAgiServer:
             self.trouble = None
             await session.set_variable("AUTODIALER_DIALOGUE", "finished")
         except UnplayableError as error:
-            self.trouble = f"a prompt cannot be played: {error}"
-            log.error("attempt %d: %s", attempt_id, error)  # noqa: TRY400 - no trace needed
+            self._cannot_play(attempt_id, error)
             await session.set_variable("AUTODIALER_DIALOGUE", "unplayable")
         except UnstoredError as error:
             self.trouble = str(error)
@@ -112,3 +135,49 @@ class FastAgiServer:
             await session.set_variable("AUTODIALER_DIALOGUE", "unstored")
         finally:
             await self._desk.end_dialogue(attempt_id, finished=finished)
+
+    async def _employee(self, session: AgiSession, attempt_id: int) -> None:
+        """Nothing is set when an employee was found: the leg goes on."""
+        if await _unless_hung_up(session, self._desk.find_employee(attempt_id, session.argument(2))):
+            return
+        # before the apology: who hangs up in it was abandoned all the same
+        await session.set_variable("AUTODIALER_DIALOGUE", "abandoned")
+        apology = self._desk.apology_of(attempt_id)
+        if apology is None:
+            return
+        try:
+            await self._speaker.say(session, apology)
+        except UnplayableError as error:
+            self._cannot_play(attempt_id, error)
+        else:
+            await session.set_variable("AUTODIALER_DIALOGUE", "apologised")
+
+    async def _message(self, session: AgiSession, attempt_id: int) -> None:
+        message = self._desk.message_of(attempt_id, session.argument(2))
+        if message is None:
+            raise AgiError(f"no message for attempt {attempt_id}")
+        try:
+            await self._speaker.say(session, message)
+            await session.set_variable("AUTODIALER_DIALOGUE", "message")
+        except UnplayableError as error:
+            self._cannot_play(attempt_id, error)
+            await session.set_variable("AUTODIALER_DIALOGUE", "unspoken")
+
+    def _cannot_play(self, attempt_id: int, error: UnplayableError) -> None:
+        self.trouble = f"a prompt cannot be played: {error}"
+        log.error("attempt %d: %s", attempt_id, error)
+
+
+async def _unless_hung_up(session: AgiSession, waiting: Coroutine[None, None, bool]) -> bool:
+    """What `waiting` returns. Raises HungUpError, and cancels it, when the channel hangs up before."""
+    decision = asyncio.create_task(waiting, name="looking for an employee")
+    hangup = asyncio.create_task(session.wait_for_hangup(), name="waiting for a hang-up")
+    try:
+        await asyncio.wait((decision, hangup), return_when=asyncio.FIRST_COMPLETED)
+        if not decision.done():
+            await hangup  # raises
+        return await decision
+    finally:
+        for task in (decision, hangup):
+            task.cancel()
+        await asyncio.gather(decision, hangup, return_exceptions=True)

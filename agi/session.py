@@ -68,6 +68,12 @@ class AgiSession:
                     self.environment[key] = value
         raise AgiError(f"more than {MAX_ENVIRONMENT_LINES} lines of environment")
 
+    async def wait_for_hangup(self) -> None:
+        """Return only by HungUpError: when the channel hangs up while nothing is asked of it. May be cancelled."""
+        while await self._read_line() != "HANGUP":
+            pass
+        raise HungUpError("HANGUP")
+
     async def play(self, path: str, escape_keys: str = "") -> str:
         """Play a sound (path without its ending) and return the key that interrupted it, or nothing."""
         command = f'STREAM FILE {safe_sound_path(path)} "{safe_escape_keys(escape_keys)}"'

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dialer.model.call import CallOrder
+from dialer.model.rules import Amd
 from dialer.model.safe import (
     dial_string,
+    safe_caller,
     safe_context,
     safe_extension,
     safe_host_port,
@@ -40,17 +42,18 @@ class CallFileSettings:
 
 def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
     """The text of a call file. Raises UnsafeValueError for a value that may not reach Asterisk."""
-    number = dial_string(order.dial_prefix or settings.dial_prefix, order.phone)
+    number = dial_string(order.dial_prefix or settings.dial_prefix, order.dialled or order.phone)
+    first_leg, answered = ("callback", "callback") if order.callback else ("out", order.inner_num_type.value)
     lines = [
-        f"Channel: Local/{order.attempt_id:d}@autodialer-out/n",
+        f"Channel: Local/{order.attempt_id:d}@autodialer-{first_leg}/n",
         "Context: autodialer-answered",
-        f"Extension: {order.inner_num_type.value}",
+        f"Extension: {answered}",
         "Priority: 1",
         f"WaitTime: {settings.ring_timeout_s:d}",
         "MaxRetries: 0",
         f"RetryTime: {RETRY_TIME_S}",
         "Archive: no",
-        # one underscore: the variable is also set on the other half of the Local pair, and no further
+        # one underscore: the variable is also set on what the pair dials, a callback's second pair, and no further
         f"Setvar: _AUTODIALER_ATTEMPT={order.attempt_id:d}",
         f"Setvar: _AUTODIALER_AGI={safe_host_port(settings.agi_address)}",
         f"Setvar: _AUTODIALER_NUMBER={number}",
@@ -58,8 +61,16 @@ def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
         f"Setvar: _AUTODIALER_LIMIT_S={settings.max_call_s:d}",
         f"Setvar: AUTODIALER_INTERNAL={safe_context(settings.internal_context)}",
     ]
+    if order.caller_id is not None:
+        lines.append(f"Setvar: _AUTODIALER_CALLER={safe_caller(order.caller_id)}")
     if order.inner_num_type is InnerNumType.EXTEN:
         lines.append(f"Setvar: AUTODIALER_EXTEN={safe_extension(order.inner_num)}")
+        if order.asks_for_employee:
+            lines.append("Setvar: AUTODIALER_ASKS=1")
+    if order.callback:
+        lines += ["Setvar: _AUTODIALER_CALLBACK=1", f"Setvar: _AUTODIALER_RING_S={settings.ring_timeout_s:d}"]
+    elif order.amd is not Amd.OFF:
+        lines.append(f"Setvar: AUTODIALER_AMD={order.amd.value}")
     if order.recording is not None:
         recording = settings.recordings_dir / safe_recording_name(order.recording)
         lines.append(f"Setvar: AUTODIALER_RECORD={safe_sound_path(str(recording))}")

@@ -5,23 +5,26 @@ States, spelled as the API spells them, and who moves an attempt on
   CreateCallFile    a call file lies in the spool              claim; reconciliation gives it back when none came
   afterDialOut      leave to dial was given (durable)          subscriber's answer, or the outbound leg's record
   startDial         answered, the employee is being called     records of the legs
+                    (callback: the employee has answered, the subscriber is being called)
   EVENT_POLLING     answered, the dialogue runs                the dialogue, or records of the legs
   EVENT_POLLING_END the dialogue reached its end               records of the legs
 After CreateTask and CreateCallFile nothing was dialled. From afterDialOut on an attempt is never dialled again.
 
-  state \\ event     | spooled | granted | undialled | answered | dialogue on | dialogue end | a leg's record | lost
-  CreateTask        | +       | -       | -         | -        | -           | -            | -              | -
-  CreateCallFile    | -       | +       | CreateTask| -        | -           | -            | -              | -
-  afterDialOut      | -       | -       | (1)       | +        | +           | +            | noted          | closes
-  startDial         | -       | -       | -         | -        | -           | -            | noted          | closes
-  EVENT_POLLING     | -       | -       | -         | -        | -           | +            | noted          | closes
-  EVENT_POLLING_END | -       | -       | -         | -        | -           | -            | noted          | closes
-  closed            | -       | -       | -         | -        | -           | -            | -              | -
+  state \\ event     | spooled | granted | undialled | answered | dialogue on, end | talk began | a leg's record | lost
+  CreateTask        | +       | -       | -         | -        | -           -    | -          | -              | -
+  CreateCallFile    | -       | +       | CreateTask| -        | -           -    | -          | -              | -
+  afterDialOut      | -       | -       | (1)       | +        | +           +    | noted      | noted          | closes
+  startDial         | -       | -       | (2)       | -        | -           -    | noted      | noted          | closes
+  EVENT_POLLING     | -       | -       | -         | -        | -           +    | noted      | noted          | closes
+  EVENT_POLLING_END | -       | -       | -         | -        | -           -    | noted      | noted          | closes
+  closed            | -       | -       | -         | -        | -           -    | -          | -              | -
   +: the next state · -: ignored, nothing changes (events come late, twice and out of order)
-  A record or an answer that is of another call than the one that got leave is ignored.
-  noted: kept as evidence; closes the attempt when the evidence is complete: the outbound leg's record without an
-  answer, or the records of both legs. `CallLost` closes it when the second record is not coming.
+  A record, an answer or a talk that is of another call than the one that got leave is ignored.
+  noted: kept as evidence (a talk once). A record closes the attempt when the evidence is complete: the outbound leg's
+  record without an answer, or the records of both legs; in a callback, where the employee is called first, the
+  employee's leg's record without an answer, or both. `CallLost` closes it when the second record is not coming.
   (1) CreateTask, but only on the word of the very call that got the leave: it says that it did not dial.
+  (2) Likewise in a callback: the employee has answered, and the subscriber was not dialled.
 """
 
 from collections.abc import Mapping
@@ -76,7 +79,7 @@ class NeverDialled:
 
 @dataclass(frozen=True, slots=True)
 class SubscriberAnswered:
-    """The answered leg began to call the employee."""
+    """The answered leg began to call the other side: the employee, in a callback the subscriber."""
 
     linked_id: str = ""
     """The call that says so."""
@@ -90,6 +93,16 @@ class DialogueStarted:
 @dataclass(frozen=True, slots=True)
 class DialogueFinished:
     """The dialogue reached its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkBegan:
+    """Subscriber and employee are connected."""
+
+    linked_id: str = ""
+    """The call that says so …"""
+    channel_id: str = ""
+    """… and its channel: whom an employee's older call has lent its linked id still has the id of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,7 @@ AttemptEvent = (
     | SubscriberAnswered
     | DialogueStarted
     | DialogueFinished
+    | TalkBegan
     | LegEnded
     | CallLost
 )
@@ -129,6 +143,10 @@ class Attempt:
     out_record: OutRecord | None = None
     in_record: InRecord | None = None
     verdict: Verdict | None = None
+    callback: bool = False
+    """The employee is called first."""
+    talking: bool = False
+    """Subscriber and employee have been connected."""
 
     @property
     def closed(self) -> bool:
@@ -138,9 +156,16 @@ class Attempt:
     def answered(self) -> bool:
         """Whether the subscriber picked up, by any of the traces an answer leaves. Asterisk answers the leg also where
         the routes themselves do, with an announcement after a Dial that failed: then the Dial's word counts."""
-        if self.out_record is not None and self.out_record.dial_status:
+        if self.out_record is not None and (self.callback or self.out_record.dial_status):
             return self.out_record.answered
-        return self.in_record is not None or self.state in _ANSWERED_STATES
+        if self.callback:
+            return self.talking
+        return self.talking or self.in_record is not None or self.state in _ANSWERED_STATES
+
+    @property
+    def talked(self) -> bool:
+        """Whether subscriber and employee were connected, as far as the records tell."""
+        return self.in_record is not None and self.in_record.talked and (self.answered or not self.callback)
 
     @property
     def awaits_record(self) -> bool:
@@ -168,11 +193,14 @@ def apply_event(attempt: Attempt, event: AttemptEvent) -> Attempt:
         return _note_record(attempt, event.record)
     if isinstance(event, CallLost):
         return _close_lost(attempt) if attempt.state in DIALLED_STATES else attempt
+    if isinstance(event, TalkBegan):
+        begins = attempt.state in DIALLED_STATES and not attempt.talking
+        return replace(attempt, talking=True) if begins else attempt
     if isinstance(event, ClaimGranted):
         granted = replace(attempt, state=S.DIALLING, linked_id=event.linked_id)
         return granted if attempt.state is S.SPOOLED else attempt
     if isinstance(event, NeverDialled) and _got_no_answer(attempt, event):
-        return replace(attempt, state=S.CREATED, linked_id="")
+        return replace(attempt, state=S.CREATED, linked_id="", in_record=None)
     moved = _MOVES.get((attempt.state, type(event)))
     return attempt if moved is None else replace(attempt, state=moved)
 
@@ -185,6 +213,8 @@ def is_of_another_call(attempt: Attempt, event: AttemptEvent) -> bool:
             said = record.call
         case SubscriberAnswered(linked_id):
             said = linked_id
+        case TalkBegan(linked_id, channel_id):
+            return "" not in {linked_id, attempt.linked_id} and attempt.linked_id not in {linked_id, channel_id}
         case _:
             return False
     return said != "" and attempt.linked_id not in {"", said}
@@ -193,7 +223,10 @@ def is_of_another_call(attempt: Attempt, event: AttemptEvent) -> bool:
 def _got_no_answer(attempt: Attempt, event: NeverDialled) -> bool:
     """The connection broke under the granted answer: the call that asked for leave says that it did not dial."""
     same_call = event.linked_id != "" and event.linked_id == attempt.linked_id
-    return attempt.state is S.DIALLING and same_call and not attempt.awaits_record
+    if attempt.callback:  # the employee's leg may have ended in the meantime, the subscriber's was none
+        undialled = attempt.state in {S.DIALLING, S.CONNECTING} and attempt.out_record is None and not attempt.talking
+        return undialled and not attempt.closed and same_call
+    return attempt.state is S.DIALLING and same_call and not attempt.awaits_record and not attempt.talking
 
 
 def _note_record(attempt: Attempt, record: OutRecord | InRecord) -> Attempt:
@@ -203,9 +236,16 @@ def _note_record(attempt: Attempt, record: OutRecord | InRecord) -> Attempt:
         noted = attempt if attempt.out_record else replace(attempt, out_record=record)
     else:
         noted = attempt if attempt.in_record else replace(attempt, in_record=record)
-    if noted.out_record and (noted.in_record or not noted.answered):
-        return _close(noted)
-    return noted
+    return _close(noted) if _is_complete(noted) else noted
+
+
+def _is_complete(attempt: Attempt) -> bool:
+    """Whether no other record can be coming."""
+    out, leg = attempt.out_record, attempt.in_record
+    if attempt.callback:  # a leg that says nothing of an employee may have found one in its own way
+        silent = leg is not None and not leg.talked and (leg.shown_status != "" or leg.from_queue)
+        return leg is not None and (out is not None or (silent and not attempt.talking))
+    return out is not None and (leg is not None or not attempt.answered)
 
 
 def _close_lost(attempt: Attempt) -> Attempt:
@@ -222,6 +262,7 @@ def _close(attempt: Attempt) -> Attempt:
         attempt.kind,
         attempt.out_record,
         attempt.in_record,
+        callback=attempt.callback,
         answered=attempt.answered,
         dialogue_begun=attempt.state is S.POLLING,
         dialogue_finished=attempt.state is S.POLLED,

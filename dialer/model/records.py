@@ -5,9 +5,9 @@ Written by `dialplan/extensions_autodialer.conf`, contexts autodialer-out-gone a
 
 from dataclasses import dataclass
 
-_OUT_FIELDS, _FIRST_OUT_FIELDS = 5, 4
-_IN_FIELDS, _FIRST_IN_FIELDS = 9, 6
-"""The first version of the dialplan wrote fewer: such records may still lie in AstDB after an upgrade."""
+_OUT_FIELDS = frozenset({6, 5, 4})
+_IN_FIELDS = frozenset({9, 6})
+"""Older versions of the dialplan wrote fewer: such records may still lie in AstDB after an upgrade."""
 
 
 def attempt_id_of(text: str) -> int | None:
@@ -37,6 +37,11 @@ class OutRecord:
     """The trunk is a Local channel: whether the subscriber hung up cannot be known."""
     call: str = ""
     """The id that the call claimed with; empty from the first version of the dialplan."""
+    talked_s: int | None = None
+    """Whole seconds from the answer to the end, as the provider bills them (ANSWEREDTIME); None: not answered, or an
+    older dialplan."""
+    early: bool = False
+    """A callback whose employee left before the subscriber was dialled."""
 
     @property
     def answered(self) -> bool:
@@ -45,7 +50,7 @@ class OutRecord:
 
 @dataclass(frozen=True, slots=True)
 class InRecord:
-    """End of the answered leg (Local;1)."""
+    """End of the leg that held the dialogue or called the employee: Local;1, in a callback the first pair's Local;2."""
 
     dial_status: str
     """DIALSTATUS towards the employee; empty when nobody was dialled, or a queue."""
@@ -55,7 +60,10 @@ class InRecord:
     """ANSWEREDTIME, whole seconds; Asterisk 22 app_queue sets 0 also when nobody answered."""
     hangup_cause: int
     dialogue: str
-    """finished | unplayable (Asterisk does not see a prompt's file) | unstored (the database failed) | empty."""
+    """What the leg came to before an employee was called. The dialogue: finished | unplayable (Asterisk does not see a
+    prompt's file) | unstored (the database failed) | empty. A machine: listening (somebody left while AMD listened) |
+    machine | unsaid (its message was not said to the end) | message (it was) | unspoken (it cannot be played) | endless
+    (no end of its greeting). No employee: abandoned | apologised."""
     agi_status: str
     """AGISTATUS: SUCCESS | FAILURE | HANGUP | NOTFOUND | empty."""
     sip_codes: tuple[int, ...] = ()
@@ -84,8 +92,8 @@ def parse_record(text: str) -> OutRecord | InRecord:
     """Read one record; raises BadRecordError."""
     leg, *fields = text.split("|")
     try:
-        if leg == "out" and len(fields) in {_OUT_FIELDS, _FIRST_OUT_FIELDS}:
-            status, cause, codes, side, call = (*fields, "")[:5]
+        if leg == "out" and len(fields) in _OUT_FIELDS:
+            status, cause, codes, side, call, talked_s = (*fields, "", "")[:6]
             return OutRecord(
                 status,
                 int(cause or 0),
@@ -94,8 +102,10 @@ def parse_record(text: str) -> OutRecord | InRecord:
                 side == "limit",
                 side == "untold",
                 call,
+                int(talked_s) if talked_s else None,
+                side == "early",
             )
-        if leg == "in" and len(fields) in {_IN_FIELDS, _FIRST_IN_FIELDS}:
+        if leg == "in" and len(fields) in _IN_FIELDS:
             status, queue, talk_s, cause, dialogue, agi, codes, side, call = (*fields, "", "", "")[:9]
             return InRecord(
                 status, queue, talk_s, int(cause or 0), dialogue, agi, _sip_codes(codes), side == "employee", call

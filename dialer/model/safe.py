@@ -8,6 +8,7 @@ so nothing gets past by being forgotten.
 import re
 
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}", re.ASCII)
+_CALLER = re.compile(r"\+?[0-9]{1,32}", re.ASCII)
 _PREFIX = re.compile(r"\+?[0-9*#]{0,16}", re.ASCII)
 _EXTENSION = re.compile(r"[0-9*#]{1,20}", re.ASCII)
 _KEYS = re.compile(r"[0-9*#]{1,8}", re.ASCII)
@@ -40,6 +41,11 @@ def let_through(pattern: re.Pattern[str], value: str, allowed: str) -> str:
 def safe_number(value: str) -> str:
     """A number to dial: 1 to 32 of 0-9 * #, a leading + allowed."""
     return let_through(_NUMBER, value, "1 to 32 digits (also * and #, + in front)")
+
+
+def safe_caller(value: str) -> str:
+    """A number that subscribers are shown: 1 to 32 digits, a leading + allowed."""
+    return let_through(_CALLER, value, "1 to 32 digits (+ in front)")
 
 
 def safe_prefix(value: str) -> str:

@@ -1,6 +1,6 @@
 """From what Asterisk left behind to the one result of an attempt. Pure: the rules of `Result of a call`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dialer.model.outcome import Outcome
 from dialer.model.records import InRecord, OutRecord
@@ -39,6 +39,8 @@ Q850_NO_ANSWER = 19
 Q850_CALL_REJECTED = 21
 _SUBSCRIBER_Q850 = frozenset({1, 17, 18, 19, 21, 22, 28})
 _CUT = "Cut: the call lasted as long as any may"
+_MACHINE = "Answering machine"
+_NOBODY_FREE_FOR_IT = "Abandoned: no employee was free"
 _UNANSWERED = frozenset({"NOANSWER", "CANCEL"})
 _NOBODY_FREE = frozenset({"BUSY", "CHANUNAVAIL", "CONGESTION"})
 _QUEUE_CLOSED = frozenset({"FULL", "JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL", "BUSY"})
@@ -93,6 +95,28 @@ def _decisive_code(out: OutRecord) -> int | None:
     return about_subscriber[-1] if about_subscriber else None
 
 
+def _decide_machine(leg: InRecord) -> Verdict | None:
+    """A machine answered; None: no machine did, or nobody listened for one."""
+    match leg.dialogue:
+        case "machine":
+            cause = _MACHINE
+        case "message":
+            cause = f"{_MACHINE}: message left"
+        case "endless":
+            cause = f"{_MACHINE}: no end of its greeting, no message left"
+        case "unspoken":
+            cause = f"{_MACHINE}: the message could not be played"
+        case "unsaid" if leg.agi_status == "FAILURE":
+            cause = f"{_MACHINE}: no message left, dialogue service not reachable"
+        case "unsaid" if leg.agi_status == "SUCCESS":
+            cause = f"{_MACHINE}: the message was broken off, the dialer stopped"
+        case "unsaid":
+            cause = f"{_MACHINE}: hung up before the end of the message"
+        case _:
+            return None
+    return Verdict(Outcome.FAIL, cause)
+
+
 def decide_polling(out: OutRecord | None, leg: InRecord | None, *, begun: bool, finished: bool) -> Verdict:
     """The subscriber answered a polling. A cause stands where the subscriber did nothing to end it."""
     if finished or (leg and leg.dialogue == "finished"):
@@ -121,16 +145,13 @@ def decide_talk(out: OutRecord | None, leg: InRecord | None) -> Verdict:
             return Verdict(Outcome.FAIL_CLIENT_H_BEFORE_ANSWER)
         return Verdict(Outcome.FAIL, "No trace of the answered leg")
     if leg.talked:
-        if subscriber_hung_up:
-            return Verdict(Outcome.SUCCESS_CLIENT_H)
-        if out is not None and out.cut:
-            return Verdict(Outcome.SUCCESS, _CUT)
-        # A queue's members are mostly Local channels, behind which Asterisk does not say which end hung up; the
-        # subscriber's end it does.
-        side_known = out is not None and not out.side_untold
-        by_employee = leg.employee_hung_up or (leg.from_queue and side_known)
-        return Verdict(Outcome.SUCCESS_USER_H if by_employee else Outcome.SUCCESS)
-    if subscriber_hung_up or leg.dial_status == "CANCEL":
+        return _who_ended_the_talk(out, leg)
+    if leg.dialogue == "apologised":
+        return Verdict(Outcome.FAIL_USER_BUSY, f"{_NOBODY_FREE_FOR_IT}, apology played")
+    if leg.dialogue == "abandoned":
+        return Verdict(Outcome.FAIL_USER_BUSY, _NOBODY_FREE_FOR_IT)
+    left = leg.dialogue == "listening" or (not leg.dial_status and not leg.from_queue and leg.agi_status == "HANGUP")
+    if subscriber_hung_up or left or leg.dial_status == "CANCEL":
         return Verdict(Outcome.FAIL_CLIENT_H_BEFORE_ANSWER)
     if leg.queue_status:
         return _decide_queue(leg)
@@ -143,6 +164,58 @@ def decide_talk(out: OutRecord | None, leg: InRecord | None) -> Verdict:
     if leg.hangup_cause not in {0, Q850_UNALLOCATED}:
         return Verdict(Outcome.FAIL_USER_BUSY, _q850(leg.hangup_cause))
     return Verdict(Outcome.FAIL_USER_BUSY, "No such internal number")
+
+
+def _who_ended_the_talk(out: OutRecord | None, leg: InRecord) -> Verdict:
+    if out is not None and out.subscriber_hung_up:
+        return Verdict(Outcome.SUCCESS_CLIENT_H)
+    if out is not None and out.cut:
+        return Verdict(Outcome.SUCCESS, _CUT)
+    # A queue's members are mostly Local channels, behind which Asterisk does not say which end hung up; the
+    # subscriber's end it does.
+    side_known = out is not None and not out.side_untold
+    by_employee = leg.employee_hung_up or (leg.from_queue and side_known)
+    return Verdict(Outcome.SUCCESS_USER_H if by_employee else Outcome.SUCCESS)
+
+
+def decide_callback(out: OutRecord | None, leg: InRecord | None, *, answered: bool) -> Verdict:
+    """The employee or queue was called first (`leg`), and the subscriber (`out`) after somebody had answered there."""
+    if out is None:
+        if leg is None:
+            return Verdict(Outcome.FAIL, "Nobody can say what became of the call")
+        if leg.talked or answered:
+            return Verdict(Outcome.FAIL, "No trace of the subscriber's leg")
+        return _decide_first_called(leg)
+    if answered:
+        return _who_ended_the_talk(out, leg or InRecord("", "", "", Q850_NORMAL, "", ""))
+    if out.early or _employee_gave_up(out, leg):
+        return Verdict(Outcome.FAIL_USER_H_BEFORE_CLIENT_ANSWER)
+    return decide_unanswered(out)
+
+
+def _employee_gave_up(out: OutRecord, leg: InRecord | None) -> bool:
+    """The subscriber's leg was ended from the employee's side, not by the time to ring, nor for a decline."""
+    if out.hangup_cause in {Q850_NO_ANSWER, Q850_CALL_REJECTED}:
+        return False
+    by_employee = leg is not None and leg.employee_hung_up
+    return out.dial_status == "CANCEL" or (out.dial_status == "" and by_employee)
+
+
+def _decide_first_called(leg: InRecord) -> Verdict:
+    """Nobody answered at the internal number; CANCEL: the call file's time to ring was over."""
+    if leg.queue_status:
+        return _decide_queue(leg)
+    if leg.dial_status == "CANCEL":
+        return _decide_employee(replace(leg, dial_status="NOANSWER"))
+    if leg.dial_status:
+        return _decide_employee(leg)
+    if leg.from_queue:
+        return _decide_queue(replace(leg, queue_status="TIMEOUT"))
+    if leg.hangup_cause not in {0, Q850_UNALLOCATED, Q850_NORMAL, Q850_NO_ANSWER}:
+        return Verdict(Outcome.FAIL_USER_BUSY, _q850(leg.hangup_cause))
+    if leg.hangup_cause == Q850_UNALLOCATED:
+        return Verdict(Outcome.FAIL_USER_BUSY, "No such internal number")
+    return Verdict(Outcome.FAIL_USER_NO_ANSWER, "The internal number called nobody")
 
 
 def _decide_employee(leg: InRecord) -> Verdict:
@@ -177,10 +250,16 @@ def decide(
     answered: bool,
     dialogue_begun: bool,
     dialogue_finished: bool,
+    callback: bool = False,
 ) -> Verdict:
     """The result of an attempt whose evidence is complete, or as complete as it will ever be."""
+    if callback:
+        return decide_callback(out, leg, answered=answered)
     if not answered:
         return decide_unanswered(out) if out else Verdict(Outcome.FAIL, "Nobody can say what became of the call")
+    machine = _decide_machine(leg) if leg else None
+    if machine is not None:
+        return machine
     if kind is InnerNumType.POLLING:
         return decide_polling(out, leg, begun=dialogue_begun, finished=dialogue_finished)
     return decide_talk(out, leg)

@@ -1,13 +1,15 @@
 """The dialplan's UserEvents as the state machine's events."""
 
 import logging
+import re
 from collections.abc import Mapping
 
-from dialer.model.attempt import AttemptEvent, LegEnded, NeverDialled, SubscriberAnswered
+from dialer.model.attempt import AttemptEvent, LegEnded, NeverDialled, SubscriberAnswered, TalkBegan
 from dialer.model.records import BadRecordError, attempt_id_of, parse_record
 from dialer.model.verdict import DECLINED_CODES
 
 _DECLINED = frozenset(map(str, DECLINED_CODES))
+_ANSWERED_LEG = re.compile(r"Local/([0-9]{1,18})@autodialer-out-[0-9a-f]+;1")
 log = logging.getLogger(__name__)
 
 
@@ -15,6 +17,14 @@ def read_declined(message: Mapping[str, str]) -> str | None:
     """The Linkedid of the call whose trunk says that the subscriber declined; None for any other event."""
     declined = message.get("Event") == "Hangup" and message.get("TechCause", "") in _DECLINED
     return message.get("Linkedid", "") if declined else None
+
+
+def read_talk(message: Mapping[str, str]) -> tuple[int, TalkBegan] | None:
+    """The attempt whose subscriber and employee were just connected; None for any other event."""
+    if message.get("Event") != "BridgeEnter":
+        return None
+    leg = _ANSWERED_LEG.fullmatch(message.get("Channel", ""))
+    return (int(leg.group(1)), TalkBegan(message.get("Linkedid", ""), message.get("Uniqueid", ""))) if leg else None
 
 
 def read_user_event(message: Mapping[str, str]) -> tuple[int, AttemptEvent] | None:

@@ -9,7 +9,7 @@ from typing import Protocol
 from dialer.model.attempt import DIALLED_STATES, Attempt, AttemptState, CallLost
 from dialer.model.why import Blocked, Rule
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError, AmiState, Forgetter
-from dialer.pbx.events import read_declined, read_user_event
+from dialer.pbx.events import read_declined, read_talk, read_user_event
 from dialer.pbx.preflight import find_fault
 from dialer.pbx.presence import EVENTS, Presence
 from dialer.pbx.reconcile import AttemptLedger, CallFiles, Reconciler
@@ -64,7 +64,9 @@ class PbxLink:
         self._unaccounted_s = 0.0
         """How long nobody has been able to say what became of the calls; a faulty set-up can still be asked."""
         self.ready = False
-        client.events = ("UserEvent", "Hangup", *EVENTS)
+        self.listens_for_machines: Callable[[], bool] = lambda: False
+        """Whether some open task asks for answering machines."""
+        client.events = ("UserEvent", "Hangup", "BridgeEnter", *EVENTS)
         client.on_event = self._hear
         client.on_state = self._state_changed
         ledger.on_committed = self._forgetter.forget
@@ -125,7 +127,7 @@ class PbxLink:
             self._client.close()
 
     def _hear(self, message: Mapping[str, str]) -> None:
-        known = read_user_event(message)
+        known = read_user_event(message) or read_talk(message)
         if known is not None:
             self._ledger.note(*known)
             return
@@ -139,7 +141,7 @@ class PbxLink:
         """Only of calls that we have listened to since their claim: of others we may have missed the answer, and then
         it is an employee who has declined."""
         for attempt_id, attempt in self._ledger.in_progress().items():
-            if attempt.linked_id == linked_id and attempt_id not in self._not_heard_whole:
+            if attempt.linked_id == linked_id and attempt_id not in self._not_heard_whole and _rings(attempt):
                 self._declined.put_nowait(attempt_id)
 
     def _state_changed(self, state: AmiState) -> None:
@@ -178,7 +180,7 @@ class PbxLink:
                 self._on_ready(True)
 
     async def _find_fault(self) -> str | None:
-        fault = await find_fault(self._client, self._contexts)
+        fault = await find_fault(self._client, self._contexts, machines=self.listens_for_machines())
         return f"Asterisk: {fault}" if fault else None
 
     async def _look_for_faults(self) -> None:
@@ -204,7 +206,7 @@ class PbxLink:
         while True:
             attempt_id = await self._declined.get()
             attempt = self._ledger.in_progress().get(attempt_id)
-            if attempt is None or attempt.state is not AttemptState.DIALLING:
+            if attempt is None or not _rings(attempt):
                 continue
             channel = f"/^Local.{attempt_id:d}@autodialer-out-[0-9a-f]+;2/"
             try:
@@ -250,3 +252,8 @@ class PbxLink:
             await self._reconciler.look_for(attempt_ids)
         except (AmiDownError, AmiRefusedError, TimeoutError) as error:
             log.warning("looking for silent attempts failed: %r", error)  # whoever asked asks again
+
+
+def _rings(attempt: Attempt) -> bool:
+    """Whether the subscriber is being dialled; who declines before or after that is an employee."""
+    return attempt.state is (AttemptState.CONNECTING if attempt.callback else AttemptState.DIALLING)

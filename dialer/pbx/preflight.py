@@ -4,26 +4,29 @@ from collections.abc import Sequence
 
 from dialer.pbx.ami import AmiClient, AmiRefusedError
 
-DIALPLAN_VERSION = "3"
+DIALPLAN_VERSION = "4"
 """The extension of [autodialer-version] in dialplan/extensions_autodialer.conf."""
 MODULES = (
     "app_exec", "app_mixmonitor", "app_stack", "app_userevent", "func_channel", "func_db", "func_dialplan",
     "func_hangupcause", "func_logic", "func_strings", "func_timeout", "pbx_spool", "res_agi",
 )  # fmt: skip
 """What the dialplan calls, and what runs call files and FastAGI."""
+MACHINE_MODULES = ("app_amd", "app_waitforsilence")
+"""What listens for answering machines, needed only where a task asks for it."""
 _ABSENT = "Did not find"
 """Asterisk 22 manager.c, ShowDialPlan."""
 
 
-async def find_fault(client: AmiClient, contexts: Sequence[str]) -> str | None:
+async def find_fault(client: AmiClient, contexts: Sequence[str], *, machines: bool = False) -> str | None:
     """The first thing that an administrator must mend, in words; None when all is well. `contexts`: those of the
-    settings. Raises what AmiClient.action raises."""
+    settings. `machines`: some task listens for answering machines. Raises what AmiClient.action raises."""
     if not await _has_extension(client, "autodialer-version", DIALPLAN_VERSION):
         return "the dialplan is not this version's: include dialplan/extensions_autodialer.conf, then 'dialplan reload'"
     for context in contexts:
         if not await _has_context(client, context):
             return f"there is no context [{context}]: see [asterisk] outgoing_context, internal_context"
-    missing = [module for module in MODULES if not await _has_module(client, module)]
+    needed = (*MODULES, *(MACHINE_MODULES if machines else ()))
+    missing = [module for module in needed if not await _has_module(client, module)]
     if missing:
         return f"modules are not loaded: {' '.join(missing)}"
     # results are removed from AstDB when they are committed

@@ -14,7 +14,7 @@ from dialer.pbx.ami import AmiClient
 
 log = logging.getLogger(__name__)
 _CHANNEL_PREFIX = "Local/"
-_CHANNEL_CONTEXT = "@autodialer-out-"
+_CHANNEL_CONTEXTS = ("@autodialer-out-", "@autodialer-callback-")
 
 
 class AttemptLedger(Protocol):
@@ -119,6 +119,6 @@ class Reconciler:
 
 def _attempt_of_channel(channel: str) -> int | None:
     """`Local/17@autodialer-out-0000002a;2` belongs to attempt 17."""
-    if channel.startswith(_CHANNEL_PREFIX) and _CHANNEL_CONTEXT in channel:
+    if channel.startswith(_CHANNEL_PREFIX) and any(context in channel for context in _CHANNEL_CONTEXTS):
         return attempt_id_of(channel[len(_CHANNEL_PREFIX) :].partition("@")[0])
     return None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.calls.bench import Bench
 from tests.rig.world import World, running_world
 
 SETTINGS = {"dialing": {"ring_timeout_s": 8, "shutdown_grace_s": 15, "polling_limit_s": 12}}
@@ -26,6 +27,14 @@ async def own_world() -> AsyncIterator[World]:
     """For tests that stop or kill parts of it."""
     with tempfile.TemporaryDirectory(prefix="dialer-", dir="/tmp") as folder:
         async with running_world(Path(folder), SETTINGS) as running:
+            yield running
+
+
+@pytest_asyncio.fixture(scope="session")
+async def bench() -> AsyncIterator[Bench]:
+    """Calls of any order, without tasks."""
+    with tempfile.TemporaryDirectory(prefix="dialer-", dir="/tmp") as folder:
+        async with Bench(Path(folder)).running() as running:
             yield running
 
 

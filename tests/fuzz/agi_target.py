@@ -47,6 +47,20 @@ class Desk:
         await asyncio.sleep(0)
         return bool(self._luck & 1)
 
+    async def still_claimed(self, attempt_id: int, linked_id: str) -> bool:
+        await asyncio.sleep(0)
+        return bool(self._luck & 1)
+
+    async def find_employee(self, attempt_id: int, _linked_id: str) -> bool:
+        await asyncio.sleep(self._luck & 7)
+        return bool(self._luck & 1)
+
+    def apology_of(self, attempt_id: int) -> Prompt | None:
+        return Prompt("Все заняты") if self._luck & 2 else None
+
+    def message_of(self, attempt_id: int, _linked_id: str) -> Prompt | None:
+        return Prompt("Перезвоните") if self._luck & 4 else None
+
     async def begin_dialogue(self, attempt_id: int, _linked_id: str) -> Flow | None:
         if not self._luck & 2 and attempt_id == 0:
             return None

@@ -27,6 +27,13 @@ SILENCE_MS = 20_000  # one round of the silence that subscribers play until the 
 
 SPEAKS_MS = (4_000, 7_000)
 """When a subscriber who says something after the first key does so."""
+GREETING_MS = ((300, 2_800), (3_700, 5_500))
+"""When a voicemail speaks …"""
+BEEP_MS = (6_200, 6_600)
+"""… and when it says that it records."""
+BEEP_HZ = 1_000.0
+VOICEMAIL_MS = 20_000
+HELLO_MS = (300, 800)
 SUBSCRIBER_HZ = 500.0
 EMPLOYEE_HZ = 700.0
 """What they say: tones that are told apart in a recording."""
@@ -59,6 +66,16 @@ class Stream:
             first = self.now_ms * SAMPLES_PER_MS
             samples = (math.sin(2 * math.pi * hertz * (first + at) / 8_000) for at in range(PACKET_MS * SAMPLES_PER_MS))
             linear = b"".join(struct.pack("<h", round(9_000 * value)) for value in samples)
+            self._send(PAYLOAD_ULAW, self.now_ms, audioop.lin2ulaw(linear, 2), marker=False)
+            self.now_ms += PACKET_MS
+
+    def speech_until(self, end_ms: int) -> None:
+        """Send what a detector of voices takes for one: a buzz of 150 Hz with syllables, loud enough all the time."""
+        while self.now_ms < end_ms:
+            first = self.now_ms * SAMPLES_PER_MS
+            linear = b"".join(
+                struct.pack("<h", round(_voice((first + at) / 8_000))) for at in range(PACKET_MS * SAMPLES_PER_MS)
+            )
             self._send(PAYLOAD_ULAW, self.now_ms, audioop.lin2ulaw(linear, 2), marker=False)
             self.now_ms += PACKET_MS
 
@@ -108,9 +125,25 @@ def _streams() -> Mapping[str, Stream]:
     streams["speaks_after_first"].silence_until(SPEAKS_MS[0])
     streams["speaks_after_first"].tone_until(SPEAKS_MS[1], SUBSCRIBER_HZ)
     streams["speaks_after_first"].silence_until(SPEAKS_MS[1] + 1_000)
+    streams["voicemail"] = Stream(0)
+    for begin_ms, end_ms in GREETING_MS:
+        streams["voicemail"].silence_until(begin_ms)
+        streams["voicemail"].speech_until(end_ms)
+    streams["voicemail"].silence_until(BEEP_MS[0])
+    streams["voicemail"].tone_until(BEEP_MS[1], BEEP_HZ)
+    streams["voicemail"].silence_until(VOICEMAIL_MS)
+    streams["hello"] = Stream(0)
+    streams["hello"].silence_until(HELLO_MS[0])
+    streams["hello"].speech_until(HELLO_MS[1])
+    streams["hello"].silence_until(2_000)
     streams["talk"] = Stream(0)
     streams["talk"].tone_until(SILENCE_MS, EMPLOYEE_HZ)
     return streams
+
+
+def _voice(at_s: float) -> float:
+    syllables = 0.6 + 0.4 * math.sin(2 * math.pi * 4 * at_s)
+    return 6_000 * syllables * sum(math.sin(2 * math.pi * 150 * harmonic * at_s) / harmonic for harmonic in (1, 3, 5))
 
 
 def _keys(start_ms: int, keys: Mapping[int, str], end_ms: int) -> Stream:

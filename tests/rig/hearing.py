@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.rig.sipp import MEDIA_ADDRESS
+from tests.rig.sipp import MEDIA_ADDRESS, Sipp
 from tests.rig.waiting import wait_until
 from tests.rig.world import World
 
@@ -148,9 +148,9 @@ class _Call:
 class Listener:
     """The calls that were dialled since `listening()` began."""
 
-    def __init__(self, world: World) -> None:
-        """Begin to listen; needs CAP_NET_RAW."""
-        self._provider_port = world.provider.port
+    def __init__(self, provider: Sipp) -> None:
+        """Begin to listen; needs CAP_NET_RAW. `provider`: whose telephones are listened to."""
+        self._provider_port = provider.port
         self._raw: list[tuple[float, bytes]] = []
         self._calls: dict[str, _Call] = {}
         self._by_rtp_port: dict[int, _Call] = {}
@@ -306,9 +306,10 @@ class Listener:
 
 
 @contextlib.asynccontextmanager
-async def listening(world: World) -> AsyncIterator[Listener]:
-    """Listen to the calls to the provider that begin meanwhile; HearingError at the end if packets were dropped."""
-    ear = Listener(world)
+async def listening(world: World | Sipp) -> AsyncIterator[Listener]:
+    """Listen to the calls to the provider (or those telephones) that begin meanwhile; HearingError at the end if
+    packets were dropped."""
+    ear = Listener(world if isinstance(world, Sipp) else world.provider)
     try:
         yield ear
     finally:

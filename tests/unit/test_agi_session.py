@@ -125,6 +125,18 @@ class Desk:
         self.claims.append((attempt_id, linked_id, verbose_call_id))
         return True
 
+    async def still_claimed(self, attempt_id: int, linked_id: str) -> bool:
+        return True
+
+    async def find_employee(self, attempt_id: int, linked_id: str) -> bool:
+        return False
+
+    def apology_of(self, attempt_id: int) -> Prompt | None:
+        return None
+
+    def message_of(self, attempt_id: int, linked_id: str) -> Prompt | None:
+        return None
+
     async def begin_dialogue(self, attempt_id: int, linked_id: str) -> Flow | None:
         return None
 

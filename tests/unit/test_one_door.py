@@ -37,7 +37,15 @@ hostile = st.one_of(
     st.from_regex(r"[0-9*#+]{0,20}", fullmatch=True),
 )
 GOOD_ORDER = CallOrder(
-    7, 1_000_000_001, "79522233446", "999", "300", InnerNumType.EXTEN, None, "talk-7-0123456789abcdef.wav"
+    7,
+    1_000_000_001,
+    "79522233446",
+    "999",
+    "300",
+    InnerNumType.EXTEN,
+    None,
+    "talk-7-0123456789abcdef.wav",
+    caller_id="74951234567",
 )
 GOOD_SETTINGS = CallFileSettings("127.0.0.1:4573", "outgoing", "internal", 45, 14_400, Path("/var/rec"))
 IN_A_CALL_FILE = r"[A-Za-z0-9 :/@_=.*#+\[\]-]"
@@ -54,7 +62,10 @@ GOOD_NAMES = names_in(render_call_file(GOOD_ORDER, GOOD_SETTINGS))
 
 
 @given(
-    st.fixed_dictionaries({}, optional=dict.fromkeys(("phone", "dial_prefix", "inner_num", "recording"), hostile)),
+    st.fixed_dictionaries(
+        {},
+        optional=dict.fromkeys(("phone", "dialled", "dial_prefix", "inner_num", "recording", "caller_id"), hostile),
+    ),
     st.fixed_dictionaries(
         {},
         optional=dict.fromkeys(("agi_address", "outgoing_context", "internal_context", "dial_prefix"), hostile),
@@ -75,7 +86,8 @@ def test_a_call_file_has_the_lines_it_is_to_have_whatever_the_values(
 
 def test_every_text_of_an_order_is_tried_above() -> None:
     texts = {field.name for field in fields(CallOrder) if field.type in (str, str | None)}
-    assert texts == {"phone", "dial_prefix", "inner_num", "recording"}
+    # the zone reaches no call file
+    assert texts == {"phone", "dialled", "dial_prefix", "inner_num", "recording", "caller_id", "zone"}
 
 
 @given(st.lists(st.one_of(hostile, st.just("Priority: 1")), min_size=1, max_size=4).map("\n".join))

@@ -5,7 +5,7 @@ import pytest
 from dialer.model.outcome import Outcome
 from dialer.model.records import BadRecordError, InRecord, OutRecord, parse_record
 from dialer.model.task import InnerNumType
-from dialer.model.verdict import decide, decide_talk, decide_unanswered, dial_status_shown
+from dialer.model.verdict import decide, decide_callback, decide_talk, decide_unanswered, dial_status_shown
 
 O = Outcome  # noqa: E741
 
@@ -172,6 +172,99 @@ def test_who_ended_a_polling_early_is_told_by_the_cause() -> None:
     assert polled("unplayable", "SUCCESS", begun=True) == (O.FAIL_POLLING, "A prompt could not be played")
 
 
+MACHINES = [
+    # dialogue, AGISTATUS, what follows "Answering machine"
+    ("machine", "", ""),
+    ("message", "SUCCESS", ": message left"),
+    ("unsaid", "HANGUP", ": hung up before the end of the message"),
+    ("unsaid", "", ": hung up before the end of the message"),  # before its beep
+    ("unsaid", "FAILURE", ": no message left, dialogue service not reachable"),
+    ("unsaid", "SUCCESS", ": the message was broken off, the dialer stopped"),
+    ("unspoken", "SUCCESS", ": the message could not be played"),
+    ("endless", "", ": no end of its greeting, no message left"),
+]
+
+
+@pytest.mark.parametrize("kind", InnerNumType)
+@pytest.mark.parametrize(("dialogue", "agi_status", "cause"), MACHINES)
+def test_an_answering_machine_is_a_fail_that_says_so_in_tasks_of_both_kinds(
+    kind: InnerNumType, dialogue: str, agi_status: str, cause: str
+) -> None:
+    record = InRecord("", "", "", 16, dialogue, agi_status)
+    for side in (True, False):
+        verdict = decide(kind, out(side), record, answered=True, dialogue_begun=False, dialogue_finished=False)
+        assert (verdict.outcome, verdict.cause) == (O.FAIL, f"Answering machine{cause}")
+
+
+def test_who_leaves_while_amd_listens_is_no_machine() -> None:
+    record = InRecord("", "", "", 16, "listening", "")
+    assert decide_talk(out(False), record).outcome is O.FAIL_CLIENT_H_BEFORE_ANSWER
+    assert polled("listening", "", subscriber_hung_up=True) == (O.FAIL_POLLING, None)
+    assert polled("listening", "") == (O.FAIL_POLLING, None)
+
+
+ABANDONED = "Abandoned: no employee was free"
+
+
+@pytest.mark.parametrize(
+    ("dialogue", "agi_status", "outcome", "cause"),
+    [
+        ("apologised", "SUCCESS", O.FAIL_USER_BUSY, f"{ABANDONED}, apology played"),
+        ("abandoned", "SUCCESS", O.FAIL_USER_BUSY, ABANDONED),
+        ("abandoned", "HANGUP", O.FAIL_USER_BUSY, ABANDONED),  # left in the apology
+        ("", "HANGUP", O.FAIL_CLIENT_H_BEFORE_ANSWER, None),  # left while an employee was looked for
+    ],
+)
+def test_a_subscriber_whom_no_employee_could_take(
+    dialogue: str, agi_status: str, outcome: Outcome, cause: str | None
+) -> None:
+    for side in (True, False):
+        verdict = decide_talk(out(side), InRecord("", "", "", 16, dialogue, agi_status))
+        assert (verdict.outcome, verdict.cause) == (outcome, cause)
+
+
+GAVE_UP = O.FAIL_USER_H_BEFORE_CLIENT_ANSWER
+CALLBACKS = [
+    # subscriber's leg, employee's leg, outcome, cause
+    (None, leg("BUSY", q850=17, codes=(486,)), O.FAIL_USER_BUSY, "SIP 486 Busy Here"),
+    (None, leg("CHANUNAVAIL", q850=3), O.FAIL_USER_BUSY, "Q.850 3 No route to destination"),
+    (None, leg("NOANSWER", codes=(180,)), O.FAIL_USER_NO_ANSWER, None),
+    (None, leg("CANCEL", q850=19, codes=(180,)), O.FAIL_USER_NO_ANSWER, None),  # the call file's time was over
+    (None, leg("CANCEL", q850=19), O.FAIL_USER_BUSY, "No reply from the employee's telephone"),
+    (None, leg("CHANUNAVAIL", q850=21, codes=(603,)), O.FAIL_USER_NO_ANSWER, "SIP 603 Decline"),
+    (None, leg(queue="JOINEMPTY"), O.FAIL_USER_BUSY, "Queue JOINEMPTY"),
+    (None, leg(queue="TIMEOUT", talk_s="0", codes=(180,)), O.FAIL_USER_NO_ANSWER, "Queue TIMEOUT"),
+    (None, leg(talk_s="0", q850=19, codes=(180,)), O.FAIL_USER_NO_ANSWER, "Queue TIMEOUT"),
+    (None, leg(talk_s="0", q850=19), O.FAIL_USER_BUSY, "Queue TIMEOUT, no member was free"),
+    (None, leg(q850=1), O.FAIL_USER_BUSY, "No such internal number"),
+    (None, leg(q850=17), O.FAIL_USER_BUSY, "Q.850 17 User busy"),
+    (None, leg(), O.FAIL_USER_NO_ANSWER, "The internal number called nobody"),
+    (None, leg("ANSWER"), O.FAIL, "No trace of the subscriber's leg"),
+    (None, None, O.FAIL, "Nobody can say what became of the call"),
+    (OutRecord("", 16, (), False, early=True), leg("ANSWER"), GAVE_UP, None),
+    (OutRecord("CANCEL", 16, (180,), False), leg("ANSWER", employee_hung_up=True), GAVE_UP, None),
+    (OutRecord("CANCEL", 0, (180,), False), leg(talk_s="4"), GAVE_UP, None),  # of a queue
+    (OutRecord("", 16, (), False), leg("ANSWER", employee_hung_up=True), GAVE_UP, None),  # the routes took their time
+    (OutRecord("CANCEL", 19, (180,), False), leg("ANSWER"), O.FAIL, "No answer"),
+    (OutRecord("CANCEL", 19, (), False), leg("ANSWER"), O.FAIL_PROVIDER, "No reply from the provider, no ringing seen"),
+    (OutRecord("BUSY", 17, (486,), False), leg("ANSWER"), O.FAIL, "SIP 486 Busy Here"),
+    (OutRecord("CANCEL", 21, (603, 180), False), leg("ANSWER"), O.FAIL, "SIP 603 Decline"),
+    (OutRecord("", 0, (), False), leg("ANSWER"), O.FAIL_ROUTE, "No outgoing route"),
+    (OutRecord("CONGESTION", 34, (503,), False), leg("ANSWER"), O.FAIL_PROVIDER, "SIP 503 Service Unavailable"),
+    (out(True), leg("ANSWER"), O.SUCCESS_CLIENT_H, None),
+    (out(False), leg("ANSWER", employee_hung_up=True), O.SUCCESS_USER_H, None),
+    (out(False), leg(talk_s="4"), O.SUCCESS_USER_H, None),  # a queue's member
+    (out(False), leg("ANSWER"), O.SUCCESS, None),
+    (out(True), None, O.SUCCESS_CLIENT_H, None),
+]
+
+
+@pytest.mark.parametrize(("outbound", "inbound", "outcome", "cause"), CALLBACKS)
+def test_callback(outbound: OutRecord | None, inbound: InRecord | None, outcome: Outcome, cause: str | None) -> None:
+    verdict = decide_callback(outbound, inbound, answered=outbound is not None and outbound.answered)
+    assert (verdict.outcome, verdict.cause) == (outcome, cause)
+
+
 def test_the_records_own_word_is_enough_for_a_finished_polling() -> None:
     assert polled("finished", "SUCCESS") == (O.SUCCESS_POLLING, None)
 
@@ -189,6 +282,12 @@ def test_records_are_read_as_the_dialplan_writes_them() -> None:
     assert parse_record("out|BUSY|17|: |").sip_codes == (0,)
     assert parse_record("out|ANSWER|16|00000000:200 |limit") == OutRecord("ANSWER", 16, (200,), False, cut=True)
     assert parse_record("out||0||") == OutRecord("", 0, (), False)
+    billed = OutRecord("ANSWER", 16, (200,), False, call="rig-1.0", talked_s=42)
+    assert parse_record("out|ANSWER|16|00000000:200 ||rig-1.0|42") == billed
+    busy = OutRecord("BUSY", 17, (486,), False, call="rig-1.0")
+    assert parse_record("out|BUSY|17|00000000:486 ||rig-1.0|") == busy
+    early = OutRecord("", 16, (), False, call="rig-1.0", early=True)
+    assert parse_record("out||16||early|rig-1.0|") == early
     talk = InRecord("ANSWER", "", "4", 16, "finished", "SUCCESS", (180, 200), True, "rig-1.0")
     assert parse_record("in|ANSWER||4|16|finished|SUCCESS|0a:180 0b:200 |employee|rig-1.0") == talk
 
@@ -199,7 +298,17 @@ def test_records_of_the_first_version_are_read_after_an_upgrade() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "out", "out|a|b|c|d", "in|ANSWER", "up|ANSWER|16| 200|", "out|BUSY|17|486|x|y|z", "in|a|b|c|1|d|e|f"]
+    "text",
+    [
+        "",
+        "out",
+        "out|a|b|c|d",
+        "in|ANSWER",
+        "up|ANSWER|16| 200|",
+        "out|BUSY|17|486|x|y|z",
+        "out|BUSY|17|486|x|y|1|z",
+        "in|a|b|c|1|d|e|f",
+    ],
 )
 def test_what_is_no_record_is_refused(text: str) -> None:
     with pytest.raises(BadRecordError):
