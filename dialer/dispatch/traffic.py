@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from dialer.dispatch.observing import Watching
 from dialer.model.attempt import DIALLED_STATES, Attempt
-from dialer.model.backing_off import AdaptiveRate
+from dialer.model.backing_off import AdaptiveRate, RefusalWatch
 from dialer.model.call import CallOrder
 from dialer.model.limits import Limit, Refusal
 from dialer.model.shares import Shares
@@ -61,6 +61,8 @@ class Traffic(Watching):
             for prefix in trunk.prefixes
         }
         self._other = Limit(NO_TRUNK, adaptive=AdaptiveRate())
+        self._watches: dict[str, RefusalWatch] = {}
+        """By trunk."""
         self._tasks: dict[int, Limit] = {}
         self._shares = Shares()
         self._asked_at_s: dict[int, float] = {}
@@ -151,9 +153,10 @@ class Traffic(Watching):
         trunk.end(order.attempt_id)
         if attempt.out_record is None or trunk.adaptive is None or not attempt.out_record.sip_codes:
             return
-        if attempt.out_record.sip_codes[-1] == SERVICE_UNAVAILABLE:
+        refused = attempt.out_record.sip_codes[-1] == SERVICE_UNAVAILABLE
+        if self._watches.setdefault(trunk.name, RefusalWatch()).call_ended(now_s, refused=refused):
             trunk.adaptive.refused(now_s)
-        else:
+        elif not refused:
             trunk.adaptive.accepted(now_s)
         self._tell(trunk)
 

@@ -128,3 +128,24 @@ class AdaptiveRate:
     def _forget(self, now_s: float) -> None:
         while len(self._begun) > 1 and self._begun[0] <= now_s - MEASURED_S:
             self._begun.popleft()
+
+
+class RefusalWatch:
+    """Tells one number that the provider cannot reach from a provider that bears no more: several refusals at once."""
+
+    WINDOW_S = 10.0
+    LEAST = 3
+    """So many refusals within the window …"""
+    PART = 0.2
+    """… and such a part of the calls that ended in it."""
+
+    def __init__(self) -> None:
+        self._ended: deque[tuple[float, bool]] = deque()
+
+    def call_ended(self, now_s: float, *, refused: bool) -> bool:
+        """Take an end; True: this refusal is one of many."""
+        self._ended.append((now_s, refused))
+        while self._ended[0][0] <= now_s - self.WINDOW_S:
+            self._ended.popleft()
+        refusals = sum(was_refused for _, was_refused in self._ended)
+        return refused and refusals >= self.LEAST and refusals >= self.PART * len(self._ended)

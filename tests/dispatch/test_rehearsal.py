@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from dialer.dispatch.pollings import PollingBook
 from dialer.dispatch.rehearsal import Rehearsal
+from dialer.model.attempt import Attempt, AttemptState
 from dialer.model.call import CallOrder
 from dialer.model.flow import Prompt, PromptError
 from dialer.model.polling import Action, Press, Question
@@ -15,6 +16,8 @@ from dialer.model.task import InnerNumType
 from dialer.store.database import Store
 from tests.rig.waiting import wait_until
 from tests.store.making import url_of
+
+RINGING = Attempt(1, 1, InnerNumType.POLLING, AttemptState.DIALLING)
 
 
 class Listener:
@@ -51,7 +54,7 @@ def order(kind: InnerNumType = InnerNumType.POLLING, inner_num: str = "p") -> Ca
 async def test_everything_a_dialogue_may_say_is_asked_for_and_what_fails_keeps_nothing_else(book: PollingBook) -> None:
     voice = Listener()
     rehearsal = Rehearsal(book, voice)
-    rehearsal.begin(order())
+    rehearsal.call_moved(order(), RINGING)
     await wait_until(lambda: len(voice.asked) == 3, "all is asked for", 5)
     assert voice.asked == ["one, Анна?", "broken thanks", "two"]
 
@@ -61,10 +64,10 @@ async def test_it_ends_with_the_call_and_with_the_daemon(book: PollingBook) -> N
         voice = Listener()
         voice.may_go_on.clear()
         rehearsal = Rehearsal(book, voice)
-        rehearsal.begin(order())
+        rehearsal.call_moved(order(), RINGING)
         await wait_until(lambda voice=voice: len(voice.asked) == 1, "the first is asked for", 5)  # type: ignore[misc]
         if end == "call":
-            rehearsal.end(1)
+            rehearsal.call_over(order(), RINGING)
         await rehearsal.close()
         voice.may_go_on.set()
         assert voice.asked == ["one, Анна?"]
@@ -73,8 +76,8 @@ async def test_it_ends_with_the_call_and_with_the_daemon(book: PollingBook) -> N
 async def test_calls_to_employees_and_of_pollings_that_are_gone_have_nothing_to_rehearse(book: PollingBook) -> None:
     voice = Listener()
     rehearsal = Rehearsal(book, voice)
-    rehearsal.begin(order(InnerNumType.EXTEN, "201"))
-    rehearsal.begin(order(inner_num="gone"))
-    rehearsal.end(77)
+    rehearsal.call_moved(order(InnerNumType.EXTEN, "201"), RINGING)
+    rehearsal.call_moved(order(inner_num="gone"), RINGING)
+    rehearsal.call_over(order(), RINGING)
     await wait_until(lambda: not rehearsal._rehearsing, "nothing is left", 5)
     assert voice.asked == []

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,13 @@ import pytest_asyncio
 from dialer.dispatch.callfile import CallFileSettings, Spool
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.ledger import Ledger
+from dialer.dispatch.orders import OrderBook
 from dialer.dispatch.pollings import PollingBook
 from dialer.dispatch.scheduler import Scheduler
+from dialer.dispatch.staffing import Staffing
+from dialer.dispatch.traffic import Traffic, Trunk
 from dialer.model.attempt import AttemptState, LegEnded, NeverDialled
+from dialer.model.employees import Staff
 from dialer.model.records import InRecord, OutRecord
 from dialer.model.task import InnerNumType, Number, TaskState
 from dialer.store.attempts import fetch_in_progress
@@ -35,7 +39,19 @@ class Bench:
     desk: TaskDesk
     spool: Path
     database: Path
+    staffing: Staffing
     now_s: float = 1000.0
+    wall_s: float = 1_792_800_000.0
+    """2026-10-24 00:00 UTC, a Saturday."""
+
+    def somebody_is_free(self, is_free: Callable[[str], bool]) -> None:
+        """Say which internal numbers have employees, many of them, who can take a call; the others have one who
+        cannot."""
+        self.staffing.staff = lambda inner_num: Staff(99, 99, 0) if is_free(inner_num) else Staff(1, 0, 0)
+
+    def news_of(self, inner_num: str) -> None:
+        """Presence has news of it."""
+        self.staffing.staff_changed(inner_num)
 
     async def post(self, count: int, channels: int, series: int = 0) -> int:
         numbers = [Number(f"7952{series + place:07d}", f"952{series + place:07d}") for place in range(count)]
@@ -67,7 +83,13 @@ class Bench:
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, max_channels: int = 0, max_calls_per_s: float = 0.0) -> AsyncIterator[Bench]:
+async def running(
+    tmp_path: Path,
+    max_channels: int = 0,
+    max_calls_per_s: float = 0.0,
+    trunks: Iterable[Trunk] = (),
+    max_per_day: int = 0,
+) -> AsyncIterator[Bench]:
     spool = tmp_path / "spool" / "outgoing"
     spool.mkdir(parents=True)
     store = await Store.open(f"sqlite:///{tmp_path}/dialer.db")
@@ -76,16 +98,28 @@ async def running(tmp_path: Path, max_channels: int = 0, max_calls_per_s: float 
     assert folder.check() is None
     settings = CallFileSettings("127.0.0.1:4573", "outgoing", "internal", 45, 14_400, tmp_path)
     bench: Bench
+    orders = OrderBook()
+    traffic = Traffic(
+        max_channels=max_channels,
+        max_calls_per_s=max_calls_per_s,
+        trunks=trunks,
+        dial_string=orders.dial_string,
+        clock=lambda: bench.now_s,
+    )
+    staffing = Staffing(clock=lambda: bench.now_s)
     scheduler = Scheduler(
         store,
         ledger,
         folder,
         settings,
-        max_channels=max_channels,
-        max_calls_per_s=max_calls_per_s,
+        traffic=traffic,
+        staffing=staffing,
+        orders=orders,
+        max_per_day=max_per_day,
         clock=lambda: bench.now_s,
+        wall=lambda: bench.wall_s,
     )
-    bench = Bench(store, ledger, scheduler, TaskDesk(store, scheduler), spool, tmp_path / "dialer.db")
+    bench = Bench(store, ledger, scheduler, TaskDesk(store, scheduler), spool, tmp_path / "dialer.db", staffing)
     task = asyncio.create_task(scheduler.run())
     scheduler.pbx_is_ready(True)
     try:
@@ -272,15 +306,15 @@ async def test_changes_of_an_attempt_keep_their_order_also_when_the_first_one_fa
 
 async def test_while_nobody_is_free_nobody_is_dialled(bench: Bench) -> None:
     free = False
-    bench.ledger.is_free = lambda inner_num: free
+    bench.somebody_is_free(lambda inner_num: free)
     await bench.post(3, channels=2)
     marker = await bench.desk.save(None, None, TaskChange(inner_num="1", numbers=[Number("79529999999", "9529999999")]))
-    bench.ledger.is_free = lambda inner_num: free or inner_num == "1"
-    bench.scheduler.employee_is_free("1")
+    bench.somebody_is_free(lambda inner_num: free or inner_num == "1")
+    bench.news_of("1")
     await bench.settled_files(1)  # the marker's: had the others begun, they would have begun before it
     assert bench.ledger.in_use_by(marker.task_id) == 1
     free = True
-    bench.scheduler.employee_is_free("201")
+    bench.news_of("201")
     await bench.settled_files(3)
 
 
@@ -288,13 +322,13 @@ async def test_an_employee_who_is_taken_before_the_claim_costs_a_number_nothing(
     task_id = await bench.post(1, channels=1)
     await bench.settled_files(1)
     (attempt_id,) = bench.take()
-    bench.ledger.is_free = lambda inner_num: False
+    bench.somebody_is_free(lambda inner_num: False)
     assert not await bench.ledger.claim(attempt_id, "", "")
     await bench.ledger.settle()
     assert bench.scheduler.trouble is None
     assert await bench.state_of(task_id) is TaskState.OPEN
-    bench.ledger.is_free = lambda inner_num: True
-    bench.scheduler.employee_is_free("201")
+    bench.somebody_is_free(lambda inner_num: True)
+    bench.news_of("201")
     await bench.settled_files(1)
 
 
@@ -303,7 +337,7 @@ async def test_a_task_whose_last_number_is_finished_closes_although_nobody_is_fr
     await bench.settled_files(1)
     (attempt_id,) = bench.take()
     assert await bench.ledger.claim(attempt_id, "", "")
-    bench.ledger.is_free = lambda inner_num: False
+    bench.somebody_is_free(lambda inner_num: False)
     bench.ledger.note(attempt_id, BUSY)
     await wait_for_answer(
         lambda: bench.state_of(task_id), lambda state: state is TaskState.CLOSED, "the task closes itself"

@@ -65,10 +65,10 @@ async def unseen(bench: Bench, change: Coroutine[Any, Any, T]) -> T:
         looked.append(inner_num)
         return False
 
-    bench.ledger.is_free = is_free
+    bench.somebody_is_free(is_free)
     changed = await change
     await wait_until(lambda: looked, "the scheduler has looked")
-    bench.ledger.is_free = lambda inner_num: True
+    bench.somebody_is_free(lambda inner_num: True)
     return changed
 
 
@@ -232,7 +232,7 @@ async def test_unclaimed_call_files_are_told_with_the_pause_after_them(bench: Be
 
 async def test_an_employee_who_is_not_free_is_told_until_free(bench: Bench) -> None:
     free = False
-    bench.ledger.is_free = lambda inner_num: free
+    bench.somebody_is_free(lambda inner_num: free)
     asked = Asked(bench, await bench.post(1, channels=1))
     asked.explainer.obstacle = lambda inner_num: f"the hint of {inner_num} says in use"
     asked.explainer.presence_look_s = lambda: 12.5
@@ -241,7 +241,7 @@ async def test_an_employee_who_is_not_free_is_told_until_free(bench: Bench) -> N
     assert "the hint of 201 says in use" in told.found.reason
     await nothing_begins(bench)
     free = True
-    bench.scheduler.employee_is_free("201")
+    bench.news_of("201")
     await bench.settled_files(1)
 
 
@@ -254,7 +254,7 @@ async def test_nobody_is_asked_for_by_the_explanation_of_a_paused_task(bench: Be
         asked_for.append(inner_num)
         return False
 
-    bench.ledger.is_free = is_free
+    bench.somebody_is_free(is_free)
     assert (await Asked(bench, task_id).tells()).found.rule is Rule.TASK_PAUSED
     assert asked_for == []
 
@@ -265,6 +265,7 @@ async def fail_at_the_provider(bench: Bench, count: int, series: int = 0) -> int
     for _ in range(count):
         await wait_until(bench.files, "a call file")
         await dial(bench, UNAVAILABLE, bench.take())
+        bench.now_s += 10  # many refusals at once would slow the trunk down
     await wait_until(bench.files, "the next call file")
     await bench.ledger.settle()
     return task_id
@@ -337,14 +338,14 @@ async def test_a_number_of_a_task_that_is_dialled_waits_for_its_turn(bench: Benc
     told = await Asked(bench, await post_unseen(bench, 4, channels=2)).tells("79520000002")
     assert (told.found.rule, told.found.blocks) == (Rule.NUMBER_WAITS, False)
     assert told.found.reason == "79520000002 waits, 2 before it"
-    bench.scheduler.employee_is_free("201")
+    bench.news_of("201")
     await bench.settled_files(2)
 
 
 async def test_when_nothing_blocks_it_is_told_that_it_dials(bench: Bench) -> None:
     told = await Asked(bench, await post_unseen(bench, 3, channels=2)).tells()
     assert (told.found.rule, told.found.blocks, told.in_use, told.waiting) == (Rule.DIALLING, False, 0, 3)
-    bench.scheduler.employee_is_free("201")
+    bench.news_of("201")
     await bench.settled_files(2)
 
 
