@@ -362,20 +362,6 @@ def other_number(now: Situation) -> Blocked | None:
     return Blocked(Rule.OTHER_NUMBER, reason, None, "when the call to that one has ended, if nobody was reached")
 
 
-def number_not_due(now: Situation) -> Blocked | None:
-    if now.number is None or not now.number.waits or now.number.due_in_s <= 0:
-        return None
-    reason = f"{now.phone} waits for its time: {now.number.due}"
-    return Blocked(Rule.NOT_DUE, reason, now.number.due_in_s, "at that time")
-
-
-def number_window(now: Situation) -> Blocked | None:
-    if now.number is None or not now.number.waits or now.number.closed is None:
-        return None
-    reason = f"{now.phone} may not be called now: {now.number.closed}"
-    return Blocked(Rule.WINDOW, reason, now.number.opens_in_s, "when the window opens")
-
-
 def day_cap(now: Situation) -> Blocked | None:
     number = now.number
     if number is None or not number.waits or not 0 < number.most_per_day <= number.called_today:
@@ -385,13 +371,25 @@ def day_cap(now: Situation) -> Blocked | None:
 
 
 def window(now: Situation) -> Blocked | None:
-    if now.schedule is None or now.schedule.closed is None:
+    """Of the number asked for, else of all that wait."""
+    if now.number is not None:
+        closed, opens_in_s, who = now.number.closed if now.number.waits else None, now.number.opens_in_s, now.phone
+    else:
+        schedule = now.schedule or Schedule()
+        closed, opens_in_s, who = schedule.closed, schedule.next_in_s, "none of the numbers that wait"
+    if not closed:
         return None
-    reason = f"none of the numbers that wait may be called now: {now.schedule.closed}"
-    return Blocked(Rule.WINDOW, reason, now.schedule.next_in_s, "when the window opens")
+    may_not = "may not" if now.number is not None else "may"
+    return Blocked(Rule.WINDOW, f"{who} {may_not} be called now: {closed}", opens_in_s, "when the window opens")
 
 
 def not_due(now: Situation) -> Blocked | None:
+    """Likewise."""
+    if now.number is not None:
+        if not now.number.waits or now.number.due_in_s <= 0:
+            return None
+        reason = f"{now.phone} waits for its time: {now.number.due}"
+        return Blocked(Rule.NOT_DUE, reason, now.number.due_in_s, "at that time")
     if now.schedule is None or now.schedule.closed is not None:
         return None
     at = f", the next at {now.schedule.next_at}" if now.schedule.next_at else ""
@@ -471,11 +469,9 @@ RULES: tuple[SituationRule, ...] = (
     # of the task again. The engine asks for the next number last, as that is a query; to readers it says most
     nothing_waits,
     other_number,
-    number_not_due,
-    number_window,
-    day_cap,
-    window,
     not_due,
+    window,
+    day_cap,
     task_channels,
     task_rate,
     nobody_free,

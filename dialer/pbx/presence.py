@@ -88,7 +88,7 @@ class Presence:
         self._wake = asyncio.Event()
         self._refresh_at_s: float | None = None
         self.on_free: Callable[[str], None] = lambda inner_num: None
-        """Called with an internal number at which more employees have become free or come on duty."""
+        """Called with an internal number at which more employees have become free."""
 
     def is_free(self, inner_num: str) -> bool:
         """Whether a call may be begun for this number now. False too until it has been looked at: `on_free` tells."""
@@ -237,7 +237,7 @@ class Presence:
                     self.on_free(inner_num)
                 continue
             had = was or Staff(0, 0, 0)
-            if staff.free > had.free or staff.on_duty > had.on_duty:
+            if staff.free > had.free:
                 self.on_free(inner_num)
             if (staff.free > 0) is not (had.free > 0):
                 log.info("internal number %s: %s", inner_num, "free" if staff.free else "nobody is free")

@@ -79,7 +79,7 @@ async def test_calls_of_an_asterisk_that_is_only_set_up_wrongly_are_not_given_up
         nonlocal looked
         looked += 1
 
-    async def fault(*_: object) -> str:
+    async def fault(*_: object, **__: object) -> str:
         return "modules are not loaded: func_timeout"
 
     monkeypatch.setattr(link, "SWEEP_S", 0.01)

@@ -1,4 +1,4 @@
-"""What follows a result: next attempts, clients, signals, lifetimes, stop lists, budgets, caps; on real SQLite files."""
+"""What follows a result: next attempts, clients, signals, lifetimes, stop lists, budgets, caps. Real SQLite files."""
 
 import time
 from collections.abc import AsyncIterator

@@ -15,19 +15,22 @@ from dialer.model.why import (
     RULES,
     Blocked,
     Engine,
+    Held,
     NumberFacts,
     ProviderFailures,
     Rule,
+    Schedule,
     Situation,
     first_block,
     first_of,
+    number_waits,
     provider_down_at_work,
     shown_count,
 )
 
 TASK = Task(1_000_000_001, "a", "", TaskState.OPEN, "201", InnerNumType.EXTEN, 5, "")
 POLLING = replace(TASK, inner_num_type=InnerNumType.POLLING)
-IDLE = Engine(False, None, True, 0, 0, 0.0, 0.0, 0.0, "192.0.2.1:4573")
+IDLE = Engine(False, None, True, 0, 0, 0.0, 0.0, "", "192.0.2.1:4573")
 CLEAR = Situation(TASK, IDLE, in_use=0, waiting=3)
 PHONE = "79522233446"
 AWAY = Blocked(Rule.AMI_AWAY, "Asterisk: away (AMI 192.0.2.1:5038: refused)", 0.7, "when the AMI connection is back")
@@ -60,12 +63,43 @@ PROVOKED: dict[Rule, tuple[Situation, str]] = {
     Rule.SPOOL: (replace(CLEAR, spool_trouble="spool_dir: no such folder"), "spool_dir: no such folder"),
     Rule.BACK_OFF: (engine(back_off_s=2.5), "a call file came back unclaimed"),
     Rule.ALL_CHANNELS: (engine(in_use=8, max_channels=8), "8 channels are in use by all tasks"),
-    Rule.RATE: (engine(pace_s=0.5, calls_per_s=2.0), "[dialing] max_calls_per_s allows 2 calls a second"),
+    Rule.RATE: (
+        engine(pace_s=0.5, pace="[dialing] max_calls_per_s allows 2 calls a second"),
+        "[dialing] max_calls_per_s allows 2 calls a second, of all tasks",
+    ),
     Rule.NOTHING_WAITS: (replace(CLEAR, waiting=0, in_use=2), "no number waits: 2 in progress"),
+    Rule.OTHER_NUMBER: (
+        replace(CLEAR, phone=PHONE, number=replace(QUEUED, held_by="79522233416")),
+        "79522233446 waits for 79522233416, another number of the same client",
+    ),
+    Rule.NOT_DUE: (
+        replace(CLEAR, schedule=Schedule(None, 600.0, "2026-11-25 15:10:00 MSK")),
+        "all numbers that wait do so for their time: their next attempt, or timeCallAllow, the next at 2026-11-25",
+    ),
+    Rule.WINDOW: (
+        replace(CLEAR, schedule=Schedule("the window is 09:00 to 18:00, it is 07:15 in Asia/Omsk", 6300.0)),
+        "none of the numbers that wait may be called now: the window is 09:00 to 18:00",
+    ),
+    Rule.DAY_CAP: (
+        replace(CLEAR, phone=PHONE, number=replace(QUEUED, called_today=2, most_per_day=2)),
+        "79522233446 has been called 2 times today, 2 are allowed",
+    ),
     Rule.TASK_CHANNELS: (replace(CLEAR, in_use=5), "5 channels are in use, maxCountChannels of the task is 5"),
+    Rule.TASK_RATE: (
+        replace(CLEAR, task_rate=Held("task 1000000001 allows 2 calls a second", 0.5)),
+        "task 1000000001 allows 2 calls a second",
+    ),
     Rule.NOBODY_FREE: (
         replace(CLEAR, may_connect=False, obstacle="the hint says in use", presence_look_s=12.0),
         "nobody at internal number 201 can take a call: the hint says in use",
+    ),
+    Rule.PACING: (
+        replace(CLEAR, pacing="progressive: 3 free employees, 3 calls on their way"),
+        "progressive: 3 free employees",
+    ),
+    Rule.TRUNK: (
+        replace(CLEAR, trunk=Held("2 calls are in progress, trunk mts allows 2", None)),
+        "2 calls are in progress, trunk mts allows 2",
     ),
     Rule.PROVIDER_DOWN: (
         replace(CLEAR, failures=ProviderFailures(5, "SIP 503 Service Unavailable")),
@@ -109,7 +143,8 @@ def test_a_rule_tells_what_it_found_and_no_other_has_anything_to_say(rule: Rule)
     assert found.reason.startswith(reason)
     assert found.next_look_on
     assert found.blocks is (rule not in SILENT)
-    assert sum(one(situation) is not None for one in RULES) == (rule is not Rule.DIALLING)
+    others = [one for one in RULES if one is not number_waits or rule is Rule.NUMBER_WAITS]  # it speaks of any that waits
+    assert sum(one(situation) is not None for one in others) == (rule is not Rule.DIALLING)
 
 
 @pytest.mark.parametrize(
@@ -213,8 +248,7 @@ def test_what_holds_the_scheduler_holds_the_explanation(rule: Rule) -> None:
         max_channels=st.integers(0, 5),
         back_off_s=st.sampled_from([0.0, 1.5]),
         pace_s=st.sampled_from([0.0, 0.2]),
-        calls_per_s=st.sampled_from([0.0, 5.0]),
-    )
+        )
 )
 def test_the_scheduler_and_the_explanation_of_an_open_task_find_the_same(state: Engine) -> None:
     held, told = first_of(ENGINE_RULES, state), first_block(replace(CLEAR, engine=state))
@@ -250,3 +284,21 @@ def test_what_does_not_concern_the_task_is_not_told(unaffected: Callable[[], Sit
 def test_counts_are_told_as_far_as_they_were_counted() -> None:
     assert shown_count(MOST_COUNTED) == "10000"
     assert shown_count(MOST_COUNTED + 1) == "more than 10000"
+
+
+def test_a_number_asked_for_is_told_its_own_hours_and_times_and_not_the_list_s() -> None:
+    of_list = replace(CLEAR, phone=PHONE, schedule=Schedule("2026-01-01 is a holiday", 60.0))
+    early = replace(QUEUED, closed="the window is 09:00 to 18:00, it is 07:15 in Asia/Omsk", opens_in_s=6300.0)
+    found = first_block(replace(of_list, number=early))
+    assert (found.rule, found.next_look_s) == (Rule.WINDOW, 6300.0)
+    assert found.reason.startswith("79522233446 may not be called now: the window is 09:00 to 18:00")
+    found = first_block(replace(of_list, number=replace(QUEUED, due_in_s=60.0, due="2026-11-25 15:01:00 MSK")))
+    assert (found.rule, found.next_look_s) == (Rule.NOT_DUE, 60.0)
+    assert found.reason == "79522233446 waits for its time: 2026-11-25 15:01:00 MSK"
+    assert first_block(replace(of_list, number=QUEUED)).rule is Rule.NUMBER_WAITS
+
+
+def test_a_task_that_has_spent_what_it_may_is_told_why_it_is_paused() -> None:
+    paused = replace(TASK, state=TaskState.PAUSED)
+    found = first_block(replace(CLEAR, task=paused, spent="its calls have cost 12.50, maxCost is 12.00"))
+    assert found.reason == "the task is paused (state 2): its calls have cost 12.50, maxCost is 12.00"
