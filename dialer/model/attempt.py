@@ -34,7 +34,7 @@ from enum import StrEnum
 from dialer.model.outcome import Outcome
 from dialer.model.records import InRecord, OutRecord
 from dialer.model.task import InnerNumType
-from dialer.model.verdict import Verdict, decide
+from dialer.model.verdict import Q850_NORMAL, Verdict, decide
 
 
 class AttemptState(StrEnum):
@@ -242,10 +242,15 @@ def _note_record(attempt: Attempt, record: OutRecord | InRecord) -> Attempt:
 def _is_complete(attempt: Attempt) -> bool:
     """Whether no other record can be coming."""
     out, leg = attempt.out_record, attempt.in_record
-    if attempt.callback:  # a leg that says nothing of an employee may have found one in its own way
-        silent = leg is not None and not leg.talked and (leg.shown_status != "" or leg.from_queue)
-        return leg is not None and (out is not None or (silent and not attempt.talking))
+    if attempt.callback:
+        return leg is not None and (out is not None or (_found_nobody(leg) and not attempt.talking))
     return out is not None and (leg is not None or not attempt.answered)
+
+
+def _found_nobody(leg: InRecord) -> bool:
+    """The internal number says that no employee answered. One that says nothing (a conference, an IVR) may have found
+    somebody in a way of its own."""
+    return not leg.talked and (leg.shown_status != "" or leg.from_queue or leg.hangup_cause not in {0, Q850_NORMAL})
 
 
 def _close_lost(attempt: Attempt) -> Attempt:

@@ -90,8 +90,14 @@ class Desk:
         self.memory.attempts[attempt_id] = moved
         if moved.state is AttemptState.CREATED:
             self.memory.given_back.append(attempt_id)
+        if moved.awaits_record:
+            asyncio.get_running_loop().call_later(0.5, self._look_for, attempt_id)
         if moved.closed or moved.state is AttemptState.CREATED:
             self.on_committed(attempt_id, ("out", "in", "undialled"))
+
+    def _look_for(self, attempt_id: int) -> None:
+        if attempt_id in self.in_progress():
+            self.on_silence(attempt_id)
 
     def take_back(self, attempt_id: int) -> None:
         self.note(attempt_id, NeverDialled())
@@ -213,7 +219,6 @@ class Bench:
             on_ready=lambda is_ready: ready.set() if is_ready else ready.clear(),
         )
         self.link.listens_for_machines = lambda: True
-        client.start()
         self._listening = asyncio.create_task(self.link.run())
         await wait_until(ready.is_set, f"the link is ready: {self.link.trouble}")
 
