@@ -1,12 +1,15 @@
 """The task desk: what an API facade asks of the engine. Stores first, then tells the scheduler."""
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from dialer.dispatch.numbering import zone_of
 from dialer.dispatch.scheduler import Scheduler
-from dialer.model.task import Task
+from dialer.model.task import Number, Task
 from dialer.store.database import Operation, Store, as_it_is
-from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
+from dialer.store.tasks import TaskChange, change_task, delete_task, find_task, save_task
 
 log = logging.getLogger(__name__)
 
@@ -17,9 +20,11 @@ class TaskDesk:
     The scheduler is told by what each write returned: writes return in the order of their commits.
     """
 
-    def __init__(self, store: Store, scheduler: Scheduler) -> None:
+    def __init__(self, store: Store, scheduler: Scheduler, region: str = "RU") -> None:
+        """`region`: two letters of the country whose numbers are written without a code."""
         self._store = store
         self._scheduler = scheduler
+        self._region = region
 
     async def save(
         self,
@@ -30,6 +35,7 @@ class TaskDesk:
     ) -> Task:
         """Create or update. Raises TaskRefusedError; then nothing is stored. `within` adds to the operation what is to
         be stored together with it."""
+        change = await self._with_zones(change, crm_id, task_id)
         task = await self._store.write(within(save_task(crm_id, task_id, change)))
         log.info(
             "task %d: stored, state %s, %d numbers posted", task.task_id, task.state.name, len(change.numbers or ())
@@ -39,6 +45,7 @@ class TaskDesk:
 
     async def change(self, task_id: int, crm_id: str | None, change: TaskChange) -> Task | None:
         """Change what is said; None: no such task. Raises TaskRefusedError."""
+        change = await self._with_zones(change, None, task_id)
         task = await self._store.write(change_task(task_id, crm_id, change))
         if task is not None:
             log.info("task %d: changed, state %s", task_id, task.state.name)
@@ -52,3 +59,19 @@ class TaskDesk:
             log.info("task %d: deleted", task_id)
         self._scheduler.task_is_gone(task_id)
         return found
+
+    async def _with_zones(self, change: TaskChange, crm_id: str | None, task_id: int | None) -> TaskChange:
+        """The list with the zones that its numbers' regions tell, where the task wants that. Numbers that are stored
+        keep theirs until they are posted anew."""
+        if not change.numbers:
+            return change
+        by_region = change.rules.get("zone_by_region")
+        if by_region is None:
+            stored = await self._store.read(lambda connection: find_task(connection, crm_id, task_id))
+            by_region = stored is not None and stored.rules.zone_by_region
+        if not by_region:
+            return change
+        return replace(change, numbers=await asyncio.to_thread(self._zoned, change.numbers))
+
+    def _zoned(self, numbers: Sequence[Number]) -> list[Number]:
+        return [one if one.zone else replace(one, zone=zone_of(one.phone, self._region)) for one in numbers]

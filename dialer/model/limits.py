@@ -10,6 +10,11 @@ _DUST_S = 1e-6
 """What arithmetic leaves of a wait that is over."""
 
 
+def is_full(in_use: int, most: int) -> bool:
+    """Whether no channel of a limit is left; 0 means no limit."""
+    return 0 < most <= in_use
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a call may not begin now."""
@@ -52,7 +57,7 @@ class Limit:
 
     def wait_s(self, now_s: float) -> float:
         """0 when a call may begin, else seconds until the rate allows it; `math.inf`: only the end of a call helps."""
-        if 0 < self.max_channels <= self.in_use:
+        if is_full(self.in_use, self.max_channels):
             return math.inf
         calls_per_s = self.calls_per_s(now_s)
         if calls_per_s == math.inf:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from dialer.model.attempt import AttemptState
 from dialer.model.outcome import Outcome
-from dialer.model.pacing import is_full
+from dialer.model.limits import is_full
 from dialer.model.task import InnerNumType, Task, TaskState
 
 F = TypeVar("F")

@@ -153,6 +153,12 @@ def fetch_task(connection: Connection, task_id: int) -> Task | None:
     return _task_of(row) if row else None
 
 
+def find_task(connection: Connection, crm_id: str | None, task_id: int | None) -> Task | None:
+    """The task that `save_task` would update."""
+    found = _find(connection, crm_id, task_id)
+    return None if found is None else fetch_task(connection, found)
+
+
 def fetch_open_tasks(connection: Connection) -> list[Task]:
     rows = connection.execute(select(task).where(task.c.state == TaskState.OPEN.value).order_by(task.c.id))
     return [_task_of(row) for row in rows]

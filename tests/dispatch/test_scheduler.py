@@ -40,6 +40,7 @@ class Bench:
     spool: Path
     database: Path
     staffing: Staffing
+    traffic: Traffic
     now_s: float = 1000.0
     wall_s: float = 1_792_800_000.0
     """2026-10-24 00:00 UTC, a Saturday."""
@@ -119,7 +120,9 @@ async def running(
         clock=lambda: bench.now_s,
         wall=lambda: bench.wall_s,
     )
-    bench = Bench(store, ledger, scheduler, TaskDesk(store, scheduler), spool, tmp_path / "dialer.db", staffing)
+    bench = Bench(
+        store, ledger, scheduler, TaskDesk(store, scheduler), spool, tmp_path / "dialer.db", staffing, traffic
+    )
     task = asyncio.create_task(scheduler.run())
     scheduler.pbx_is_ready(True)
     try:

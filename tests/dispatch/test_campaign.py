@@ -1,0 +1,386 @@
+"""The scheduler under a campaign's rules: made-up clocks, a real store, the test plays Asterisk's part."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest_asyncio
+
+from dialer.dispatch.traffic import Trunk
+from dialer.dispatch.why import Explainer
+from dialer.model.attempt import AttemptState, LegEnded, SubscriberAnswered, TalkBegan
+from dialer.model.employees import Staff
+from dialer.model.records import InRecord, OutRecord
+from dialer.model.rules import Pacing
+from dialer.model.task import InnerNumType, Number, TaskState
+from dialer.model.why import Rule
+from dialer.store.results import fetch_task_results
+from dialer.store.tasks import TaskChange
+from tests.dispatch.test_scheduler import BUSY, Bench, running
+from tests.rig.waiting import wait_for_answer, wait_until
+
+UNAVAILABLE = LegEnded(OutRecord("CONGESTION", 34, (503,), False))
+TALK = (LegEnded(OutRecord("ANSWER", 16, (200,), True)), LegEnded(InRecord("ANSWER", "", "5", 16, "", "")))
+
+
+@pytest_asyncio.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with running(tmp_path) as started:
+        yield started
+
+
+def number(place: int, **more: Any) -> Number:
+    return Number(f"7952{place:07d}", f"952{place:07d}", **more)
+
+
+async def post(bench: Bench, numbers: Iterable[Number], channels: int = 5, **rules: Any) -> int:
+    change = TaskChange(
+        inner_num="201",
+        inner_num_type=InnerNumType.EXTEN,
+        max_count_channels=channels,
+        numbers=list(numbers),
+        rules=rules,
+    )
+    return (await bench.desk.save(None, None, change)).task_id
+
+
+def clock_is(bench: Bench, text: str, zone: str = "UTC") -> None:
+    """Set the wall clock; timers run by the loop's own, so the scheduler is woken as its timer would."""
+    bench.wall_s = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()
+    bench.scheduler._feed_all()
+
+
+async def nothing_begins(bench: Bench) -> None:
+    """Let the scheduler look at every task once more: it finds no call that may begin."""
+    before = bench.files()
+    bench.scheduler._hungry.update(dict.fromkeys(bench.scheduler._queues))
+    await bench.scheduler._fill()
+    assert bench.files() == before
+
+
+async def claim(bench: Bench) -> list[int]:
+    """Asterisk takes what lies in the spool; the attempts that got their leave."""
+    taken = bench.take()
+    return [attempt_id for attempt_id in taken if await bench.ledger.claim(attempt_id, f"call-{attempt_id}", "")]
+
+
+async def why(bench: Bench, task_id: int, phone: str | None = None) -> tuple[Rule, str]:
+    explainer = Explainer(bench.store, bench.ledger, bench.scheduler, clock=lambda: bench.wall_s)
+    told = await explainer.explain(task_id, phone)
+    assert told is not None
+    return told.found.rule, told.found.reason
+
+
+async def test_nobody_is_dialled_outside_the_window_and_somebody_when_it_opens(bench: Bench) -> None:
+    clock_is(bench, "2026-11-25T08:59:30")
+    task_id = await post(bench, [number(1)], start_min=9 * 60, end_min=18 * 60)
+    await nothing_begins(bench)
+    assert await why(bench, task_id) == (
+        Rule.WINDOW,
+        "none of the numbers that wait may be called now: the window is 09:00 to 18:00, it is 08:59 in UTC",
+    )
+    clock_is(bench, "2026-11-25T09:00:00")
+    await bench.settled_files(1)
+
+
+async def test_a_window_that_closes_before_the_claim_keeps_the_telephone_silent(bench: Bench) -> None:
+    clock_is(bench, "2026-11-25T17:59:59")
+    task_id = await post(bench, [number(1)], start_min=9 * 60, end_min=18 * 60)
+    await bench.settled_files(1)
+    clock_is(bench, "2026-11-25T18:00:00")
+    assert await claim(bench) == []
+    await bench.ledger.settle()
+    await nothing_begins(bench)
+    assert bench.scheduler.trouble is None, "nobody is to blame"
+    clock_is(bench, "2026-11-26T09:00:00")
+    await bench.settled_files(1)
+    assert len(await claim(bench)) == 1
+    assert (await why(bench, task_id))[0] is Rule.NOTHING_WAITS
+
+
+async def test_subscribers_are_called_by_their_own_clocks(bench: Bench) -> None:
+    clock_is(bench, "2026-11-25T06:30:00")
+    zones = {1: "Asia/Vladivostok", 2: "Europe/Moscow", 3: "", 4: "+3.5", 5: "-5"}
+    task_id = await post(
+        bench, [number(place, zone=zone) for place, zone in zones.items()], 9, start_min=540, end_min=1080
+    )
+    await bench.settled_files(3)  # 16:30, 9:30 and 10:00; 6:30 of the PBX and 1:30 are too early
+    assert [attempt.state for attempt in bench.ledger.in_progress().values()] == [AttemptState.SPOOLED] * 3
+    rows = await bench.store.read(lambda connection: fetch_task_results(connection, task_id))
+    assert {row.phone[-1] for row in rows if row.state != "CreateTask"} | {"1", "2", "4"} == {"1", "2", "4"}
+    rule, reason = await why(bench, task_id, "79520000005")
+    assert (rule, "it is 01:30 in UTC-05:00" in reason) == (Rule.WINDOW, True)
+    clock_is(bench, "2026-11-25T09:00:00")
+    await bench.settled_files(4)
+
+
+async def test_weekends_and_holidays_are_days_off(bench: Bench) -> None:
+    clock_is(bench, "2026-11-28T12:00:00")  # a Saturday
+    rules: dict[str, Any] = {"weekdays": frozenset({1, 2, 3, 4, 5}), "holidays": frozenset({"2026-11-30"})}
+    task_id = await post(bench, [number(1)], **rules)
+    await nothing_begins(bench)
+    assert "not on Saturdays" in (await why(bench, task_id))[1]
+    clock_is(bench, "2026-11-30T12:00:00")
+    await nothing_begins(bench)
+    assert "2026-11-30 is a holiday" in (await why(bench, task_id))[1]
+    clock_is(bench, "2026-12-01T00:00:00")
+    await bench.settled_files(1)
+
+
+async def test_a_busy_number_is_dialled_again_when_its_interval_is_over(bench: Bench) -> None:
+    task_id = await post(bench, [number(1)], max_attempts=2, try_interval_s=300)
+    await bench.settled_files(1)
+    began_s = bench.wall_s
+    (attempt_id,) = await claim(bench)
+    bench.ledger.note(attempt_id, BUSY)
+    await bench.ledger.settle()
+    rows = await bench.store.read(lambda connection: fetch_task_results(connection, task_id))
+    due_s = rows[1].due_us / 1_000_000
+    bench.wall_s = due_s - 1
+    await nothing_begins(bench)
+    assert (await why(bench, task_id))[0] is Rule.NOT_DUE
+    assert (await why(bench, task_id, "79520000001"))[0] is Rule.NOT_DUE
+    bench.wall_s = due_s
+    bench.scheduler._feed_all()
+    await bench.settled_files(1)
+    (again,) = await claim(bench)
+    assert again != attempt_id
+    bench.ledger.note(again, BUSY)
+    await wait_for_answer(
+        lambda: bench.state_of(task_id), lambda state: state is TaskState.CLOSED, "the last attempt closes the task"
+    )
+    assert began_s > 0
+
+
+async def test_next_attempts_that_are_due_come_before_the_rest_of_the_list(bench: Bench) -> None:
+    task_id = await post(bench, [number(place) for place in range(300)], 1, max_attempts=2, try_interval_s=0)
+    await bench.settled_files(1)
+    (attempt_id,) = await claim(bench)
+    bench.ledger.note(attempt_id, BUSY)
+    bench.wall_s = 2_000_000_000.0
+    tries = 1
+    while tries < 102:
+        await bench.settled_files(1)
+        (attempt_id,) = await claim(bench)
+        tries += 1
+        bench.ledger.note(attempt_id, BUSY)
+    await bench.ledger.settle()
+    rows = await bench.store.read(lambda connection: fetch_task_results(connection, task_id))
+    second = [row for row in rows if row.attempt_number == 2 and row.result]
+    assert second, "what was read ahead is a hundred numbers; then the due ones come first"
+
+
+async def test_a_telephone_called_often_enough_today_waits_for_tomorrow(tmp_path: Path) -> None:
+    async with running(tmp_path, max_per_day=1) as bench:
+        clock_is(bench, "2026-11-25T12:00:00")
+        await post(bench, [number(1)])
+        await bench.settled_files(1)
+        (first,) = await claim(bench)
+        bench.ledger.note(first, BUSY)
+        await bench.ledger.settle()
+        task_id = await post(bench, [number(1), number(2)])
+        await bench.settled_files(1)
+        (second,) = await claim(bench)
+        bench.ledger.note(second, BUSY)
+        await bench.ledger.settle()
+        await nothing_begins(bench)
+        assert (await why(bench, task_id, "79520000001"))[0] is Rule.NOT_DUE
+        clock_is(bench, "2026-11-26T00:00:00")
+        await bench.settled_files(1)
+        (third,) = await claim(bench)
+        assert (first, second, third) == (1, 3, 2)
+
+
+async def test_a_telephone_that_another_task_calls_first_is_refused_at_the_dial_instant(tmp_path: Path) -> None:
+    async with running(tmp_path, max_per_day=1) as bench:
+        clock_is(bench, "2026-11-25T12:00:00")
+        for _ in range(2):
+            await post(bench, [number(1)])
+        await bench.settled_files(2)
+        assert len(await claim(bench)) == 1
+        await bench.ledger.settle()
+        await nothing_begins(bench)
+        assert bench.ledger.in_use == 1
+
+
+async def test_each_trunk_has_its_own_channels(tmp_path: Path) -> None:
+    trunks = [Trunk("north", ("79520",), max_channels=2), Trunk("south", ("79521",), max_channels=1)]
+    async with running(tmp_path, trunks=trunks) as bench:
+        north = await post(bench, [number(place) for place in range(5)], 9)
+        await bench.settled_files(2)
+        await post(bench, [number(1_000_000 + place) for place in range(5)], 9)
+        await bench.settled_files(3)
+        await post(bench, [number(2_000_000 + place) for place in range(5)], 9)
+        await bench.settled_files(8)
+        await nothing_begins(bench)
+        assert await why(bench, north, "79520000004") == (
+            Rule.TRUNK,
+            "79520000004 waits, 2 before it; 2 calls are in progress, trunk north allows 2",
+        )
+
+
+async def test_a_trunk_that_answers_503_is_slowed_down_and_recovers_by_itself(bench: Bench) -> None:
+    await post(bench, [number(place) for place in range(40)], 10)
+    await bench.settled_files(10)
+    for attempt_id in await claim(bench):
+        bench.ledger.note(attempt_id, UNAVAILABLE)
+    await bench.ledger.settle()
+    await wait_until(lambda: not bench.scheduler._hungry, "the scheduler waits")
+    slow = len(bench.files())
+    assert slow < 10
+    assert ["SIP 503" in told for told in bench.traffic.slowed_down()] == [True]
+    bench.now_s += 120
+    bench.scheduler._feed_all()
+    await wait_until(lambda: len(bench.files()) > slow, "calls begin again")
+    assert bench.traffic.slowed_down() == []
+
+
+async def test_an_asterisk_that_is_slow_to_begin_calls_gets_fewer(bench: Bench) -> None:
+    await post(bench, [number(place) for place in range(40)], 10)
+    await bench.settled_files(10)
+    bench.now_s += 3
+    await claim(bench)
+    assert bench.traffic.slowed_down()[0].startswith("Asterisk: Asterisk took 3.0 s to begin a call, slowed down to")
+
+
+async def test_a_task_begins_no_more_calls_a_second_than_it_may(bench: Bench) -> None:
+    task_id = await post(bench, [number(place) for place in range(9)], 9, max_calls_per_s=2.0)
+    await bench.settled_files(1)
+    await nothing_begins(bench)
+    assert (await why(bench, task_id))[0] is Rule.TASK_RATE
+    bench.now_s += 0.5
+    bench.scheduler._feed_all()
+    await bench.settled_files(2)
+
+
+async def test_ten_tasks_share_thirty_channels_by_their_weights(tmp_path: Path) -> None:
+    """Seeded calls of 20 to 100 s, a whole run of the scheduler itself."""
+    async with running(tmp_path, max_channels=30) as bench:
+        weights = range(1, 11)
+        bench.scheduler.pbx_is_ready(False)
+        tasks = {
+            await post(bench, [number(weight * 10_000 + place) for place in range(700)], 30, weight=weight): weight
+            for weight in weights
+        }
+        bench.scheduler.pbx_is_ready(True)
+        used: Counter[int] = Counter()
+        ends: list[tuple[float, int, int]] = []
+        began_s = bench.now_s
+        while bench.now_s - began_s < 3000:
+            await wait_until(lambda: bench.ledger.in_use == 30, "all channels are in use", poll_s=0.001)
+            for attempt_id in await claim(bench):
+                task_id = bench.ledger.in_progress()[attempt_id].task_id
+                ends.append((bench.now_s + 20 + attempt_id * 37 % 81, attempt_id, task_id))
+            ends.sort()
+            end_s, attempt_id, task_id = ends.pop(0)
+            for attempt in bench.ledger.in_progress().values():
+                used[attempt.task_id] += round((end_s - bench.now_s) * 1000)
+            bench.now_s = end_s
+            bench.ledger.note(attempt_id, BUSY)
+        parts = {
+            weight: used[task_id] / sum(used.values()) / (weight / sum(weights)) for task_id, weight in tasks.items()
+        }
+        print("\n" + ", ".join(f"{weight}: {part:.3f}" for weight, part in parts.items()))
+        assert all(0.9 < part < 1.1 for part in parts.values()), parts
+
+
+async def test_as_many_subscribers_are_called_as_employees_are_free(bench: Bench) -> None:
+    staff = Staff(3, 3, 0)
+    bench.staffing.staff = lambda inner_num: staff
+    task_id = await post(bench, [number(place) for place in range(20)], 9)
+    await bench.settled_files(3)
+    await nothing_begins(bench)
+    assert (await why(bench, task_id))[0] is Rule.PACING
+    first, *_ = await claim(bench)
+    bench.ledger.note(first, SubscriberAnswered(f"call-{first}"))
+    staff = Staff(3, 2, 1)
+    bench.news_of("201")
+    await nothing_begins(bench)  # the employee who rings has his call already
+    staff = Staff(3, 2, 0)
+    bench.ledger.note(first, TalkBegan(f"call-{first}", ""))
+    await nothing_begins(bench)
+    staff = Staff(3, 3, 0)
+    for event in TALK:
+        bench.ledger.note(first, event)
+    await wait_until(lambda: len(bench.files()) == 1, "another call")
+    assert bench.ledger.in_use == 3
+
+
+async def test_power_dials_more_than_employees_are_free(bench: Bench) -> None:
+    bench.staffing.staff = lambda inner_num: Staff(4, 4, 0)
+    await post(bench, [number(place) for place in range(20)], 19, pacing=Pacing.POWER, power_ratio=1.5)
+    await bench.settled_files(6)
+    await nothing_begins(bench)
+    assert len(await claim(bench)) == 6, "also at the dial instant"
+
+
+async def test_an_answered_subscriber_is_given_an_employee_or_told_that_there_is_none(bench: Bench) -> None:
+    staff = Staff(2, 2, 0)
+    bench.staffing.staff = lambda inner_num: staff
+    await post(bench, [number(place) for place in range(20)], 19, pacing=Pacing.POWER, power_ratio=2.0)
+    await bench.settled_files(4)
+    one, two, three, four = await claim(bench)
+    for attempt_id in (one, two, three, four):
+        bench.ledger.note(attempt_id, SubscriberAnswered(f"call-{attempt_id}"))
+    assert await bench.ledger.find_employee(one, f"call-{one}")
+    assert await bench.ledger.find_employee(two, f"call-{two}")
+    waiting = asyncio.create_task(bench.ledger.find_employee(three, f"call-{three}"))
+    nobody = asyncio.create_task(bench.ledger.find_employee(four, f"call-{four}"))
+    for event in TALK:
+        bench.ledger.note(one, event)
+    assert await waiting, "one ended, and its employee is free for the next"
+    assert not await nobody
+    bench.ledger.note(four, LegEnded(OutRecord("ANSWER", 16, (200,), False)))
+    bench.ledger.note(four, LegEnded(InRecord("", "", "", 16, "abandoned", "SUCCESS")))
+    assert bench.staffing.abandon_rate("201") == (4, 1)
+
+
+async def test_a_callback_rings_nobody_while_no_employee_is_free(bench: Bench) -> None:
+    bench.staffing.staff = lambda inner_num: Staff(1, 0, 0)
+    await post(bench, [number(1)], callback=True)
+    await nothing_begins(bench)
+    bench.staffing.staff = lambda inner_num: Staff(1, 1, 0)
+    bench.news_of("201")
+    await bench.settled_files(1)
+    (file,) = bench.spool.iterdir()
+    assert "@autodialer-callback/n" in file.read_text()
+
+
+async def test_caller_ids_take_turns_and_a_number_s_own_wins(bench: Bench) -> None:
+    listed = [number(1), number(2), number(3), number(4, caller_id="79520000099")]
+    await post(bench, listed, 9, caller_ids=("79520000010", "79520000011"))
+    await bench.settled_files(4)
+    shown = Counter(
+        line.partition("=")[2]
+        for file in bench.spool.iterdir()
+        for line in file.read_text().splitlines()
+        if line.startswith("Setvar: _AUTODIALER_CALLER=")
+    )
+    assert shown["79520000099"] == 1
+    assert sorted(shown[one] for one in ("79520000010", "79520000011")) == [1, 2]
+
+
+async def test_numbers_are_dialled_as_they_are_unless_the_task_asks_for_the_international_form(bench: Bench) -> None:
+    for as_e164, dialled in ((False, "89520000001"), (True, "+79520000001")):
+        task_id = await post(bench, [Number("89520000001", "9520000001")], as_e164=as_e164)
+        await bench.settled_files(1)
+        (file,) = bench.spool.iterdir()
+        assert f"Setvar: _AUTODIALER_NUMBER={dialled}\n" in file.read_text()
+        (attempt_id,) = await claim(bench)
+        bench.ledger.note(attempt_id, BUSY)
+        await bench.desk.delete(task_id)
+
+
+async def test_a_number_s_region_tells_its_zone_where_the_task_asks_for_it(bench: Bench) -> None:
+    clock_is(bench, "2026-11-25T07:00:00")  # noon in Novosibirsk is 5:00
+    landline = Number("+73832000000", "3832000000")
+    task_id = await post(bench, [landline], start_min=13 * 60, end_min=15 * 60, zone_by_region=True)
+    await bench.settled_files(1)
+    await bench.desk.change(task_id, None, TaskChange(numbers=[landline, number(1)]))
+    await nothing_begins(bench)
+    rows = await bench.store.read(lambda connection: fetch_task_results(connection, task_id))
+    assert [row.zone for row in rows] == ["Asia/Novosibirsk", ""]
