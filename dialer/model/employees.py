@@ -1,17 +1,17 @@
 """How many calls may begin for the employees behind an internal number: progressive, power, predictive. Pure.
 
 Predictive asks of each further call: if it is answered, how likely have the answers ahead of it taken every employee
-who is free by then? Answers are binomial with the measured rate; a busy employee becomes free within the time to answer
-with the chance of a renewal process (Cox, Renewal Theory, 1962). Calls begin while that is at most a risk, and the
-measured abandon rate moves the risk: the real-time updating of Samuelson, "Predictive Dialing for Outbound Telephone
-Call Centers" (Interfaces 29:5, 1999), as the feedback of Gibbs and Candès, "Adaptive Conformal Inference Under
-Distribution Shift" (2021), which needs no model to be right."""
+who is free by then? Both are binomial: answers with the measured answer rate, employees who become free meanwhile with
+the chance that a talk ends before a telephone is answered. Calls begin while that is at most a risk, and the measured
+abandon rate moves the risk: the updating of Samuelson, "Predictive Dialing for Outbound Telephone Call Centers"
+(Interfaces 29:5, 1999), as the feedback of Gibbs and Candès, "Adaptive Conformal Inference Under Distribution Shift"
+(2021), which needs no model to be right."""
 
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil, exp
+from math import exp
 
 from dialer.model.rules import Pacing, Rules
 
@@ -32,8 +32,9 @@ FAILED_S = 5.0
 RISK_AT_AIM = 3.5
 """Times `max_abandon_rate`: the risk of the last call begun while the measured rate is as aimed at. Above 1, since the
 calls begun before it risk less: at a constant risk of 0.12, tests/unit/call_center.py sees 1 to 3 of 100 abandoned."""
-MAX_RISK = 5.0
-"""Times `max_abandon_rate`."""
+MAX_TO_SPARE = 2.0
+"""Abandoned calls: more are not saved up for later."""
+MAX_RISK = 0.5
 RISK_STEP = 0.2
 """About the part of the risk that one abandoned call takes off it."""
 NEGLIGIBLE = 1e-4
@@ -182,8 +183,8 @@ class Measured:
 
     @property
     def release_chance(self) -> float:
-        """How likely a busy employee becomes free before a call that begins now is answered."""
-        return 1 - exp(-self.time_to_answer_s / self.talk_s) if self.talk_s > 0 else 0.0
+        """How likely a busy employee becomes free before a call that begins now is answered: exponential times."""
+        return self.time_to_answer_s / (self.time_to_answer_s + self.talk_s) if self.talk_s > 0 else 0.0
 
 
 def lines_to_begin(rules: Rules, staff: Staff, lines: Lines, book: PaceBook, now_s: float) -> Decision:
@@ -227,8 +228,8 @@ def _obstacle(seen: Measured, limit: float, on_duty: int, window_s: float) -> st
 
 def _risk(seen: Measured, limit: float) -> float:
     """How likely the last call begun may find nobody: the more abandoned calls are to spare, the likelier."""
-    spare = AIM * limit * seen.answered - seen.abandoned
-    return limit * min(MAX_RISK, RISK_AT_AIM * exp(RISK_STEP * spare))
+    to_spare = min(MAX_TO_SPARE, AIM * limit * seen.answered - seen.abandoned)
+    return min(MAX_RISK, RISK_AT_AIM * limit * exp(RISK_STEP * to_spare))
 
 
 def _begin_at_risk(risk: float, seen: Measured, staff: Staff, lines: Lines) -> int:
@@ -244,7 +245,10 @@ def _begin_at_risk(risk: float, seen: Measured, staff: Staff, lines: Lines) -> i
         rate = (answers_of_dialled + begun * seen.answer_rate) / ahead if ahead else 0.0
         return 1 - sum(chance * one_left for chance, one_left in zip(_binomial(ahead, rate), left, strict=False))
 
-    return bisect_right(range(ceil(2 * staff.on_duty / seen.answer_rate)), risk, key=finds_nobody)
+    too_many = 0
+    while finds_nobody(too_many) <= risk:
+        too_many = 2 * too_many + 1
+    return bisect_right(range(too_many), risk, key=finds_nobody)
 
 
 def _chances_of_one_left(spare: int, busy: int, release_chance: float) -> list[float]:

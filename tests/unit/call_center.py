@@ -2,9 +2,11 @@
 
 import heapq
 import random
+import sys
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
 
 from dialer.model.employees import Lines, PaceBook, Staff, lines_to_begin
 from dialer.model.rules import Pacing, Rules
@@ -44,6 +46,37 @@ class Seen:
     @property
     def abandon_rate(self) -> float:
         return self.abandoned / self.answered
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A scene under predictive, and the same one under progressive."""
+
+    scene: Scene
+    predictive: Seen
+    progressive: Seen
+
+    @property
+    def idle_left(self) -> float:
+        """The part of progressive's idle time that predictive leaves."""
+        return self.predictive.idle / self.progressive.idle
+
+    def __str__(self) -> str:
+        scene, seen = self.scene, self.predictive
+        rate = f"{scene.answer_rate:.2f}" if scene.rate_later is None else f"{scene.answer_rate}→{scene.rate_later}"
+        return (
+            f"{rate:>11} {scene.fails_at_once:14.1f} {scene.employees:9} {scene.seed:4} {seen.abandon_rate:7.1%} "
+            f"{seen.idle:15.1%} {self.progressive.idle:16.1%} {self.idle_left:6.2f}"
+        )
+
+
+HEAD = "answer rate fails at once employees seed abandon idle predictive idle progressive  ratio"
+
+
+def compare(scene: Scene) -> Compared:
+    """Run a scene both ways."""
+    progressive = CallCentre(replace(scene, pacing=Pacing.PROGRESSIVE)).run()
+    return Compared(scene, CallCentre(replace(scene, pacing=Pacing.PREDICTIVE)).run(), progressive)
 
 
 class CallCentre:
@@ -145,3 +178,18 @@ class CallCentre:
         self.free += 1
         self.book.talk_ended(self.now_s, busy_s)
         self._ring_employee()
+
+
+def scenes(seeds: int) -> Iterator[Scene]:
+    """The whole grid, a rate that trebles, and numbers of which many fail at once."""
+    for employees, seed in product((10, 20, 40), range(1, seeds + 1)):
+        for rate in (0.15, 0.3, 0.5, 0.8):
+            yield Scene(employees, rate, seed=seed, log_normal=seed % 2 == 1)
+        yield Scene(employees, 0.2, seed=seed, rate_later=0.6)
+        yield Scene(employees, 0.3, seed=seed, fails_at_once=0.6)
+
+
+if __name__ == "__main__":
+    print(HEAD)
+    for each in scenes(seeds=int(sys.argv[1]) if len(sys.argv) > 1 else 3):
+        print(compare(each), flush=True)
