@@ -48,7 +48,7 @@ async def test_every_outcome_of_a_callback(
     attempt = await bench.call(number, inner_num, callback=True)
     print(f"\n{attempt.out_record}\n{attempt.in_record}")
     assert str(attempt.verdict) == result
-    assert bench.provider.invites()[number] == DIALLED.get(result.split()[0], 1)
+    assert bench.provider.invites()[number] == DIALLED.get(result.split(maxsplit=1)[0], 1)
     assert bench.desk.claims.count(attempt.attempt_id) == 1
 
 
@@ -84,7 +84,7 @@ async def test_the_employee_hears_ringing_while_the_subscriber_is_called(bench: 
 async def test_a_talk_is_recorded(bench: Bench, series: int) -> None:
     name = f"talk-{series}-0123456789abcdef.wav"
     await bench.call(make_number(series, "66"), "201", callback=True, recording=name)
-    await wait_until(lambda: (bench.recordings / name).exists(), "the recording")
+    await wait_until((bench.recordings / name).exists, "the recording")
     size = (bench.recordings / name).stat().st_size
     assert 3 * 16_000 < size < 5 * 16_000, "without the time before the subscriber answered"
 

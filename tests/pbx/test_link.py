@@ -5,15 +5,19 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from dialer.model.attempt import Attempt, AttemptEvent, AttemptState, CallLost
+from dialer.model.attempt import Attempt, AttemptEvent, AttemptState, CallLost, TalkBegan
 from dialer.model.task import InnerNumType
 from dialer.model.why import Rule
 from dialer.pbx import link
 from dialer.pbx.ami import AmiClient, AmiState
 from dialer.pbx.presence import Presence
-from dialer.pbx.reconcile import Reconciler
+from dialer.pbx.reconcile import Reconciler, _attempt_of_channel
 from tests.rig.ports import PortBlock
 from tests.rig.waiting import wait_until
+
+
+def attempt_in(state: AttemptState, *, callback: bool = False) -> Attempt:
+    return Attempt(17, 1_000_000_001, InnerNumType.EXTEN, state, "call-1", callback=callback)
 
 
 class Ledger:
@@ -154,3 +158,47 @@ async def test_what_keeps_asterisk_from_being_used_is_told_by_rule(state: AmiSta
     ready.ready = True
     assert ready.blocked is None
     assert ready.trouble is None
+
+
+@pytest.mark.parametrize(
+    ("attempt", "ended"),
+    [
+        (attempt_in(AttemptState.DIALLING), True),
+        (attempt_in(AttemptState.CONNECTING), False),  # an employee has declined
+        (attempt_in(AttemptState.DIALLING, callback=True), False),  # likewise: in a callback they are called first
+        (attempt_in(AttemptState.CONNECTING, callback=True), True),
+    ],
+)
+async def test_only_the_outbound_leg_of_a_subscriber_who_declined_is_hung_up(attempt: Attempt, ended: bool) -> None:
+    client = AmiClient("192.0.2.1", 5038, "autodialer", "secret")
+    pbx = a_link(client)
+    pbx._ledger.in_progress = lambda: {17: attempt}  # type: ignore[method-assign]
+    pbx._hear({"Event": "Hangup", "TechCause": "603", "Linkedid": "call-1"})
+    assert pbx._declined.empty() is not ended
+
+
+async def test_the_beginning_of_a_talk_is_told_to_the_ledger() -> None:
+    ledger = Ledger(AttemptState.CONNECTING)
+    client = AmiClient("192.0.2.1", 5038, "autodialer", "secret")
+    presence = Presence(client, "internal")
+    pbx = link.PbxLink(client, ledger, NoCallFiles(), presence, contexts=(), on_ready=lambda ready: None)
+    talk = {"Event": "BridgeEnter", "Linkedid": "call-0", "Uniqueid": "call-1"}
+    for other in ("Local/0@autodialer-out-0000002a;2", "Local/0@autodialer-callback-0000002a;1", "PJSIP/201-00000001"):
+        pbx._hear({**talk, "Channel": other})
+    assert ledger.noted == []
+    pbx._hear({**talk, "Channel": "Local/0@autodialer-out-0000002a;1"})
+    assert ledger.noted == [(0, TalkBegan("call-0", "call-1"))]
+
+
+@pytest.mark.parametrize(
+    ("channel", "attempt_id"),
+    [
+        ("Local/17@autodialer-out-0000002a;2", 17),
+        ("Local/17@autodialer-callback-0000002a;1", 17),
+        ("Local/17@outgoing-0000002a;1", None),
+        ("PJSIP/17@autodialer-out-0000002a", None),
+        ("Local/x@autodialer-out-0000002a;2", None),
+    ],
+)
+def test_a_live_channel_is_of_an_attempt(channel: str, attempt_id: int | None) -> None:
+    assert _attempt_of_channel(channel) == attempt_id

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from dialer.dispatch.callfile import CallFileSettings, render_call_file
 from dialer.dispatch.recordings import new_talk_name
 from dialer.model.call import CallOrder
+from dialer.model.flow import Prompt
+from dialer.model.rules import Amd
 from dialer.model.safe import (
     UnsafeValueError,
     dial_string,
     phone_id_of,
+    safe_caller,
     safe_context,
     safe_extension,
     safe_keys,
@@ -32,7 +35,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("door", [safe_number, safe_prefix, safe_extension, safe_keys])
+@pytest.mark.parametrize("door", [safe_number, safe_caller, safe_prefix, safe_extension, safe_keys])
 @pytest.mark.parametrize("value", HOSTILE)
 def test_hostile_values_are_refused(door: Callable[[str], str], value: str) -> None:
     with pytest.raises(UnsafeValueError):
@@ -108,6 +111,37 @@ def test_a_call_file_says_what_the_dialplan_reads() -> None:
         "Setvar: AUTODIALER_INTERNAL=internal",
         "Setvar: AUTODIALER_EXTEN=300",
     ]
+
+
+def test_what_is_asked_of_a_call_is_in_its_call_file() -> None:
+    plain = order("79522233446", "", "300")
+
+    def more(**fields: object) -> list[str]:
+        before = render_call_file(plain, SETTINGS).splitlines()
+        return [
+            line
+            for line in render_call_file(replace(plain, **fields), SETTINGS).splitlines()  # type: ignore[arg-type]
+            if line not in before
+        ]
+
+    assert more(dialled="+79522233446") == ["Setvar: _AUTODIALER_NUMBER=+79522233446"]
+    assert more(caller_id="74951234567") == ["Setvar: _AUTODIALER_CALLER=74951234567"]
+    assert more(amd=Amd.HANGUP) == ["Setvar: AUTODIALER_AMD=hangup"]
+    assert more(amd=Amd.MESSAGE, message=Prompt("...")) == ["Setvar: AUTODIALER_AMD=message"]
+    assert more(asks_for_employee=True) == ["Setvar: AUTODIALER_ASKS=1"]
+    assert more(callback=True, amd=Amd.HANGUP) == [  # the employee waits: nobody is listened to
+        "Channel: Local/7@autodialer-callback/n",
+        "Extension: callback",
+        "Setvar: _AUTODIALER_CALLBACK=1",
+        "Setvar: _AUTODIALER_RING_S=45",
+    ]
+
+
+@pytest.mark.parametrize("value", ["", "*45", "74951#", "+", "7495 1234567", "<7495>"])
+def test_a_number_that_is_shown_is_digits(value: str) -> None:
+    with pytest.raises(UnsafeValueError):
+        safe_caller(value)
+    assert safe_caller("+74951234567") == "+74951234567"
 
 
 dangerous = st.one_of(st.text(max_size=60), st.sampled_from(HOSTILE), st.from_regex(r"[0-9*#+]{0,20}", fullmatch=True))
