@@ -220,6 +220,7 @@ class Daemon:
             trouble,
             self._ledger.in_use,
             self._scheduler.waiting_for,
+            self._traffic.slowed_down(),
             self._voices.report(),
             self._webhooks.report() if self._webhooks else None,
             VERSION,

@@ -29,6 +29,8 @@ class HealthReport:
     """How many."""
     waiting_for: list[str]
     """Internal numbers of open tasks that dial nobody while nobody there is free."""
+    slowed_down: list[str]
+    """Trunks, or Asterisk, that get fewer calls a second for a while, and why."""
     speech: dict[str, dict[str, object]]
     """What each text-to-speech engine has done since the start: texts spoken and failed, the last error, whether it is
     left alone for a while after a failure."""

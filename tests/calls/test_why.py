@@ -119,11 +119,12 @@ async def test_a_set_up_that_an_administrator_must_mend_is_told(own_world: World
     await world.dialer.wait_finished(task_id, 20)
 
 
-async def test_a_provider_that_refuses_everybody_is_told_while_dialling_goes_on(world: World, series: int) -> None:
+async def test_a_provider_that_refuses_everybody_is_told_while_dialling_goes_on(own_world: World, series: int) -> None:
+    world = own_world  # its trunk is slowed down
     numbers = [make_number(series + place, "75" if place < 5 else "66") for place in range(7)]
     task_id = await post_polling(world, numbers, 1)
     told = await comes_to_tell(world, task_id, "provider_down")
-    assert (told["dialling"], told["blocks"], told["channelsInUse"]) == (True, False, 1)
+    assert (told["dialling"], told["blocks"]) == (True, False)
     assert told["reason"].endswith("all ended FAIL_PROVIDER: SIP 503 Service Unavailable")
     await comes_to_tell(world, task_id, "nothing_waits")  # the first that got through has ended, the last is talking
     await world.dialer.wait_finished(task_id)
