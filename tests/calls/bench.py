@@ -51,6 +51,7 @@ FLOW = Flow(
 QUESTION, MESSAGE, APOLOGY = (Prompt(file=name) for name in ("question", "message", "apology"))
 _SOUNDS_S = {"question": 0.7, "message": 3.0, "apology": 1.5}
 RING_S = 8
+MAX_CALL_S = 600
 
 
 @dataclass
@@ -177,6 +178,7 @@ class Bench:
         self.employees = Sipp.employees(folder / "employees")
         self.pbx = Pbx(folder / "pbx", provider_port=self.provider.port, employees_port=self.employees.port)
         self.memory = Memory()
+        self.max_call_s = MAX_CALL_S
         self._folder = folder
         self._ports = PortBlock(udp_ports=0, tcp_ports=1)
         self._agi: FastAgiServer | None = None
@@ -239,7 +241,7 @@ class Bench:
         attempt = Attempt(attempt_id, 1, kind, callback=order.callback)
         self.memory.attempts[attempt_id] = apply_event(attempt, CallFileWritten())
         settings = CallFileSettings(
-            f"127.0.0.1:{self._ports.port(1)}", "outgoing", "internal", RING_S, 600, self.recordings
+            f"127.0.0.1:{self._ports.port(1)}", "outgoing", "internal", RING_S, self.max_call_s, self.recordings
         )
         self.spool.put(attempt_id, render_call_file(order, settings))
         return attempt_id

@@ -1,11 +1,12 @@
 """Callbacks: the employee is called first, then the subscriber."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
 from dialer.model.attempt import AttemptState
-from tests.calls.bench import Bench
+from tests.calls.bench import MAX_CALL_S, Bench
 from tests.calls.measuring import observing
 from tests.rig.hearing import listening
 from tests.rig.numbers import make_number
@@ -31,6 +32,7 @@ CALLBACKS = [
     ("201", "78", "FAIL_PROVIDER (No reply from the provider, no ringing seen)"),
     ("201", "75", "FAIL_PROVIDER (SIP 503 Service Unavailable)"),
     ("201", "62", "SUCCESS_CLIENT_H"),
+    ("201", "63", "SUCCESS_CLIENT_H"),  # at once
     ("202", "60", "SUCCESS_USER_H"),
     ("305", "60", "SUCCESS_USER_H"),
     ("310", "60", "SUCCESS_USER_H"),  # the first employee declines, the second talks
@@ -55,6 +57,25 @@ async def test_every_outcome_of_a_callback(
 async def test_no_route_is_told_after_the_employee_answered(bench: Bench, series: int) -> None:
     attempt = await bench.call(f"7000{series:05d}62", "201", callback=True)
     assert str(attempt.verdict) == "FAIL_ROUTE (No outgoing route)"
+
+
+@pytest.mark.parametrize("route", ["7955", "7956", "7950"])
+async def test_a_subscriber_who_declined_is_not_rung_through_the_next_trunk(
+    bench: Bench, series: int, route: str
+) -> None:
+    number = f"{route}{series // 1000:03d}7173"
+    attempt = await bench.call(number, "201", callback=True)
+    print(attempt.out_record)
+    assert str(attempt.verdict) == "FAIL (SIP 603 Decline)"
+
+
+async def test_a_call_is_cut_after_its_time(bench: Bench, series: int) -> None:
+    bench.max_call_s = 3
+    try:
+        attempt = await bench.call(make_number(series, "60"), "201", callback=True)
+    finally:
+        bench.max_call_s = MAX_CALL_S
+    assert str(attempt.verdict) == "SUCCESS (Cut: the call lasted as long as any may)"
 
 
 async def test_the_talk_is_known_when_it_begins_and_billed_to_the_subscribers_leg(bench: Bench, series: int) -> None:
@@ -153,9 +174,14 @@ async def test_an_answered_call_costs_one_message_more_however_many_bridges_ther
     """BridgeEnter of our legs passes the filter of manager_autodialer.conf, of nobody else's."""
     numbers = [make_number(series + place, "66") for place in range(3)]
     seen: list[str] = []
-    hear = bench.link._hear
     client = bench.link._client
-    client.on_event = lambda message: (seen.append(message.get("Event", "")), hear(message))  # type: ignore[assignment]
+    hear = client.on_event
+
+    def count(message: Mapping[str, str]) -> None:
+        seen.append(message["Event"])
+        hear(message)
+
+    client.on_event = count
     try:
         async with observing(bench.pbx) as observer:
             await asyncio.gather(

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from dialer.model.rules import Amd
+from dialer.pbx.preflight import find_fault
 from tests.calls.bench import MESSAGE, Bench
 from tests.rig.captures import BEEP_MS
 from tests.rig.hearing import Heard, listening
@@ -77,6 +78,17 @@ async def test_a_desk_that_is_gone_leaves_no_message_and_says_so(bench: Bench, s
     await bench.start()
     verdict = await bench.ended(attempt_id)
     assert str(verdict) == "FAIL (Answering machine: no message left, dialogue service not reachable)"
+
+
+async def test_an_asterisk_that_cannot_listen_for_machines_is_told_where_somebody_asks_for_it(bench: Bench) -> None:
+    contexts, client = ("outgoing", "internal"), bench.link._client
+    await bench.pbx.rx("module unload app_amd")
+    try:
+        assert await find_fault(client, contexts, machines=True) == "modules are not loaded: app_amd"
+        assert await find_fault(client, contexts) is None
+    finally:
+        await bench.pbx.rx("module load app_amd")
+    assert await find_fault(client, contexts, machines=True) is None
 
 
 def _is_over(heard: Heard) -> bool:
