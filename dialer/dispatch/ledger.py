@@ -147,7 +147,8 @@ class Ledger:
         if moved.closed:
             self._close(moved)
         elif moved.state is AttemptState.CREATED:
-            self._give_back(moved, attempt.linked_id, kept_under(event))
+            left = ("in",) * (attempt.in_record is not None)
+            self._give_back(moved, attempt.linked_id, (*kept_under(event), *left))
             self.on_came_back(moved.task_id)
         elif moved.awaits_record:
             self._arm_grace(attempt_id)
@@ -211,8 +212,11 @@ class Ledger:
         except StoreError as error:
             log.error("attempt %d: its subscriber is not dialled: %s", attempt_id, error)  # noqa: TRY400
             holds = False
-        if not holds:
-            self.note(attempt_id, NeverDialled(linked_id))
+        attempt, undialled = self._attempts.get(attempt_id), NeverDialled(linked_id)
+        if not holds and attempt is not None:
+            back = apply_event(attempt, undialled)
+            if back.state is AttemptState.CREATED:  # with no blame on anybody
+                self._give_back(back, linked_id, kept_under(undialled))
         return holds
 
     async def find_employee(self, attempt_id: int, linked_id: str) -> bool:
