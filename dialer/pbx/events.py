@@ -20,10 +20,10 @@ def read_declined(message: Mapping[str, str]) -> str | None:
 
 
 def read_talk(message: Mapping[str, str]) -> tuple[int, TalkBegan] | None:
-    """The attempt whose subscriber and employee were just connected; None for any other event."""
-    if message.get("Event") != "BridgeEnter":
-        return None
-    leg = _ANSWERED_LEG.fullmatch(message.get("Channel", ""))
+    """The attempt whose subscriber and employee are connected, from a BridgeEnter, or a line of CoreShowChannels; None
+    for any other message."""
+    bridged = message.get("Event") == "BridgeEnter" or message.get("BridgeId", "") != ""
+    leg = _ANSWERED_LEG.fullmatch(message.get("Channel", "")) if bridged else None
     return (int(leg.group(1)), TalkBegan(message.get("Linkedid", ""), message.get("Uniqueid", ""))) if leg else None
 
 

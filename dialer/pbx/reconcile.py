@@ -11,6 +11,7 @@ from typing import Protocol
 from dialer.model.attempt import DIALLED_STATES, Attempt, AttemptEvent, AttemptState, CallLost, LegEnded, NeverDialled
 from dialer.model.records import BadRecordError, attempt_id_of, parse_record
 from dialer.pbx.ami import AmiClient
+from dialer.pbx.events import read_talk
 
 log = logging.getLogger(__name__)
 _CHANNEL_PREFIX = "Local/"
@@ -69,7 +70,8 @@ class Reconciler:
                 self._ledger.note(attempt.attempt_id, NeverDialled())
 
     async def _compare(self, only: Collection[int] | None = None) -> tuple[dict[int, Attempt], set[int]]:
-        """End the dialled attempts that have no channel any more; return what was in progress before, and what lives.
+        """End the dialled attempts that have no channel any more, tell whose talk has begun; return what was in
+        progress before, and what lives.
 
         The order matters: attempts before channels before records. What got its leave to dial after the first look is
         left alone, and a call that ended after the second has its record at the third.
@@ -77,7 +79,12 @@ class Reconciler:
         before = self._ledger.in_progress()
         if only is not None:
             before = {attempt_id: attempt for attempt_id, attempt in before.items() if attempt_id in only}
-        live = await self._live_attempts()
+        channels = await self._client.action({"Action": "CoreShowChannels"})
+        found = (_attempt_of_channel(message.get("Channel", "")) for message in channels[1:])
+        live = {attempt_id for attempt_id in found if attempt_id is not None}
+        for talk in map(read_talk, channels[1:]):
+            if talk is not None and talk[0] in before:
+                self._ledger.note(*talk)
         for attempt_id, key, value in await self._kept():
             if only is None or attempt_id in only:
                 self._note(attempt_id, key, value, before.get(attempt_id))
@@ -97,14 +104,6 @@ class Reconciler:
             self._ledger.note(attempt_id, LegEnded(parse_record(value)))
         except BadRecordError as error:
             log.warning("AstDB, attempt %d: %s", attempt_id, error)
-
-    async def _live_attempts(self) -> set[int]:
-        messages = await self._client.action({"Action": "CoreShowChannels"})
-        return {
-            attempt_id
-            for message in messages[1:]
-            if (attempt_id := _attempt_of_channel(message.get("Channel", ""))) is not None
-        }
 
     async def _kept(self) -> list[tuple[int, str, str]]:
         """Attempt, key and value of everything that the hangup handlers have left in AstDB."""

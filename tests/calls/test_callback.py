@@ -164,6 +164,7 @@ async def test_a_desk_that_comes_back_finds_a_callback_that_goes_on(bench: Bench
     await bench.kill()
     await bench.start()
     assert not bench.attempt(attempt_id).closed
+    assert bench.attempt(attempt_id).talking, "the live channels tell"
     assert str(await bench.ended(attempt_id)) == "SUCCESS_CLIENT_H"
     assert bench.provider.invites()[number] == 1
 
