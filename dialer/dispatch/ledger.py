@@ -147,8 +147,7 @@ class Ledger:
         if moved.closed:
             self._close(moved)
         elif moved.state is AttemptState.CREATED:
-            left = ("in",) * (attempt.in_record is not None)
-            self._give_back(moved, attempt.linked_id, (*kept_under(event), *left))
+            self._give_back(moved, attempt.linked_id, kept_under(event))
             self.on_came_back(moved.task_id)
         elif moved.awaits_record:
             self._arm_grace(attempt_id)
@@ -337,6 +336,8 @@ class Ledger:
 
     def _give_back(self, attempt: Attempt, linked_id: str = "", keys: tuple[str, ...] = ()) -> None:
         order = self._forget(attempt)
+        if attempt.callback:  # its employee's leg may report before this is committed
+            keys = (*keys, "in")
         self._saver.save(attempt.attempt_id, stored.requeue_attempt(attempt.attempt_id, linked_id), keys)
         self._tell_over(order, attempt)
 
