@@ -36,7 +36,7 @@ CALLBACKS = [
     ("202", "60", "SUCCESS_USER_H"),
     ("305", "60", "SUCCESS_USER_H"),
     ("310", "60", "SUCCESS_USER_H"),  # the first employee declines, the second talks
-    ("300", "62", "SUCCESS_CLIENT_H"),
+    ("300", "91", "SUCCESS_CLIENT_H"),  # after 1 s, before any member does
     ("306", "62", "SUCCESS_CLIENT_H"),  # a queue that answers 2 s before its member does
 ]
 DIALLED = {"FAIL_USER_BUSY": 0, "FAIL_USER_NO_ANSWER": 0}
