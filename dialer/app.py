@@ -184,7 +184,7 @@ class Daemon:
                 AccessManagement(store),
             ),
             (Health(self.report), Login(store, gate, password)),
-            serving(store),
+            serving(store, zone),
             gate,
             max_body_mb=http.max_body_mb,
         )

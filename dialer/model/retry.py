@@ -20,6 +20,8 @@ _NAME_OF_Q850 = {
 _NAME_OF_WORDS = {"No answer": "no_answer", "Answering machine": "machine", "Abandoned": "abandoned", "Lost": "lost"}
 NAMES = frozenset({*_NAME_OF_SIP.values(), *_NAME_OF_Q850.values(), *_NAME_OF_WORDS.values()})
 """What `retryOn` may name beside results and the beginnings of causes."""
+DEFAULT = "default"
+"""What it may name, too: where nobody was reached."""
 
 
 def name_of(cause: str | None) -> str | None:
@@ -49,5 +51,7 @@ def seconds_to_next_attempt(rules: Rules, attempt_number: int, outcome: Outcome,
 
 
 def _fits(on: str, outcome: Outcome, cause: str | None) -> bool:
+    if on == DEFAULT:
+        return nobody_reached(outcome, cause)
     wanted = on.casefold()
     return wanted in {outcome.value.casefold(), name_of(cause)} or (cause or "").casefold().startswith(wanted)

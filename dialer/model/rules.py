@@ -132,3 +132,17 @@ def as_rules(stored: Mapping[str, Any]) -> Rules:
     """What `as_stored` has made of some fields; the others have their defaults."""
     read = {name: _READERS.get(name, lambda value: value)(value) for name, value in stored.items() if name in _NAMES}
     return Rules(**read)
+
+
+def conflict_of(rules: Rules, *, to_employee: bool) -> tuple[str, str] | None:
+    """Which field of the API does not go with the others, and why; None: they go together. `to_employee`: whether an
+    employee or a queue talks to whoever answers."""
+    if rules.start_min == rules.end_min and rules.start_min:
+        return "timeEnd", f"the same as timeStart, {rules.start_min}: the window would never open"
+    if rules.callback and not to_employee:
+        return "isCallback", "only for innerNumType exten: a polling has no employee to ring first"
+    if rules.amd is Amd.MESSAGE and not (rules.amd_message or rules.amd_message_file):
+        return "amd", "message needs amdMessage or amdMessageFile"
+    if rules.callback and rules.amd is not Amd.OFF:
+        return "amd", "not together with isCallback: the employee hears the machine"
+    return None

@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import TypeVar
 
 from dialer.model.attempt import AttemptState
-from dialer.model.outcome import Outcome
 from dialer.model.limits import is_full
+from dialer.model.outcome import Outcome
 from dialer.model.task import InnerNumType, Task, TaskState
 
 F = TypeVar("F")

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from dialer.model.attempt import AttemptState
-from dialer.model.rules import as_rules, as_stored
+from dialer.model.rules import as_rules, as_stored, conflict_of
 from dialer.model.safe import UnsafeValueError, safe_extension
 from dialer.model.task import InnerNumType, Number, Task, TaskState
 from dialer.store.database import Operation, Transaction
@@ -208,6 +208,9 @@ def _change(tx: Transaction, task_id: int, change: TaskChange) -> Task:
     assert changed is not None  # noqa: S101 - we have just written it
     if changed.state is not TaskState.CLOSED:  # also a task that is opened again: its polling may be gone
         _check_inner_num(tx.connection, changed)
+    conflict = conflict_of(changed.rules, to_employee=changed.inner_num_type is InnerNumType.EXTEN)
+    if conflict is not None and (change.rules or change.inner_num_type is not None):
+        raise TaskRefusedError(*conflict)
     if change.numbers is not None:
         _replace_numbers(tx, task_id, change.numbers)
     return changed
@@ -244,6 +247,9 @@ def _replace_numbers(tx: Transaction, task_id: int, numbers: Sequence[Number]) -
     """Add what is new, drop what is not listed any more. Calls in progress keep their rows until they end."""
     listed = {number.phone_id: number for number in reversed(numbers)}  # of duplicates the first one counts
     listed = dict(reversed(listed.items()))
+    for number in listed.values():
+        if number.until_us is not None and number.until_us <= number.not_before_us:
+            raise TaskRefusedError("numbers", f"{number.phone}: timeCallUntil is not after timeCallAllow")
     stored = tx.connection.execute(select(*_KEPT).where(attempt.c.task_id == task_id)).all()
     dropped = [
         row.id for row in stored if row.phone_id not in listed and (row.closed_us is not None or _is_not_dialled(row))

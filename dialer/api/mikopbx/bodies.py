@@ -9,6 +9,7 @@ JSON, and storing them takes longer than either.
 """
 
 import re
+from datetime import UTC
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -17,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     PlainValidator,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -29,7 +31,6 @@ from dialer.api.mikopbx.fields import (
     NULL,
     AsList,
     Keys,
-    Later,
     ListSchema,
     MaybeChannels,
     MaybeFlag,
@@ -52,7 +53,9 @@ from dialer.api.mikopbx.fields import (
     one_of,
     wrong,
 )
-from dialer.api.mikopbx.numbers import NUMBERS_SCHEMA, read_numbers
+from dialer.api.mikopbx.numbers import NUMBERS_SCHEMA, PHONE_SCHEMAS, phone_of, read_numbers
+from dialer.api.mikopbx.rules import RulesFields
+from dialer.api.mikopbx.times import ZONE
 from dialer.model.polling import ANSWER_TIMEOUT_S, LANG, MAX_RECORD_S, Action, Press, Question
 from dialer.model.safe import safe_extension
 from dialer.model.task import InnerNumType, Number
@@ -227,8 +230,8 @@ class PollingBody(_Body):
         return tuple(question.question(position) for position, question in enumerate(self.questions))
 
 
-def _checked_numbers(value: Any) -> list[Number]:
-    numbers, problems = read_numbers(value)
+def _checked_numbers(value: Any, info: ValidationInfo) -> list[Number]:
+    numbers, problems = read_numbers(value, (info.context or {}).get(ZONE, UTC))
     if problems:
         raise PydanticCustomError("problems", "{problems}", {"problems": problems})
     return numbers
@@ -245,7 +248,17 @@ _TASK_RULES: list[Schema] = [
 ]
 
 
-class _TaskFields(_Body):
+class SignalBody(_Body):
+    """A number that the CRM is done with."""
+
+    phone: Annotated[str, BeforeValidator(phone_of), one_of(*PHONE_SCHEMAS)]
+    """Its waiting attempts, and those of its client's other numbers, end as SUCCESS_EXTERNAL_SIGNAL; a call in progress
+    is the last."""
+    taskId: MaybeOwnId = None
+    """Only of this task; not said: of all."""
+
+
+class _TaskFields(RulesFields):
     """A task's fields; None: not said. `name` and `dialPrefix` can be said to be empty."""
 
     model_config = ConfigDict(json_schema_extra={"allOf": list(_TASK_RULES)})
@@ -269,16 +282,6 @@ class _TaskFields(_Body):
     """1: talks with employees are recorded; 0 by default."""
     notifyUrl: MaybeUrl = None
     """Each result and answer is posted there, signed; empty: nowhere any more. Needs [webhooks] secret."""
-    maxAttempt: Annotated[None, Later(1)] = None
-    """How often a number is tried. Of the module's later versions: more than once is refused."""
-    attemptUntilSignal: Annotated[None, Later(0)] = None
-    """Of the module's later versions: asking for it is refused."""
-    timeStart: Annotated[None, Later(0)] = None
-    """Minutes of the day. Of the module's later versions: asking for hours is refused."""
-    timeEnd: Annotated[None, Later(1440)] = None
-    """Minutes of the day. Of the module's later versions: asking for hours is refused."""
-    isCallback: Annotated[None, Later(0)] = None
-    """Ring the employee first. Of the module's later versions: asking for it is refused."""
 
     @model_validator(mode="after")
     def _inner_num_fits_its_type(self) -> Self:
@@ -297,6 +300,7 @@ class _TaskFields(_Body):
             record_talk=self.recordTalk,
             notify_url=self.notifyUrl,
             numbers=numbers,
+            rules=self.said(),
         )
 
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError
-from pydantic_core.core_schema import no_info_plain_validator_function
 
 from dialer.api.mikopbx.plain import (
     GREATEST_INTEGER,
@@ -63,27 +62,6 @@ def at_most(limit: int) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-LATER = "Of the module's later versions: what asks for more than that is refused"
-
-
-class Later:
-    """A field of the module's later versions: who asks for more than `harmless` must not be dialled all the same."""
-
-    def __init__(self, harmless: int) -> None:
-        asked = (harmless, str(harmless)) if harmless else ()
-        self._harmless: tuple[object, ...] = (*asked, 0, "0", False, "", None)
-
-    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> CoreSchema:
-        return no_info_plain_validator_function(self._check)
-
-    def __get_pydantic_json_schema__(self, _core_schema: CoreSchema, _handler: GetJsonSchemaHandler) -> Schema:
-        return {"enum": list(self._harmless)}
-
-    def _check(self, value: Any) -> None:
-        if not any(same(value, one) for one in self._harmless):
-            raise PydanticCustomError("later", "{value} is not supported in this version", {"value": repr(value)[:60]})
-
-
 def wrong(field: str, reason: str) -> PydanticCustomError:
     """An error that only the whole body shows; it names the field as a field's own error would."""
     return PydanticCustomError("field", "{reason}", {"field": field, "reason": reason})
@@ -120,9 +98,14 @@ class ListSchema:
     least: int = 0
     most: int | None = None
     others: tuple[Schema, ...] = ()
+    also: tuple[Schema, ...] = ()
+    """What an item may be beside what pydantic takes it for."""
 
     def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
-        return self.around(handler(core_schema)["items"])
+        listed = handler(core_schema)
+        listed = next(one for one in listed.get("anyOf", [listed]) if "items" in one)
+        items = listed["items"]
+        return self.around({"anyOf": [items, *self.also]} if self.also else items)
 
     def around(self, items: Schema) -> Schema:
         """The schema for a list of such items."""
@@ -185,8 +168,12 @@ Id = Annotated[str, Field(max_length=100), AfterValidator(_no_nul), AsText, one_
 Keys = Annotated[str, AfterValidator(safe_keys), AsText, one_of(*KEYS_SCHEMAS)]
 Prefix = Annotated[str, AfterValidator(safe_prefix), AsText, one_of(*_PREFIX_SCHEMAS)]
 
+Spoken = Annotated[str, Field(max_length=5000), AfterValidator(_no_nul), AsText, one_of(text_schema(5000), INTEGER)]
+
 MaybeId = Annotated[Id | None, NoneIfBlank, one_of(text_schema(100), INTEGER, NULL)]
 MaybeName = Annotated[Name | None, one_of(text_schema(500), INTEGER, NULL)]
+MaybeSpoken = Annotated[Spoken | None, one_of(text_schema(5000), INTEGER, NULL)]
+"""A text that can be said to be empty."""
 MaybeText = Annotated[Text | None, NoneIfBlank, one_of(text_schema(20_000), INTEGER, NULL)]
 MaybeKeys = Annotated[Keys | None, NoneIfBlank, one_of(*KEYS_SCHEMAS, BLANK)]
 MaybePrefix = Annotated[Prefix | None, one_of(*_PREFIX_SCHEMAS, NULL)]

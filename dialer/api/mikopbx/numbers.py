@@ -1,10 +1,16 @@
 """A task's list of numbers. Plain code and no model: a list of a million is read in one pass, and given up early."""
 
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, tzinfo
 from typing import Any
+from zoneinfo import available_timezones
 
-from dialer.api.mikopbx.fields import LATER, ListSchema, Schema
-from dialer.api.mikopbx.plain import GREATEST_INTEGER, as_list, kind_of, whole
-from dialer.model.safe import phone_id_of, safe_number
+from dialer.api.mikopbx.fields import INTEGER, ListSchema, Schema, text_schema
+from dialer.api.mikopbx.plain import GREATEST_INTEGER, as_list, as_text, kind_of, whole
+from dialer.api.mikopbx.times import TIME_IN_WORDS, TIME_SCHEMAS, moment_us
+from dialer.model.safe import phone_id_of, safe_caller, safe_number
 from dialer.model.task import Number
 
 MAX_NUMBERS = 5_000_000
@@ -14,10 +20,6 @@ MAX_PHONE_LENGTH = 100
 """With spaces, brackets and hyphens."""
 _PUNCTUATION = str.maketrans("", "", " \u00a0()-")
 """How people write numbers; none of it is dialled."""
-
-_LATER_NUMBER_FIELDS: dict[str, set[str]] = {"timeCallAllow": {"0"}, "TimeOffset": {"0"}, "clientId": set()}
-"""Fields of the module's later versions, and what they may say: who asks for more must not be dialled all the same.
-A clientId may also be the number's own, as /upload-xls gives it: that joins it to no other number."""
 
 PHONE_IN_WORDS = "1 to 32 of 0-9 * #, a + in front allowed; spaces, brackets and hyphens are taken out"
 PHONE_SCHEMAS: tuple[Schema, ...] = (
@@ -29,6 +31,17 @@ PHONE_SCHEMAS: tuple[Schema, ...] = (
     },
     {"type": "integer", "minimum": 0, "maximum": GREATEST_INTEGER},
 )
+CALLER_SCHEMAS: tuple[Schema, ...] = (
+    {"type": "string", "pattern": "^\\+?[0-9]{1,32}$", "description": "1 to 32 digits, a + in front allowed"},
+    {"type": "integer", "minimum": 0, "maximum": GREATEST_INTEGER},
+)
+MAX_CLIENT_LENGTH = 100
+LEAST_OFFSET_H, MOST_OFFSET_H = -12, 14
+_OFFSET = re.compile(
+    r"(\+?(14(\.0{1,4})?|(1[0-3]|0?[0-9])(\.[0-9]{1,4})?)|-(12(\.0{1,4})?|(1[01]|0?[0-9])(\.[0-9]{1,4})?))", re.ASCII
+)
+_UNSAID = (0, "0", "", None, False)
+_ZONES = frozenset(available_timezones())
 _SCALARS = ("string", "number", "boolean", "null")
 
 
@@ -59,18 +72,34 @@ _NUMBER_SCHEMA: Schema = {
             ],
         },
         "clientId": {
-            "enum": [0, False, "", None],
-            "description": f"The last ten digits of this very number, as /upload-xls gives them; else: {LATER}",
+            "anyOf": [text_schema(MAX_CLIENT_LENGTH), INTEGER, {"enum": [False, None]}],
+            "description": "The CRM's id of a client: its numbers are called one after the other until one is reached",
         },
-        "timeCallAllow": {"enum": [0, "0", False, "", None], "description": LATER},
-        "TimeOffset": {"enum": [0, "0", False, "", None], "description": LATER},
+        "timeCallAllow": {"anyOf": list(TIME_SCHEMAS), "description": f"Not dialled before: {TIME_IN_WORDS}"},
+        "timeCallUntil": {"anyOf": list(TIME_SCHEMAS), "description": f"Not dialled after: {TIME_IN_WORDS}"},
+        "TimeOffset": {
+            "anyOf": [
+                {"type": "number", "minimum": LEAST_OFFSET_H, "maximum": MOST_OFFSET_H},
+                {"type": "string", "pattern": f"^{_OFFSET.pattern}$", "description": "the same as a text"},
+                {"enum": ["", None, False]},
+            ],
+            "description": "How many hours the subscriber's clock is ahead of UTC; 0: not said",
+        },
+        "timeZone": {
+            "anyOf": [{"$ref": "#/$defs/TimeZone"}, {"enum": ["", "0", 0, None, False]}],
+            "description": "The subscriber's time zone, Asia/Omsk; it goes before TimeOffset",
+        },
+        "callerId": {
+            "anyOf": [*CALLER_SCHEMAS, {"enum": ["", None, False]}],
+            "description": "The number that this subscriber is shown",
+        },
     },
 }
 NUMBERS_SCHEMA: Schema = {
     **ListSchema(least=1, most=MAX_NUMBERS).around(
         {"anyOf": [*PHONE_SCHEMAS, {"$ref": "#/$defs/NumberBody"}]},
     ),
-    "$defs": {"NumberBody": _NUMBER_SCHEMA, **_param_schemas()},
+    "$defs": {"NumberBody": _NUMBER_SCHEMA, "TimeZone": {"enum": sorted(_ZONES)}, **_param_schemas()},
 }
 
 
@@ -86,19 +115,57 @@ def phone_of(value: Any) -> str:
     return safe_number(value.translate(_PUNCTUATION))
 
 
-def _unsupported(content: dict[str, Any], number: Number, path: str) -> list[str]:
-    """A refusal for each field that asks for what this version does not do."""
-    return [
-        f"{path}{field}: {content[field]!r} is not supported in this version"
-        for field, harmless in _LATER_NUMBER_FIELDS.items()
-        if content.get(field) not in (None, "", False)
-        and str(content[field]) not in harmless
-        and not (field == "clientId" and content[field] == number.phone_id)
-    ]
+def caller_of(value: Any) -> str:
+    """A number that subscribers are shown; empty: not said. Raises ValueError."""
+    if value in _UNSAID:
+        return ""
+    value = as_text(value)
+    if not isinstance(value, str):
+        raise ValueError(f"a telephone number expected, got {kind_of(value)}")  # noqa: TRY004 - pydantic wants ValueError
+    return safe_caller(value)
 
 
-def read_numbers(value: Any) -> tuple[list[Number], list[str]]:
-    """The numbers, and what is wrong with them (the first 20)."""
+def _client_of(value: Any) -> str:
+    value = "" if value in _UNSAID else as_text(value)
+    if not isinstance(value, str) or len(value) > MAX_CLIENT_LENGTH or "\0" in value:
+        raise ValueError(f"a text of {MAX_CLIENT_LENGTH} characters at most expected, got {str(value)[:60]!r}")
+    return value
+
+
+def _offset_of(value: Any) -> str:
+    """Hours from UTC as the engine names a zone; empty: not said. Raises ValueError."""
+    if value in _UNSAID:
+        return ""
+    hours = float(value) if isinstance(value, str) and _OFFSET.fullmatch(value) else value
+    if isinstance(hours, bool) or not isinstance(hours, int | float) or not LEAST_OFFSET_H <= hours <= MOST_OFFSET_H:
+        raise ValueError(f"hours of {LEAST_OFFSET_H} to {MOST_OFFSET_H} expected, got {str(value)[:60]!r}")
+    return f"{hours:+.4f}".rstrip("0").rstrip(".") if hours else ""
+
+
+def _zone_of(value: Any) -> str:
+    """A zone's name; empty: not said. Raises ValueError."""
+    if value in _UNSAID:
+        return ""
+    if not isinstance(value, str) or value not in _ZONES:
+        raise ValueError(f"a time zone such as Asia/Omsk expected, got {str(value)[:60]!r}")
+    return value
+
+
+_READ: Mapping[str, tuple[str, Callable[[Any, tzinfo], Any]]] = {
+    "clientId": ("client_id", lambda value, _zone: _client_of(value)),
+    # the name goes before the offset, as it comes after it
+    "TimeOffset": ("zone", lambda value, _zone: _offset_of(value)),
+    "timeZone": ("zone", lambda value, _zone: _zone_of(value)),
+    "timeCallAllow": ("not_before_us", moment_us),
+    "timeCallUntil": ("until_us", moment_us),
+    "callerId": ("caller_id", lambda value, _zone: caller_of(value)),
+}
+"""For each field of a number the field of `Number`, and how it is read."""
+_RULE_FIELDS = frozenset(_READ)
+
+
+def read_numbers(value: Any, zone: tzinfo = UTC) -> tuple[list[Number], list[str]]:
+    """The numbers, and what is wrong with them (the first 20). `zone`: of their times."""
     listed = as_list(value)
     if not isinstance(listed, list | tuple):
         return [], [f"numbers: a list expected, got {kind_of(value)}"]
@@ -108,7 +175,7 @@ def read_numbers(value: Any) -> tuple[list[Number], list[str]]:
     problems: list[str] = []
     for position, item in enumerate(listed):
         try:
-            numbers.append(_read_number(item, position))
+            numbers.append(_read_number(item, position, zone))
         except _WrongNumberError as error:
             problems += error.problems
             if len(problems) >= MAX_PROBLEMS:
@@ -122,7 +189,7 @@ class _WrongNumberError(ValueError):
         self.problems = problems
 
 
-def _read_number(item: Any, position: int) -> Number:
+def _read_number(item: Any, position: int, zone: tzinfo) -> Number:
     if not isinstance(item, dict):
         return _number(item, None, position)
     params = item.get("params") or None  # PHP's [] is an empty object
@@ -132,9 +199,21 @@ def _read_number(item: Any, position: int) -> Number:
             f"got {kind_of(params)}"
         )
     number = _number(item.get("number"), params, position)
-    if later := _unsupported(item, number, f"numbers[{position}]."):
-        raise _WrongNumberError(*later)
-    return number
+    if _RULE_FIELDS.isdisjoint(item):
+        return number
+    read: dict[str, Any] = {}
+    problems = []
+    for name, (field, reader) in _READ.items():
+        try:
+            value = reader(item.get(name), zone)
+        except ValueError as error:
+            problems.append(f"numbers[{position}].{name}: {error}")
+        else:
+            if value:
+                read[field] = value
+    if problems:
+        raise _WrongNumberError(*problems)
+    return replace(number, **read)
 
 
 def _number(value: Any, params: dict[str, object] | None, position: int) -> Number:

@@ -128,6 +128,29 @@ class PollingShown(PollingHead):
     """In their order."""
 
 
+RuleShown = str | int | float | bool
+
+
+class RetryShown(_Shown):
+    on: str
+    """A result or a cause."""
+    interval: MaybeStr
+    """Seconds; null: `tryInterval`."""
+
+
+class SignalDone(_Shown):
+    """Attempts were ended by a signal."""
+
+    phone: str
+    """As it was posted, without spaces, brackets and hyphens."""
+    phoneId: str
+    """The last ten digits."""
+    taskId: str
+    """The task; empty: all."""
+    closed: int
+    """How many attempts it was about."""
+
+
 class TaskShown(_Shown):
     """A task as it is read back: texts. As it is posted: what was sent keeps its type."""
 
@@ -151,6 +174,37 @@ class TaskShown(_Shown):
     """Whether talks with employees are recorded; only where it was asked for."""
     notifyUrl: str = ""
     """Where results and answers are posted to, shortened for a read-only caller; only where it was asked for."""
+    spent: str = ""
+    """What the task's calls have cost; only where the settings have prices."""
+    maxAttempt: TextOrNumber = ""
+    """This and the following: the campaign's rules, those that differ from the default."""
+    tryInterval: TextOrNumber = ""
+    retryOn: list[RetryShown] = []
+    attemptUntilSignal: RuleShown = ""
+    timeStart: RuleShown = ""
+    timeEnd: RuleShown = ""
+    useCalendar: RuleShown = ""
+    zoneByRegion: RuleShown = ""
+    e164: RuleShown = ""
+    isCallback: RuleShown = ""
+    amd: RuleShown = ""
+    amdMessage: RuleShown = ""
+    amdMessageFile: RuleShown = ""
+    pacing: RuleShown = ""
+    powerRatio: RuleShown = ""
+    maxAbandonRate: RuleShown = ""
+    apology: RuleShown = ""
+    apologyFile: RuleShown = ""
+    lang: RuleShown = ""
+    priority: RuleShown = ""
+    weight: RuleShown = ""
+    maxCallsPerSecond: RuleShown = ""
+    maxPerDay: RuleShown = ""
+    maxCost: RuleShown = ""
+    weekDays: list[str] = []
+    holidays: list[str] = []
+    workDays: list[str] = []
+    callerId: list[str] = []
 
 
 class TaskList(_Shown):
@@ -192,11 +246,19 @@ class ResultShown(_Shown):
     countTry: MaybeStr
     """Which attempt it is, from the second on."""
     timeCallAllow: str
-    """Always 0 in this version."""
+    """Before when it is not dialled, Unix seconds; 0: at once."""
     closeTime: str
     """When it was finished, Unix seconds; 0 before."""
     recording: str = ""
     """Only where a talk was recorded: the name for /recording."""
+    clientId: str = ""
+    """Only where there is one."""
+    callerId: str = ""
+    """Only where the number has its own."""
+    talkTime: str = ""
+    """How many seconds the subscriber's line was open; only where it was."""
+    cost: str = ""
+    """What that has cost; only where the settings have a price."""
 
 
 class AnswerShown(_Shown):

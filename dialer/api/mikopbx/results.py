@@ -10,6 +10,7 @@ from dialer.api.endpoint import Endpoint, Nothing
 from dialer.api.mikopbx.php import php_serialize
 from dialer.api.mikopbx.replies import AnswerPage, ResultPage, answers
 from dialer.api.mikopbx.serving import Call
+from dialer.model.prices import shown
 from dialer.store.database import TICK_US, Store
 from dialer.store.results import ResultRow, fetch_answers_since, fetch_results_since
 
@@ -77,10 +78,14 @@ def result_json(row: ResultRow) -> dict[str, Any]:
         "params": php_serialize(row.params if row.params else ""),
         "changeTime": str(row.changed_us // SECOND_US),
         "countTry": None if row.attempt_number == 1 else str(row.attempt_number),
-        "timeCallAllow": "0",
+        "timeCallAllow": str(row.due_us // SECOND_US),
         "closeTime": str((row.closed_us or 0) // SECOND_US),
-        # not among the document's fields: shown where a talk was recorded
+        # not among the document's fields: shown where there is something
         **({"recording": row.recording} if row.recording and row.closed_us else {}),
+        **({"clientId": row.client_id} if row.client_id is not None else {}),
+        **({"callerId": row.caller_id} if row.caller_id is not None else {}),
+        **({"talkTime": str(row.talked_s)} if row.talked_s is not None else {}),
+        **({"cost": shown(row.cost_u)} if row.cost_u is not None else {}),
     }
 
 

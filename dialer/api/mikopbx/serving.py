@@ -2,10 +2,12 @@
 `Idempotency-Key` answered once."""
 
 import asyncio
+import functools
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Any, Generic, TypeVar
 
 from aiohttp import web
@@ -13,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from dialer.api.endpoint import B, Endpoint, P, Q
 from dialer.api.mikopbx.envelope import RefusedError, envelope, parse_json, read_body, refusal, reply, validated
+from dialer.api.mikopbx.times import ZONE
 from dialer.model.access import Caller
 from dialer.store.database import Operation, Store
 from dialer.store.receipts import AnsweredBeforeError, KeyReusedError, Request, answered_once, check_unanswered
@@ -71,8 +74,8 @@ def caller_of(request: web.Request) -> str:
     return caller.name if caller else ""
 
 
-def serving(store: Store) -> Serve:
-    """How the endpoints of this facade are served."""
+def serving(store: Store, zone: tzinfo = UTC) -> Serve:
+    """How the endpoints of this facade are served. `zone`: of the times in bodies."""
 
     def serve(endpoint: Endpoint[P, Q, B]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         adapter = None if endpoint.body_model is None else TypeAdapter(endpoint.body_model)
@@ -83,7 +86,7 @@ def serving(store: Store) -> Serve:
                 return refusal({"error": [f"The role {endpoint.needs.value} is needed."]}, status=403)
             path = validated(endpoint.path_model.model_validate, dict(request.match_info))
             query = validated(endpoint.query_model.model_validate, _query(request, endpoint.query_model))
-            content, checked, digest = (None, None, "") if adapter is None else await _read(request, adapter)
+            content, checked, digest = (None, None, "") if adapter is None else await _read(request, adapter, zone)
             call = Call[Any, Any, Any](request, path, query, checked, content, store)
             try:
                 if endpoint.once and endpoint.form is None:
@@ -109,12 +112,13 @@ def _query(request: web.Request, model: type[BaseModel]) -> dict[str, str]:
     return dict(query)
 
 
-async def _read(request: web.Request, adapter: TypeAdapter[Any]) -> tuple[Any, Any, str]:
+async def _read(request: web.Request, adapter: TypeAdapter[Any], zone: tzinfo) -> tuple[Any, Any, str]:
     """The body as JSON and as its model, and its digest."""
     body = await read_body(request)
 
     def checked() -> tuple[Any, Any, str]:
         content = parse_json(body)
-        return content, validated(adapter.validate_python, content), hashlib.sha256(body).hexdigest()
+        validate = functools.partial(adapter.validate_python, context={ZONE: zone})
+        return content, validated(validate, content), hashlib.sha256(body).hexdigest()
 
     return await asyncio.to_thread(checked) if len(body) >= LARGE_BYTES else checked()

@@ -8,18 +8,22 @@ from aiohttp import web
 from pydantic import BeforeValidator, WithJsonSchema
 
 from dialer.api.endpoint import Endpoint, Nothing
-from dialer.api.mikopbx.bodies import TaskBody, TaskChangeBody
+from dialer.api.mikopbx.bodies import SignalBody, TaskBody, TaskChangeBody
 from dialer.api.mikopbx.envelope import RefusedError, reply
 from dialer.api.mikopbx.fields import QueryNumber, QueryState
 from dialer.api.mikopbx.plain import is_id
-from dialer.api.mikopbx.replies import NoData, TaskList, TaskShown, TaskWhole, answers
+from dialer.api.mikopbx.replies import NoData, SignalDone, TaskList, TaskShown, TaskWhole, answers
 from dialer.api.mikopbx.results import answer_json, result_json
+from dialer.api.mikopbx.rules import rules_json
 from dialer.api.mikopbx.serving import CALLER, Call
 from dialer.dispatch.desk import TaskDesk
 from dialer.model.access import Role
+from dialer.model.prices import shown
+from dialer.model.safe import phone_id_of
 from dialer.model.task import Task
 from dialer.model.webhook import shown_url
 from dialer.store.database import Store
+from dialer.store.finishing import close_by_signal
 from dialer.store.results import fetch_task_answers, fetch_task_results
 from dialer.store.tasks import TaskRefusedError, fetch_task, fetch_tasks
 
@@ -69,6 +73,8 @@ class Tasks:
                      answers(TaskShown), path_model=TaskPath, body_model=TaskChangeBody),
             Endpoint("DELETE", "/task/{id}", self.delete, "Delete a task with its rows; calls in progress finish",
                      answers(NoData), path_model=TaskPath),
+            Endpoint("POST", "/task-signal-close", self.signal, "A number is done: nobody calls it any more",
+                     answers(SignalDone), body_model=SignalBody),
         )  # fmt: skip
 
     async def post(self, call: Call[Nothing, Nothing, TaskBody]) -> dict[str, Any]:
@@ -130,6 +136,19 @@ class Tasks:
             raise not_found(task_id)
         return ()
 
+    async def signal(self, call: Call[Nothing, Nothing, SignalBody]) -> dict[str, Any]:
+        phone, task_id = call.body.phone, call.body.taskId
+        if task_id is not None and await self._store.read(lambda connection: fetch_task(connection, task_id)) is None:
+            raise RefusedError(f"taskId: there is no task {task_id}", data={"error": "TaskNotFound"})
+        phone_id = phone_id_of(phone)
+        closed = await self._store.write(close_by_signal(phone_id, task_id))
+        return {
+            "phone": phone,
+            "phoneId": phone_id,
+            "taskId": "" if task_id is None else str(task_id),
+            "closed": closed,
+        }
+
     def _check_notify(self, url: str | None) -> None:
         if url and not self._can_notify:
             raise RefusedError(
@@ -176,6 +195,8 @@ def _task_json(task: Task) -> dict[str, Any]:
         # not among the document's fields: shown where it is asked for
         **({"recordTalk": "1"} if task.record_talk else {}),
         **({"notifyUrl": task.notify_url} if task.notify_url else {}),
+        **rules_json(task.rules),
+        **({"spent": shown(task.spent_u)} if task.spent_u else {}),
     }
 
 
@@ -189,6 +210,9 @@ def _echo(task: Task, content: dict[str, Any]) -> dict[str, Any]:
     sent = {
         key: content[key]
         for key in stored
-        if key != "id" and isinstance(content.get(key), str | int) and content[key] != ""
+        if key not in {"id", "spent"}
+        and isinstance(content.get(key), str | int)
+        and content[key] != ""
+        and not isinstance(stored[key], list)
     }
     return {**stored, **sent}

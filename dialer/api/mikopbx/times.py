@@ -1,0 +1,55 @@
+"""Dates and times as a CRM writes them: days that a month does not have run on into the next, as in PHP."""
+
+import re
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any
+
+from dialer.api.mikopbx.fields import Schema
+from dialer.api.mikopbx.plain import whole
+
+_YEAR, _MONTH, _DAY = "(19[0-9]{2}|20[0-9]{2}|21[0-9]{2})", "(0[1-9]|1[0-2])", "(0[1-9]|[12][0-9]|3[01])"
+_TIME = "([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
+DATE_PATTERN = f"^({_YEAR}-{_MONTH}-{_DAY}|{_DAY}\\.{_MONTH}\\.{_YEAR})$"
+TIME_PATTERN = f"^{_DAY}\\.{_MONTH}\\.{_YEAR} {_TIME}$"
+ZONE = "zone"
+"""In the context of a validation: the zone of the times in it."""
+LATEST_S = 9_999_999_999
+"""Unix seconds, in the year 2286."""
+_DATE = re.compile(DATE_PATTERN, re.ASCII)
+_MOMENT = re.compile(TIME_PATTERN, re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,10}", re.ASCII)
+TIME_IN_WORDS = "DD.MM.YYYY HH:MM:SS in the PBX's zone, or Unix seconds"
+TIME_SCHEMAS: tuple[Schema, ...] = (
+    {"type": "string", "pattern": TIME_PATTERN, "description": TIME_IN_WORDS},
+    {"type": "integer", "minimum": 0, "maximum": LATEST_S},
+    {"type": "string", "pattern": "^[0-9]{0,10}$", "description": "Unix seconds as a text"},
+    {"enum": [None, False]},
+)
+"""0, "" and false: not said."""
+
+
+def iso_date(text: str) -> str:
+    """2026-12-31 for itself and for 31.12.2026. Raises ValueError."""
+    found = _DATE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"a date such as 2026-12-31 or 31.12.2026 expected, got {text[:60]!r}")
+    _, year, month, day, other_day, other_month, other_year = found.groups()
+    first = date(int(year or other_year), int(month or other_month), 1)
+    return (first + timedelta(days=int(day or other_day) - 1)).isoformat()
+
+
+def moment_us(value: Any, zone: tzinfo) -> int:
+    """Microseconds since 1970; 0: not said. Raises ValueError."""
+    value = whole(value)
+    if value is None or value is False or value == "":
+        return 0
+    if isinstance(value, str) and _SECONDS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LATEST_S:
+        return value * 1_000_000
+    found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"{TIME_IN_WORDS} expected, got {str(value)[:60]!r}")
+    day, month, year, hour, minute, second = map(int, found.groups())
+    wall = datetime(year, month, 1, hour, minute, second, tzinfo=zone) + timedelta(days=day - 1)
+    return max(0, int(wall.astimezone(UTC).timestamp())) * 1_000_000
