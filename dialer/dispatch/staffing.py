@@ -129,6 +129,9 @@ class Staffing(Watching):
         now_s = self._clock()
         if attempt.state is not AttemptState.SPOOLED and call.rings_since_s is None:
             call.rings_since_s = now_s
+        if order.callback:
+            self._note_callback(call, attempt, now_s)
+            return
         if (attempt.state is AttemptState.CONNECTING or attempt.talking) and call.answered_at_s is None:
             call.answered_at_s = now_s
             desk.book.subscriber_answered(now_s, now_s - (call.rings_since_s or now_s))
@@ -138,12 +141,19 @@ class Staffing(Watching):
         desk.changed.set()
         self.on_capacity(order.inner_num)
 
+    def _note_callback(self, call: _Call, attempt: Attempt, now_s: float) -> None:
+        """Its employee is called first: being found from the leave on, taken as soon as he has answered."""
+        if call.answered_at_s is None and attempt.state is not AttemptState.SPOOLED:
+            call.answered_at_s = now_s
+        if call.talks_since_s is None and (attempt.state is AttemptState.CONNECTING or attempt.talking):
+            call.talks_since_s = now_s
+
     def call_over(self, order: CallOrder, attempt: Attempt) -> None:
         desk, call = self._call_of(order)
         if desk is None or call is None:
             return
         del desk.calls[order.attempt_id]
-        if attempt.verdict is not None:
+        if attempt.verdict is not None and not order.callback:
             self._remember(desk.book, call, attempt.verdict)
         desk.changed.set()
         self.on_capacity(order.inner_num)

@@ -197,5 +197,6 @@ async def test_numbers_of_an_uploaded_table_can_be_posted_as_they_are(dialer: Di
     task = {"innerNum": "201", "state": 2, "maxCountChannels": 1, "numbers": numbers}
     await dialer.data("POST", "/task", task)
     joined = [numbers[0], {**numbers[1], "clientId": numbers[0]["clientId"]}]
-    refused = await dialer.call("POST", "/task", {**task, "numbers": joined})
-    assert refused["messages"] == ["numbers[1].clientId: '9522233446' is not supported in this version"]
+    posted = await dialer.data("POST", "/task", {**task, "numbers": joined})
+    rows = (await dialer.data("GET", f"/task/{posted['id']}"))["results"]
+    assert [row["clientId"] for row in rows] == [numbers[0]["clientId"]] * 2

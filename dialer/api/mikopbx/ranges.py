@@ -14,14 +14,14 @@ from dialer.api.mikopbx.plain import whole as plain
 _LEADING_ZEROS, _DECIMALS = 9, 9
 
 
-def _up_to(most: int) -> str:
-    """A regular expression for the whole numbers 0 to `most`, written without leading zeros."""
+def _digits(least: int, most: int) -> str:
+    """A regular expression for the whole numbers of `least` (0 or 1) to `most`, written without leading zeros."""
     digits = str(most)
-    parts = ["0", *("[1-9]" + "[0-9]" * length for length in range(len(digits) - 1))]
+    parts = [*(["0"] if least == 0 else []), *("[1-9]" + "[0-9]" * length for length in range(len(digits) - 1))]
     for place, digit in enumerate(digits):
-        least, below = (1 if place == 0 else 0), int(digit) - 1
-        if below >= least:
-            parts.append(f"{digits[:place]}[{least}-{below}]" + "[0-9]" * (len(digits) - place - 1))
+        first, below = (1 if place == 0 else 0), int(digit) - 1
+        if below >= first:
+            parts.append(f"{digits[:place]}[{first}-{below}]" + "[0-9]" * (len(digits) - place - 1))
     return f"({'|'.join([*parts, digits])})"
 
 
@@ -30,8 +30,7 @@ class Whole:
 
     def __init__(self, least: int, most: int) -> None:
         self._least, self._most = least, most
-        not_zero = "(?!0*$)" if least else ""
-        self._text = f"^{not_zero}0{{0,{_LEADING_ZEROS}}}{_up_to(most)}$"
+        self._text = f"^0{{0,{_LEADING_ZEROS}}}{_digits(least, most)}$"
         self._pattern = re.compile(self._text, re.ASCII)
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> CoreSchema:
@@ -58,9 +57,8 @@ class Decimals:
 
     def __init__(self, least: int, most: int) -> None:
         self._least, self._most = least, most
-        not_less = "(?!0*(\\.[0-9]*)?$)" if least else ""
-        below = f"{_up_to(most - 1)}(\\.[0-9]{{1,{_DECIMALS}}})?"
-        self._text = f"^{not_less}0{{0,{_LEADING_ZEROS}}}({below}|{most}(\\.0{{1,{_DECIMALS}}})?)$"
+        below = f"{_digits(least, most - 1)}(\\.[0-9]{{1,{_DECIMALS}}})?"
+        self._text = f"^0{{0,{_LEADING_ZEROS}}}({below}|{most}(\\.0{{1,{_DECIMALS}}})?)$"
         self._pattern = re.compile(self._text, re.ASCII)
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> CoreSchema:

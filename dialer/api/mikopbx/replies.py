@@ -128,7 +128,9 @@ class PollingShown(PollingHead):
     """In their order."""
 
 
-RuleShown = str | int | float | bool
+_AS_POSTED = "A rule of the campaign, where it differs from the default"
+RuleShown = Annotated[str | int | bool, Field(description=_AS_POSTED)]
+RulesShown = Annotated[list[str], Field(description=_AS_POSTED)]
 
 
 class RetryShown(_Shown):
@@ -176,10 +178,8 @@ class TaskShown(_Shown):
     """Where results and answers are posted to, shortened for a read-only caller; only where it was asked for."""
     spent: str = ""
     """What the task's calls have cost; only where the settings have prices."""
-    maxAttempt: TextOrNumber = ""
-    """This and the following: the campaign's rules, those that differ from the default."""
-    tryInterval: TextOrNumber = ""
-    retryOn: list[RetryShown] = []
+    maxAttempt: RuleShown = ""
+    tryInterval: RuleShown = ""
     attemptUntilSignal: RuleShown = ""
     timeStart: RuleShown = ""
     timeEnd: RuleShown = ""
@@ -201,10 +201,11 @@ class TaskShown(_Shown):
     maxCallsPerSecond: RuleShown = ""
     maxPerDay: RuleShown = ""
     maxCost: RuleShown = ""
-    weekDays: list[str] = []
-    holidays: list[str] = []
-    workDays: list[str] = []
-    callerId: list[str] = []
+    retryOn: Annotated[list[RetryShown], Field(description=_AS_POSTED)] = []
+    weekDays: RulesShown = []
+    holidays: RulesShown = []
+    workDays: RulesShown = []
+    callerId: RulesShown = []
 
 
 class TaskList(_Shown):

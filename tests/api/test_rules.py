@@ -1,0 +1,117 @@
+"""A campaign's rules over REST: said, shown, changed; and the signal that ends numbers."""
+
+import time
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.rig.daemon import Dialer
+
+TASK: dict[str, Any] = {"innerNum": "201", "innerNumType": "exten", "state": 2, "numbers": ["79522233446"]}
+MOSCOW = ZoneInfo("Europe/Moscow")
+SAID_AND_SHOWN: list[tuple[str, Any, Any]] = [
+    ("maxAttempt", 3, "3"),
+    ("maxAttempt", "007", "7"),
+    ("tryInterval", "300", "300"),
+    ("retryOn", ["busy"], [{"on": "busy", "interval": None}]),
+    ("retryOn", [{"on": "SIP 48", "interval": 5}, "FAIL"],
+     [{"on": "SIP 48", "interval": "5"}, {"on": "FAIL", "interval": None}]),
+    ("retryOn", [], []),
+    ("attemptUntilSignal", 1, "1"),
+    ("timeStart", 540, "540"),
+    ("timeEnd", "1080", "1080"),
+    ("weekDays", [5, 1], ["1", "5"]),
+    ("weekDays", "1-5", ["1", "2", "3", "4", "5"]),
+    ("weekDays", "6-1,3", ["1", "3", "6", "7"]),
+    ("useCalendar", 0, "0"),
+    ("holidays", ["2026-12-31", "01.05.2026"], ["2026-05-01", "2026-12-31"]),
+    ("workDays", ["2026-02-30"], ["2026-03-02"]),
+    ("zoneByRegion", 1, "1"),
+    ("e164", True, "1"),
+    ("callerId", 79520000099, ["79520000099"]),
+    ("callerId", ["79520000099", "+79520000098"], ["79520000099", "+79520000098"]),
+    ("isCallback", 1, "1"),
+    ("amd", "hangup", "hangup"),
+    ("pacing", "predictive", "predictive"),
+    ("powerRatio", "2.5", "2.5"),
+    ("maxAbandonRate", 5, "5"),
+    ("apology", "Извините.", "Извините."),
+    ("apologyFile", "sorry.wav", "sorry.wav"),
+    ("lang", "de-DE", "de-DE"),
+    ("priority", 9, "9"),
+    ("weight", 100, "100"),
+    ("maxCallsPerSecond", 0.5, "0.5"),
+    ("maxPerDay", 2, "2"),
+    ("maxCost", "10.5", "10.50"),
+    ("maxCost", 0.000001, "0.000001"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "said", "shown"), SAID_AND_SHOWN)
+async def test_a_rule_is_shown_as_it_was_said_and_can_be_changed(
+    dialer: Dialer, field: str, said: Any, shown: Any
+) -> None:
+    task_id = (await dialer.data("POST", "/task", {**TASK, field: said}))["id"]
+    assert (await dialer.data("GET", f"/task/{task_id}"))[field] == shown
+    await dialer.data("PUT", f"/task/{task_id}", {"name": "renamed"})
+    assert (await dialer.data("GET", f"/task/{task_id}"))[field] == shown, "what is not said stays"
+    plain = (await dialer.data("POST", "/task", TASK))["id"]
+    assert field not in await dialer.data("GET", f"/task/{plain}"), "the default is not shown"
+    await dialer.data("PUT", f"/task/{plain}", {field: said})
+    assert (await dialer.data("GET", f"/task/{plain}"))[field] == shown
+
+
+@pytest.mark.parametrize(
+    ("field", "said", "default"),
+    [
+        ("maxCost", "5", 0),
+        ("callerId", "79520000099", []),
+        ("apology", "Извините.", ""),
+        ("holidays", ["2026-12-31"], []),
+    ],
+)
+async def test_a_rule_can_be_taken_back(dialer: Dialer, field: str, said: Any, default: Any) -> None:
+    task_id = (await dialer.data("POST", "/task", {**TASK, field: said}))["id"]
+    await dialer.data("PUT", f"/task/{task_id}", {field: default})
+    assert field not in await dialer.data("GET", f"/task/{task_id}")
+
+
+async def test_rules_that_do_not_go_with_what_is_stored_are_refused(dialer: Dialer) -> None:
+    task_id = (await dialer.data("POST", "/task", {**TASK, "timeStart": 540}))["id"]
+    refused = await dialer.call("PUT", f"/task/{task_id}", {"timeEnd": 540})
+    assert (refused["result"], refused["data"]) == (False, {"error": "TaskRefused"})
+    assert refused["messages"] == ["timeEnd: the same as timeStart, 540: the window would never open"]
+
+
+async def test_what_a_number_says_is_kept_and_shown(dialer: Dialer) -> None:
+    allowed, until = "31.12.2030 10:00:00", "31.12.2030 18:00:00"
+    listed = {
+        "number": "79522233446", "clientId": 17, "timeCallAllow": allowed, "timeCallUntil": until, "TimeOffset": 10,
+        "callerId": "79520000099",
+    }  # fmt: skip
+    task_id = (await dialer.data("POST", "/task", {**TASK, "numbers": [listed, "79522233416"]}))["id"]
+    first, second = (await dialer.data("GET", f"/task/{task_id}"))["results"]
+    moment = int(datetime(2030, 12, 31, 10, tzinfo=MOSCOW).timestamp())
+    assert (first["timeCallAllow"], first["clientId"], first["callerId"]) == (str(moment), "17", "79520000099")
+    assert second["timeCallAllow"] == "0"
+    assert not {"clientId", "callerId", "cost", "talkTime"} & second.keys()
+
+
+async def test_a_signal_ends_waiting_numbers_of_all_tasks_or_of_one(dialer: Dialer) -> None:
+    one = (await dialer.data("POST", "/task", TASK))["id"]
+    two = (await dialer.data("POST", "/task", {**TASK, "numbers": ["89522233446", "79522233416"]}))["id"]
+    done = await dialer.data("POST", "/task-signal-close", {"phone": "+7 (952) 223-34-46", "taskId": one})
+    assert done == {"phone": "+79522233446", "phoneId": "9522233446", "taskId": one, "closed": 1}
+    assert (await dialer.data("POST", "/task-signal-close", {"phone": "79522233446"}))["closed"] == 1
+    (row,) = (await dialer.data("GET", f"/task/{one}"))["results"]
+    assert (row["result"], row["state"]) == ("SUCCESS_EXTERNAL_SIGNAL", "endCall")
+    assert abs(int(row["closeTime"]) - time.time()) < 60
+    results = [row["result"] for row in (await dialer.data("GET", f"/task/{two}"))["results"]]
+    assert results == ["SUCCESS_EXTERNAL_SIGNAL", None]
+    assert (await dialer.data("POST", "/task-signal-close", {"phone": "79522233446"}))["closed"] == 0
+    refused = await dialer.call("POST", "/task-signal-close", {"phone": "79522233446", "taskId": 5})
+    assert refused["data"] == {"error": "TaskNotFound"}
+    refused = await dialer.call("POST", "/task-signal-close", {"phone": "you"})
+    assert refused["messages"][0].startswith("phone: ")
