@@ -20,11 +20,12 @@ from dialer.api.connections import Connections, allow_many_files
 from dialer.api.health import Health, HealthReport
 from dialer.api.mikopbx.audio import AudioFiles
 from dialer.api.mikopbx.clients import Clients
-from dialer.api.mikopbx.phone_sheets import MAX_BYTES, PhoneSheets
+from dialer.api.mikopbx.phone_sheets import MAX_BYTES, PhoneSheets, TableFiles
 from dialer.api.mikopbx.pollings import Pollings
 from dialer.api.mikopbx.recordings import RecordingFiles
 from dialer.api.mikopbx.results import Results
 from dialer.api.mikopbx.serving import serving
+from dialer.api.mikopbx.stop_list import StopLists
 from dialer.api.mikopbx.tasks import Tasks
 from dialer.api.mikopbx.webhooks import WebhookEvents, render_event
 from dialer.api.mikopbx.why import TaskWhy
@@ -35,6 +36,7 @@ from dialer.api.webhook_sender import HttpSender
 from dialer.config import ConfigError, Http, Settings
 from dialer.dispatch.callfile import CallFileSettings, Spool
 from dialer.dispatch.desk import TaskDesk
+from dialer.dispatch.dry_run import DryRun
 from dialer.dispatch.ledger import Ledger
 from dialer.dispatch.lifetimes import Lifetimes
 from dialer.dispatch.orders import OrderBook
@@ -170,6 +172,7 @@ class Daemon:
         password = Password(auth.login, auth.password_hash.get_secret_value())
         own_tls = http.tls_certificate is not None
         gate = Gate(store, Peers(http.trusted_proxies, own_tls=own_tls), password, trust_local=auth.trust_local)
+        tables = TableFiles(SheetReader(), min(MAX_BYTES, http.max_body_mb * MB))
         self._http = build_http(
             (
                 Pollings(store, pollings, self._prompts),
@@ -180,7 +183,8 @@ class Daemon:
                 Clients(store),
                 AudioFiles(store, uploads, self._prompts, settings.audio.max_upload_mb * MB),
                 RecordingFiles(self._recordings),
-                PhoneSheets(SheetReader(), min(MAX_BYTES, http.max_body_mb * MB)),
+                PhoneSheets(tables, DryRun(store, self._scheduler.queue_of, dialing.region)),
+                StopLists(store, tables),
                 AccessManagement(store),
             ),
             (Health(self.report), Login(store, gate, password)),
@@ -292,6 +296,7 @@ class Daemon:
             await asyncio.sleep(TELL_S)
             if self._store.trouble:
                 await self._store.probe()  # nothing else may be there to be written
+            self._traffic.tell_news()
             report = self.report()
             if report.trouble != told and (report.trouble or report.dialling):
                 told = report.trouble

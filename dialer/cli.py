@@ -8,6 +8,7 @@ _MODULES = {
     "dialer.commands.access": ("apikey", "passwd", "session"),
     "dialer.commands.say": ("say",),
     "dialer.commands.serve": ("serve",),
+    "dialer.commands.stoplist": ("stoplist",),
     "dialer.commands.webhooks": ("webhooks",),
     "dialer.commands.why": ("why",),
 }

@@ -5,6 +5,7 @@ import ipaddress
 import os
 import ssl
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -20,10 +21,23 @@ TIMEOUT_S = 30.0
 def ask(settings: Settings, method: str, path: str, body: object = None, timeout_s: float = TIMEOUT_S) -> Any:
     """`data` of a call below the MikoPBX base path. Raises click.ClickException with what the daemon says, or why it
     cannot be asked."""
-    return asyncio.run(_ask(settings, method, path, body, timeout_s))
+    return asyncio.run(_ask(settings, method, path, timeout_s, json=body))["data"]
 
 
-async def _ask(settings: Settings, method: str, path: str, body: object, timeout_s: float) -> Any:
+def send_file(settings: Settings, path: str, file: Path, timeout_s: float = TIMEOUT_S) -> tuple[Any, list[str]]:
+    """`data` and `messages` of a call that is sent a file. Raises click.ClickException likewise."""
+
+    async def send() -> Any:
+        with file.open("rb") as content:
+            form = aiohttp.FormData()
+            form.add_field("file", content, filename=file.name)
+            return await _ask(settings, "POST", path, timeout_s, data=form)
+
+    answer = asyncio.run(send())
+    return answer["data"], _messages(answer)
+
+
+async def _ask(settings: Settings, method: str, path: str, timeout_s: float, **sent: Any) -> Any:
     url = f"{_base_url(settings.http)}{MIKOPBX_BASE}{path}"
     key = os.environ.get(KEY_VARIABLE)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -31,7 +45,7 @@ async def _ask(settings: Settings, method: str, path: str, body: object, timeout
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
-            session.request(method, url, json=body, ssl=_tls(settings.http)) as response,
+            session.request(method, url, ssl=_tls(settings.http), **sent) as response,
         ):
             status, answer = response.status, await response.json(content_type=None)
     except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
@@ -42,7 +56,7 @@ async def _ask(settings: Settings, method: str, path: str, body: object, timeout
         raise click.ClickException(f"the daemon wants a key: give one in {KEY_VARIABLE} (dialer apikey add NAME)")
     if not isinstance(answer, dict) or answer.get("result") is not True:
         raise click.ClickException("; ".join(_messages(answer)) or f"the daemon answers HTTP {status}")
-    return answer["data"]
+    return answer
 
 
 def _messages(answer: Any) -> list[str]:

@@ -1,6 +1,7 @@
 """Lifetimes: numbers that nobody may dial any more get their result, and days long gone are forgotten."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -8,11 +9,11 @@ from datetime import datetime, tzinfo
 
 from dialer.store.attempts import forget_days
 from dialer.store.database import Store, StoreError
-from dialer.store.finishing import close_expired
+from dialer.store.finishing import LIFETIME_TOPIC, close_expired
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 60.0
-"""Also when nothing is known to end: lists are posted all the time."""
+"""Also when nothing is known to end: the clock may be set."""
 LEAST_S = 0.05
 KEPT_DAYS = 2
 
@@ -24,6 +25,8 @@ class Lifetimes:
         self._store = store
         self._zone = zone
         self._wall = wall
+        self._wake = asyncio.Event()
+        store.listen(LIFETIME_TOPIC, lambda _: self._wake.set())
 
     async def run(self) -> None:
         """Serve until cancelled. A store that fails is tried again."""
@@ -37,4 +40,7 @@ class Lifetimes:
                 await self._store.write(forget_days(today - KEPT_DAYS))
             except StoreError as error:
                 log.debug("lifetimes are looked at later: %s", error)  # the store's trouble is told by itself
-            await asyncio.sleep(wait_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
+            self._wake.clear()

@@ -170,6 +170,11 @@ class Traffic(Watching):
             if limit.adaptive is not None and (reason := limit.adaptive.reason(now_s)) is not None
         ]
 
+    def tell_news(self) -> None:
+        """Log what has recovered by itself: nobody calls, and no call tells it."""
+        for limit in (self.asterisk, self._other, *dict.fromkeys(self._trunks.values())):
+            self._tell(limit)
+
     def _tell(self, limit: Limit) -> None:
         news = limit.adaptive.news(self._clock()) if limit.adaptive is not None else None
         if news is not None:

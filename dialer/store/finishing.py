@@ -22,6 +22,8 @@ QUEUE_TOPIC = "queue"
 """Told when numbers of a task may be dialled that could not be before; the detail is its id."""
 TASK_TOPIC = "task"
 """Told when the engine itself has changed a task; the detail is its id."""
+LIFETIME_TOPIC = "lifetime"
+"""Told when numbers have got a lifetime."""
 NOT_DIALLED = and_(
     attempt.c.closed_us.is_(None), attempt.c.state.in_([AttemptState.CREATED.value, AttemptState.SPOOLED.value])
 )

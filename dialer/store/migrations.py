@@ -77,6 +77,7 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "CREATE TABLE stop_number ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, task_id INTEGER NOT NULL, "
         "phone_id VARCHAR NOT NULL, phone VARCHAR NOT NULL, reason TEXT NOT NULL, created_us BIGINT NOT NULL, "
         "UNIQUE (task_id, phone_id) )",
+        "CREATE INDEX stop_phone ON stop_number (phone_id)",
         "CREATE TABLE dialled ( day INTEGER NOT NULL, phone_id VARCHAR NOT NULL, times INTEGER NOT NULL, "
         "PRIMARY KEY (day, phone_id) )",
         "DROP TRIGGER attempt_values",

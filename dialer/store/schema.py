@@ -191,6 +191,7 @@ stop_number = Table(
     UniqueConstraint("task_id", "phone_id"),
     sqlite_autoincrement=True,
 )
+Index("stop_phone", stop_number.c.phone_id)
 GLOBAL = 0
 """`task_id` of a number that no task may dial."""
 

@@ -11,7 +11,7 @@ from dialer.model.rules import as_rules, as_stored, conflict_of
 from dialer.model.safe import UnsafeValueError, safe_extension
 from dialer.model.task import InnerNumType, Number, Task, TaskState
 from dialer.store.database import Operation, Transaction
-from dialer.store.finishing import close_stopped, release_clients
+from dialer.store.finishing import LIFETIME_TOPIC, close_stopped, release_clients
 from dialer.store.naming import insert_named
 from dialer.store.pollings import find_polling_id
 from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, stop_number, task
@@ -125,7 +125,7 @@ def delete_task(task_id: int) -> Operation[bool]:
     """Delete the task with its rows; False: no such task."""
 
     def operation(tx: Transaction) -> bool:
-        for table in (answer, attempt):
+        for table in (answer, attempt, stop_number):
             tx.connection.execute(delete(table).where(table.c.task_id == task_id))
         return tx.connection.execute(delete(task).where(task.c.id == task_id)).rowcount > 0
 
@@ -157,6 +157,11 @@ def find_task(connection: Connection, crm_id: str | None, task_id: int | None) -
     """The task that `save_task` would update."""
     found = _find(connection, crm_id, task_id)
     return None if found is None else fetch_task(connection, found)
+
+
+def fetch_phone_ids(connection: Connection, task_id: int) -> set[str]:
+    """The numbers in a task's list."""
+    return set(connection.execute(select(attempt.c.phone_id).where(attempt.c.task_id == task_id)).scalars())
 
 
 def fetch_open_tasks(connection: Connection) -> list[Task]:
@@ -276,6 +281,8 @@ def _replace_numbers(tx: Transaction, task_id: int, numbers: Sequence[Number]) -
         tx.connection.execute(insert(attempt), [_row_of(task_id, number, busy_clients, tx.now_us) for number in new])
     if busy_clients - {None}:
         release_clients(tx, task_id)
+    if any(number.until_us is not None for number in listed.values()):
+        tx.tell(LIFETIME_TOPIC, "")
     if tx.connection.execute(select(stop_number.c.id).limit(1)).first():
         close_stopped(tx, task_id)
 

@@ -122,7 +122,7 @@ async def test_a_number_that_comes_onto_the_stop_list_while_it_rings_is_not_dial
 
 async def test_a_number_on_the_stop_list_is_never_dialled(world: World, series: int) -> None:
     stopped, other = make_number(series, "62"), make_number(series + 1, "70")
-    await world.dialer.data("POST", "/stop-list", [stopped])
+    await world.dialer.data("POST", "/stop-list", {"numbers": [stopped]})
     task = await connect(world, "500", [stopped, other])
     assert [(row["result"], row["cause"]) for row in task["results"]] == [
         ("FAIL", "Stop list"),

@@ -4,19 +4,23 @@ import asyncio
 import re
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from aiohttp import web
+from pydantic import WithJsonSchema
 
 from dialer.api.endpoint import Answer, Endpoint, Form, Nothing
 from dialer.api.mikopbx.envelope import MAX_MESSAGES, RefusedError, envelope, refusal
+from dialer.api.mikopbx.fields import QueryNumber
 from dialer.api.mikopbx.forms import TooLargeError, file_of_form
 from dialer.api.mikopbx.numbers import phone_of
-from dialer.api.mikopbx.replies import Refused, SheetNumbers
+from dialer.api.mikopbx.replies import Refused, SheetForecast, SheetNumbers
 from dialer.api.mikopbx.serving import Call
+from dialer.api.mikopbx.tasks import not_found
 from dialer.api.sheets.cells import whole_number
 from dialer.api.sheets.limits import Row, SheetError
 from dialer.api.sheets.reader import SheetReader
+from dialer.dispatch.dry_run import DryRun, Forecast
 from dialer.model.safe import phone_id_of
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -44,7 +48,14 @@ class _NotAPhoneError(ValueError):
 
 
 def numbers_of_rows(rows: Sequence[Row]) -> tuple[list[dict[str, str]], list[str]]:
-    """[{"number", "clientId"}, …], a row a client, and what is wrong, by row and column as a spreadsheet counts them.
+    """The numbers of a table, and what is wrong with it, as `read_rows` tells them."""
+    numbers, problems, _ = read_rows(rows)
+    return numbers, problems
+
+
+def read_rows(rows: Sequence[Row]) -> tuple[list[dict[str, str]], list[str], list[str]]:
+    """[{"number", "clientId"}, …], a row a client; what is wrong, by row and column as a spreadsheet counts them; and
+    the numbers that stand in it again.
 
     Leading rows with no telephone number are the header, down to the last that names columns of telephones. Where one
     does, only those are looked at; otherwise every column that has one. A number stands in the list once, where it
@@ -59,6 +70,7 @@ def numbers_of_rows(rows: Sequence[Row]) -> tuple[list[dict[str, str]], list[str
     columns, problems = _columns_of_phones(header, body)
     numbers: list[dict[str, str]] = []
     client_of: dict[str, str] = {}
+    repeated: list[str] = []
     for place, row in enumerate(body, start=start + 1):
         phones, wrong = _phones_of_row(row, place, columns)
         problems += wrong if len(problems) < MAX_MESSAGES else [_UNTOLD] * len(wrong)
@@ -70,49 +82,101 @@ def numbers_of_rows(rows: Sequence[Row]) -> tuple[list[dict[str, str]], list[str
             if phone_id not in client_of:
                 client_of[phone_id] = client_id
                 numbers.append({"number": phone, "clientId": client_id})
-    return numbers, problems
+            else:
+                repeated.append(phone)
+    return numbers, problems, repeated
 
 
-class PhoneSheets:
-    """The resource that turns tables into numbers; nothing is stored."""
+class TableFiles:
+    """Reads the tables that are sent."""
 
     def __init__(self, reader: SheetReader, max_bytes: int = MAX_BYTES) -> None:
         self._reader = reader
         self._max_bytes = max_bytes
 
-    def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
-        answers = {
-            200: Answer("`result` tells whether there are numbers in it, or it was refused", SheetNumbers | Refused),
-            413: Answer("The file is too large", Refused),
-            503: Answer("It cannot be read now", Refused),
-        }
-        return (
-            Endpoint("POST", "/upload-xls", self.post, "Turn a table of clients into a list of numbers", answers,
-                     form=Form("multipart/form-data", {"file": TABLE_FILE}, ("file",))),
-        )  # fmt: skip
-
-    async def post(self, call: Call[Nothing, Nothing, None]) -> web.Response:
-        """The numbers in `data`; what is wrong with other cells in `messages`, the first 20."""
+    async def rows_of(self, request: web.Request) -> Sequence[Row] | web.Response:
+        """The rows of the table in a form, or the reply that says why not now. Raises RefusedError for what is none."""
         try:
-            sent = await file_of_form(call.request, self._max_bytes)
+            sent = await file_of_form(request, self._max_bytes)
             content = b"".join([chunk async for chunk in sent.chunks])
-            rows = await self._reader.read(content, sent.name)
+            return await self._reader.read(content, sent.name)
         except TooLargeError:
             return refusal([f"file: too large: {self._max_bytes} bytes at the most"], status=413)
         except SheetError as error:
             raise RefusedError(f"file: {error}", data={"error": "CannotBeRead"}) from None
         except OSError as error:
             return refusal([f"file: it cannot be read now: {error.strerror}"], status=503)
-        numbers, problems = await asyncio.to_thread(numbers_of_rows, rows)
-        messages = _first(problems)
+
+
+class UploadQuery(Nothing):
+    """What is done with the table."""
+
+    dryRun: Annotated[Literal["", "0", "1"], WithJsonSchema({"type": "string", "enum": ["", "0", "1"]})] = ""
+    """1: `data` tells what would become of the numbers, instead of listing them."""
+    taskId: QueryNumber = None
+    """dryRun: in this task; not said: in a new one."""
+
+
+class PhoneSheets:
+    """The resource that turns tables into numbers; nothing is stored."""
+
+    def __init__(self, tables: TableFiles, dry_run: DryRun) -> None:
+        self._tables = tables
+        self._dry_run = dry_run
+
+    def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
+        answers = {
+            200: Answer(
+                "`result` tells whether there are numbers in it, or it was refused",
+                SheetNumbers | SheetForecast | Refused,
+            ),
+            413: Answer("The file is too large", Refused),
+            503: Answer("It cannot be read now", Refused),
+        }
+        return (
+            Endpoint("POST", "/upload-xls", self.post, "Turn a table of clients into a list of numbers", answers,
+                     query_model=UploadQuery, form=Form("multipart/form-data", {"file": TABLE_FILE}, ("file",))),
+        )  # fmt: skip
+
+    async def post(self, call: Call[Nothing, UploadQuery, None]) -> web.Response:
+        """The numbers in `data`; what is wrong with other cells in `messages`, the first 20."""
+        rows = await self._tables.rows_of(call.request)
+        if isinstance(rows, web.Response):
+            return rows
+        numbers, problems, repeated = await asyncio.to_thread(read_rows, rows)
+        messages = first_of(problems, MAX_MESSAGES)
+        if call.query.dryRun == "1":
+            forecast = await self._dry_run.forecast([one["number"] for one in numbers], call.query.taskId)
+            if forecast is None:
+                raise not_found(call.query.taskId or 0, "taskId")
+            forecast.duplicate += repeated
+            clients = len({one["clientId"] for one in numbers})
+            return web.json_response(envelope(True, _forecast_json(forecast, clients, problems), messages))
         if not numbers:
             raise RefusedError("file: no telephone number in it", *messages, data={"error": "NoNumbers"})
         return web.json_response(envelope(True, numbers, messages))
 
 
-def _first(problems: list[str]) -> list[str]:
-    more = len(problems) - MAX_MESSAGES
-    return [*islice(problems, MAX_MESSAGES), *([f"and {more} more"] if more > 0 else [])]
+def _forecast_json(forecast: Forecast, clients: int, problems: list[str]) -> dict[str, Any]:
+    def counted(items: Sequence[Any]) -> dict[str, Any]:
+        return {"count": len(items), "first": list(items[:MAX_MESSAGES])}
+
+    doubtful = [{"number": number, "reason": reason} for number, reason in forecast.doubtful]
+    return {
+        "new": counted(forecast.new),
+        "duplicate": counted(forecast.duplicate),
+        "invalid": counted([*problems]),
+        "doubtful": counted(doubtful),
+        "stopped": counted(forecast.stopped),
+        "outsideWindow": counted(forecast.outside_window),
+        "clients": clients,
+    }
+
+
+def first_of(problems: list[str], most: int) -> list[str]:
+    """The first problems, and how many there are more."""
+    more = len(problems) - most
+    return [*islice(problems, most), *([f"and {more} more"] if more > 0 else [])]
 
 
 def _length_of_header(rows: Sequence[Row]) -> int:

@@ -361,3 +361,52 @@ class SheetNumbers(Done[list[SheetNumber]]):
     """Each number once, in the table's order."""
     messages: list[str]
     """What is wrong with other cells, by row and column; the first 20."""
+
+
+class CountedNumbers(_Shown):
+    count: int
+    """How many."""
+    first: list[str]
+    """The first 20."""
+
+
+class DoubtfulNumber(_Shown):
+    number: str
+    """As it would be dialled."""
+    reason: str
+    """Why it is none, as far as is known."""
+
+
+class DoubtfulNumbers(_Shown):
+    count: int
+    """How many."""
+    first: list[DoubtfulNumber]
+    """The first 20."""
+
+
+class ForecastShown(_Shown):
+    """What would become of a table's numbers; each is counted once."""
+
+    new: CountedNumbers
+    """Would be added and could be dialled now."""
+    duplicate: CountedNumbers
+    """Stand in the table again, or in the task already."""
+    invalid: CountedNumbers
+    """Cells that are no telephone number, by row and column, and why."""
+    doubtful: DoubtfulNumbers
+    """No number of any country, as far as is known; they would be dialled all the same."""
+    stopped: CountedNumbers
+    """On a stop list."""
+    outsideWindow: CountedNumbers
+    """New, but their subscribers may not be called at this hour."""
+    clients: int
+    """Rows of which some number would be taken."""
+
+
+class SheetForecast(Done[ForecastShown]):
+    """A table was looked at."""
+
+    data: ForecastShown
+    """What would become of it."""
+    messages: list[str]
+    """What is wrong with other cells, by row and column; the first 20."""

@@ -139,7 +139,7 @@ class Tasks:
     async def signal(self, call: Call[Nothing, Nothing, SignalBody]) -> dict[str, Any]:
         phone, task_id = call.body.phone, call.body.taskId
         if task_id is not None and await self._store.read(lambda connection: fetch_task(connection, task_id)) is None:
-            raise RefusedError(f"taskId: there is no task {task_id}", data={"error": "TaskNotFound"})
+            raise not_found(task_id, "taskId")
         phone_id = phone_id_of(phone)
         closed = await self._store.write(close_by_signal(phone_id, task_id))
         return {
@@ -164,8 +164,8 @@ def known(task_id: int | str) -> int:
     return task_id
 
 
-def not_found(task_id: int | str) -> RefusedError:
-    return RefusedError(f"id: there is no task {str(task_id)[:60]!r}", data={"error": "TaskNotFound"})
+def not_found(task_id: int | str, field: str = "id") -> RefusedError:
+    return RefusedError(f"{field}: there is no task {str(task_id)[:60]!r}", data={"error": "TaskNotFound"})
 
 
 def refused(error: TaskRefusedError) -> RefusedError:

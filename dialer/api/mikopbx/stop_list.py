@@ -1,0 +1,197 @@
+"""/stop-list: numbers that no task may dial, or one task may not"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from aiohttp import web
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from dialer.api.endpoint import Answer, Endpoint, Form, Nothing
+from dialer.api.mikopbx.clients import PhonePath
+from dialer.api.mikopbx.envelope import MAX_MESSAGES, RefusedError, envelope
+from dialer.api.mikopbx.fields import AsList, ListSchema, MaybeName, MaybeOwnId, QueryNumber, Schema, at_most, one_of
+from dialer.api.mikopbx.numbers import PHONE_SCHEMAS, phone_of
+from dialer.api.mikopbx.phone_sheets import TABLE_FILE, TableFiles, first_of, numbers_of_rows
+from dialer.api.mikopbx.replies import Done, Refused, answers
+from dialer.api.mikopbx.results import SECOND_US
+from dialer.api.mikopbx.serving import Call
+from dialer.api.mikopbx.tasks import not_found
+from dialer.model.safe import phone_id_of
+from dialer.store.database import Store
+from dialer.store.stop_list import BATCH, Stop, StopRow, add_stops, fetch_stops, find_stops, remove_stop
+from dialer.store.tasks import fetch_task
+
+LIST_LIMIT = 1000
+MAX_NUMBERS = 100_000
+EXAMPLE: dict[str, Any] = {"numbers": ["79522233446", "+7 (952) 223-34-16"], "reason": "asked us not to call"}
+_NUMBERS: Schema = ListSchema(least=1, most=MAX_NUMBERS).around({"anyOf": list(PHONE_SCHEMAS)})
+
+
+class _Shown(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class StopShown(_Shown):
+    """A number on a stop list."""
+
+    id: str
+    """Its place; for `offset`."""
+    taskId: str
+    """The task whose list it is; empty: that of all tasks."""
+    phone: str
+    """As it was posted, without spaces, brackets and hyphens."""
+    phoneId: str
+    """The last ten digits: what counts."""
+    reason: str
+    """As posted."""
+    created: str
+    """Since when, Unix seconds."""
+
+
+class StopList(_Shown):
+    results: list[StopShown]
+    """Oldest first, 1000 at the most; go on with the last id as `offset`."""
+
+
+class StopsAdded(_Shown):
+    added: int
+    """Numbers that were not on the list before."""
+    known: int
+    """Numbers that were."""
+
+
+class StopsRead(Done[StopsAdded]):
+    """A table was read."""
+
+    data: StopsAdded
+    """What became of its numbers."""
+    messages: list[str]
+    """What is wrong with other cells, by row and column; the first 20."""
+
+
+class StopQuery(Nothing):
+    """Whose list."""
+
+    taskId: QueryNumber = None
+    """That of a task; not said: that of all tasks."""
+
+
+class StopListQuery(StopQuery):
+    """Whose list, and from where on."""
+
+    limit: QueryNumber = None
+    """How many, 1000 at the most; 1000 by default."""
+    offset: QueryNumber = None
+    """Only those with a greater id."""
+
+
+class StopUploadQuery(StopQuery):
+    """Whose list, and why."""
+
+    reason: Annotated[str, Field(max_length=500)] = ""
+    """For people."""
+
+
+class StopBody(BaseModel):
+    """Numbers that are not to be dialled any more."""
+
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, use_attribute_docstrings=True, json_schema_extra={"examples": [EXAMPLE]}
+    )
+
+    numbers: Annotated[
+        Annotated[tuple[Annotated[str, BeforeValidator(phone_of)], ...], Field(min_length=1)],
+        at_most(MAX_NUMBERS),
+        AsList,
+        one_of(_NUMBERS),
+    ]
+    """Their waiting attempts end at once; a call in progress is the last."""
+    taskId: MaybeOwnId = None
+    """Only this task may not; not said: none may."""
+    reason: MaybeName = None
+    """For people."""
+
+
+class StopLists:
+    """The resource of the stop lists."""
+
+    def __init__(self, store: Store, tables: TableFiles) -> None:
+        self._store = store
+        self._tables = tables
+
+    def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
+        uploaded = {
+            200: Answer("`result` tells whether there were numbers in it, or it was refused", StopsRead | Refused),
+            413: Answer("The file is too large", Refused),
+            503: Answer("It cannot be read now", Refused),
+        }
+        return (
+            Endpoint("GET", "/stop-list", self.list, "List the numbers that may not be dialled", answers(StopList),
+                     query_model=StopListQuery),
+            Endpoint("GET", "/stop-list/{phone}", self.get, "Which stop lists a number is on", answers(StopList),
+                     path_model=PhonePath),
+            Endpoint("POST", "/stop-list", self.post, "Put numbers on a stop list", answers(StopsAdded),
+                     body_model=StopBody),
+            Endpoint("POST", "/stop-list/upload", self.upload, "Put the numbers of a table on a stop list", uploaded,
+                     query_model=StopUploadQuery, form=Form("multipart/form-data", {"file": TABLE_FILE}, ("file",))),
+            Endpoint("DELETE", "/stop-list/{phone}", self.delete, "Take a number off a stop list", answers(StopList),
+                     path_model=PhonePath, query_model=StopQuery),
+        )  # fmt: skip
+
+    async def list(self, call: Call[Nothing, StopListQuery, None]) -> dict[str, Any]:
+        query = call.query
+        limit = LIST_LIMIT if query.limit is None else min(query.limit, LIST_LIMIT)
+        found = await self._store.read(
+            lambda connection: fetch_stops(connection, query.taskId, query.offset or 0, limit)
+        )
+        return {"results": [_stop_json(one) for one in found]}
+
+    async def get(self, call: Call[PhonePath, Nothing, None]) -> dict[str, Any]:
+        return await self._lists_of(phone_id_of(call.path.phone))
+
+    async def post(self, call: Call[Nothing, Nothing, StopBody]) -> dict[str, Any]:
+        """The same numbers posted twice stand once: a request that is cut off is just repeated."""
+        body = call.body
+        return await self._add(body.numbers, body.taskId, body.reason or "")
+
+    async def upload(self, call: Call[Nothing, StopUploadQuery, None]) -> web.Response:
+        rows = await self._tables.rows_of(call.request)
+        if isinstance(rows, web.Response):
+            return rows
+        numbers, problems = numbers_of_rows(rows)
+        messages = first_of(problems, MAX_MESSAGES)
+        if not numbers:
+            raise RefusedError("file: no telephone number in it", *messages, data={"error": "NoNumbers"})
+        added = await self._add([one["number"] for one in numbers], call.query.taskId, call.query.reason)
+        return web.json_response(envelope(True, added, messages))
+
+    async def delete(self, call: Call[PhonePath, StopQuery, None]) -> dict[str, Any]:
+        """What is left of it."""
+        phone_id = phone_id_of(call.path.phone)
+        if not await self._store.write(remove_stop(phone_id, call.query.taskId)):
+            raise RefusedError(f"phone: {call.path.phone} is not on this list", data={"error": "StopNotFound"})
+        return await self._lists_of(phone_id)
+
+    async def _add(self, phones: Sequence[str], task_id: int | None, reason: str) -> dict[str, Any]:
+        if task_id is not None and await self._store.read(lambda connection: fetch_task(connection, task_id)) is None:
+            raise not_found(task_id, "taskId")
+        stops = list({stop.phone_id: stop for stop in (Stop(one, phone_id_of(one), reason) for one in phones)}.values())
+        added = 0
+        for start in range(0, len(stops), BATCH):
+            added += await self._store.write(add_stops(stops[start : start + BATCH], task_id))
+        return {"added": added, "known": len(stops) - added}
+
+    async def _lists_of(self, phone_id: str) -> dict[str, Any]:
+        found = await self._store.read(lambda connection: find_stops(connection, phone_id))
+        return {"results": [_stop_json(one) for one in found]}
+
+
+def _stop_json(row: StopRow) -> dict[str, Any]:
+    return {
+        "id": str(row.row_id),
+        "taskId": "" if row.task_id is None else str(row.task_id),
+        "phone": row.phone,
+        "phoneId": row.phone_id,
+        "reason": row.reason,
+        "created": str(row.created_us // SECOND_US),
+    }

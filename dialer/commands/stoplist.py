@@ -1,0 +1,99 @@
+"""`dialer stoplist`: numbers that may not be dialled."""
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from dialer.commands.daemon import ask, send_file
+from dialer.commands.options import config_option, settings_of
+
+PAGE = 1000
+IMPORT_TIMEOUT_S = 600.0
+_PUNCTUATION = re.compile(r"[ ()\-\u00a0]")
+_task_option = click.option("--task", "task_id", type=click.IntRange(min=1), help="That of a task, not of all tasks.")
+_reason_option = click.option("--reason", default="", help="For people.")
+
+
+@click.group()
+def stoplist() -> None:
+    """Numbers that no task may dial, or one task may not."""
+
+
+@stoplist.command("list")
+@_task_option
+@config_option
+def list_numbers(task_id: int | None, config_file: Path) -> None:
+    """The numbers, one a line: number, since when (Unix seconds), reason."""
+    settings, offset = settings_of(config_file), "0"
+    while True:
+        found = ask(settings, "GET", f"/stop-list?limit={PAGE}&offset={offset}{_of(task_id)}")["results"]
+        for one in found:
+            click.echo(f"{one['phone']}  {one['created']}  {one['reason']}".rstrip())
+        if len(found) < PAGE:
+            return
+        offset = found[-1]["id"]
+
+
+@stoplist.command("add")
+@click.argument("numbers", nargs=-1, required=True)
+@_task_option
+@_reason_option
+@config_option
+def add_numbers(numbers: tuple[str, ...], task_id: int | None, reason: str, config_file: Path) -> None:
+    """Put numbers on the list: what waits of them ends at once, a call in progress is the last."""
+    body: dict[str, Any] = {"numbers": list(numbers), "reason": reason, "taskId": task_id}
+    _tell_added(ask(settings_of(config_file), "POST", "/stop-list", body))
+
+
+@stoplist.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_task_option
+@_reason_option
+@config_option
+def import_file(file: Path, task_id: int | None, reason: str, config_file: Path) -> None:
+    """Put the numbers of a CSV, XLSX or XLS file on the list."""
+    path = f"/stop-list/upload?reason={quote(reason)}{_of(task_id)}"
+    added, messages = send_file(settings_of(config_file), path, file, IMPORT_TIMEOUT_S)
+    for message in messages:
+        click.echo(message, err=True)
+    _tell_added(added)
+
+
+@stoplist.command("remove")
+@click.argument("numbers", nargs=-1, required=True)
+@_task_option
+@config_option
+def remove_numbers(numbers: tuple[str, ...], task_id: int | None, config_file: Path) -> None:
+    """Take numbers off the list; what has ended stays so."""
+    settings = settings_of(config_file)
+    for number in numbers:
+        ask(settings, "DELETE", f"/stop-list/{_path_of(number)}?{_of(task_id)[1:]}")
+    click.echo(f"{len(numbers)} removed")
+
+
+@stoplist.command("check")
+@click.argument("number")
+@config_option
+def check_number(number: str, config_file: Path) -> None:
+    """Which lists a number is on; exit code 1: on none."""
+    found = ask(settings_of(config_file), "GET", f"/stop-list/{_path_of(number)}")["results"]
+    for one in found:
+        of = f"task {one['taskId']}" if one["taskId"] else "all tasks"
+        click.echo(f"{one['phone']}  {of}  {one['reason']}".rstrip())
+    if not found:
+        raise click.ClickException(f"{number} is on no stop list")
+
+
+def _tell_added(added: dict[str, Any]) -> None:
+    click.echo(f"{added['added']} added, {added['known']} were on it")
+
+
+def _of(task_id: int | None) -> str:
+    return "" if task_id is None else f"&taskId={task_id}"
+
+
+def _path_of(number: str) -> str:
+    return quote(_PUNCTUATION.sub("", number), safe="")

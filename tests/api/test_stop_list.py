@@ -1,0 +1,148 @@
+"""Stop lists over REST and from the command line."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from openpyxl import Workbook
+from sqlalchemy import Connection, event
+
+from dialer.store.database import Store, Transaction
+from dialer.store.stop_list import Stop, add_stops
+from tests.api.asking import run_command
+from tests.rig.daemon import BASE, Dialer
+from tests.store.making import new_task, url_of
+
+TASK: dict[str, Any] = {"innerNum": "201", "innerNumType": "exten", "maxCountChannels": 1}
+ONE, TWO, THREE = "79522233446", "79522233416", "79522233426"
+
+
+async def post(dialer: Dialer, numbers: Iterable[str], **fields: Any) -> str:
+    return str((await dialer.data("POST", "/task", {**TASK, "numbers": list(numbers), **fields}))["id"])
+
+
+async def results(dialer: Dialer, task_id: str) -> list[tuple[str, str | None, str | None]]:
+    rows = (await dialer.data("GET", f"/task/{task_id}"))["results"]
+    return [(row["phone"], row["result"], row["cause"]) for row in rows]
+
+
+async def upload(dialer: Dialer, path: str, name: str, content: bytes) -> Any:
+    form = aiohttp.FormData()
+    form.add_field("file", content, filename=name)
+    assert dialer.session is not None
+    async with dialer.session.post(f"{dialer.url}{BASE}{path}", data=form) as response:
+        return await response.json()
+
+
+async def test_numbers_on_the_list_end_in_every_task_and_in_those_posted_later(dialer: Dialer) -> None:
+    before = await post(dialer, [ONE, TWO], state=2)
+    added = await dialer.data("POST", "/stop-list", {"numbers": ["8 (952) 223-34-46", ONE], "reason": "asked us to"})
+    assert added == {"added": 1, "known": 0}
+    after = await post(dialer, [TWO, ONE], state=2)
+    for task_id in (before, after):
+        assert sorted(await results(dialer, task_id)) == [(TWO, None, None), (ONE, "FAIL", "Stop list")]
+    told = await dialer.data("GET", f"/task/{after}/why?phone={ONE}")
+    assert (told["rule"], "Stop list" in told["reason"]) == ("finished", True)
+    assert await dialer.data("POST", "/stop-list", {"numbers": [ONE, TWO]}) == {"added": 1, "known": 1}
+    listed = (await dialer.data("GET", "/stop-list"))["results"]
+    assert [(one["phone"], one["taskId"], one["reason"]) for one in listed] == [(ONE, "", ""), (TWO, "", "")]
+    page = await dialer.data("GET", f"/stop-list?limit=1&offset={listed[0]['id']}")
+    assert [one["phone"] for one in page["results"]] == [TWO]
+
+
+async def test_the_list_of_a_task_stops_nothing_elsewhere_and_goes_with_it(dialer: Dialer) -> None:
+    one, two = await post(dialer, [ONE], state=2), await post(dialer, [ONE], state=2)
+    await dialer.data("POST", "/stop-list", {"numbers": [ONE], "taskId": one})
+    assert (await results(dialer, one), await results(dialer, two)) == (
+        [(ONE, "FAIL", "Stop list")],
+        [(ONE, None, None)],
+    )
+    assert (await dialer.data("GET", "/stop-list"))["results"] == []
+    assert [row["taskId"] for row in (await dialer.data("GET", f"/stop-list/{ONE}"))["results"]] == [one]
+    await dialer.call("DELETE", f"/task/{one}")
+    assert (await dialer.data("GET", f"/stop-list/{ONE}"))["results"] == []
+    refused = await dialer.call("POST", "/stop-list", {"numbers": [ONE], "taskId": 5})
+    assert (refused["data"], refused["messages"]) == ({"error": "TaskNotFound"}, ["taskId: there is no task '5'"])
+
+
+async def test_a_number_taken_off_the_list_can_be_posted_again(dialer: Dialer) -> None:
+    await dialer.data("POST", "/stop-list", {"numbers": [ONE]})
+    assert (await dialer.data("DELETE", f"/stop-list/{ONE}"))["results"] == []
+    refused = await dialer.call("DELETE", f"/stop-list/{ONE}")
+    assert (refused["result"], refused["data"]) == (False, {"error": "StopNotFound"})
+    assert await results(dialer, await post(dialer, [ONE], state=2)) == [(ONE, None, None)]
+
+
+async def test_tables_of_both_encodings_and_workbooks_are_read(dialer: Dialer, tmp_path: Path) -> None:
+    for encoding, number in (("utf-8", ONE), ("windows-1251", TWO)):
+        table = f"Имя;Телефон\nАнна;{number}\nОлег;сорок два\n".encode(encoding)
+        read = await upload(dialer, "/stop-list/upload?reason=суд", "отказ.csv", table)
+        assert read["data"] == {"added": 1, "known": 0}
+        assert read["messages"][0].startswith("row 3, column 2: ")
+    book = Workbook()
+    book.active.append([THREE])
+    book.save(tmp_path / "b.xlsx")
+    read = await upload(dialer, "/stop-list/upload", "b.xlsx", (tmp_path / "b.xlsx").read_bytes())
+    assert read["data"] == {"added": 1, "known": 0}
+    assert [one["reason"] for one in (await dialer.data("GET", "/stop-list"))["results"]] == ["суд", "суд", ""]
+    refused = await upload(dialer, "/stop-list/upload", "c.csv", b"name\nAnna\n")
+    assert refused["data"] == {"error": "NoNumbers"}
+
+
+async def test_bad_requests_name_the_field_and_add_nothing(dialer: Dialer) -> None:
+    for body, field in [
+        ({}, "numbers"),
+        ({"numbers": []}, "numbers"),
+        ({"numbers": ["abc"]}, "numbers[0]"),
+        ({"numbers": [ONE, "1" * 33]}, "numbers[1]"),
+        ({"numbers": [ONE], "taskId": "x"}, "taskId"),
+        ({"numbers": [ONE], "reason": "x" * 501}, "reason"),
+    ]:
+        refused = await dialer.call("POST", "/stop-list", body)
+        assert refused["result"] is False
+        assert any(one.startswith(f"{field}: ") for one in refused["messages"]), refused["messages"]
+    assert (await dialer.data("GET", "/stop-list"))["results"] == []
+
+
+async def test_the_command_adds_lists_checks_imports_and_removes(dialer: Dialer, tmp_path: Path) -> None:
+    def said(*arguments: str, code: int = 0) -> str:
+        done = run_command(dialer, "stoplist", *arguments)
+        assert done.returncode == code, done.stderr
+        return str(done.stdout or done.stderr)
+
+    assert said("add", ONE, "8 952 223-34-16", "--reason", "asked") == "2 added, 0 were on it\n"
+    assert [line.split()[0] for line in said("list").splitlines()] == [ONE, "89522233416"]
+    assert said("check", "+7 (952) 223-34-46") == f"{ONE}  all tasks  asked\n"
+    (tmp_path / "list.csv").write_text(f"телефон\n{ONE}\n{THREE}\nxx1234567890123456789\n", encoding="cp1251")
+    assert said("import", str(tmp_path / "list.csv")) == "1 added, 1 were on it\n"
+    assert said("remove", THREE, ONE) == "2 removed\n"
+    assert "is on no stop list" in said("check", ONE, code=1)
+    assert "is not on this list" in said("remove", ONE, code=1)
+    assert "digits" in said("add", "abc", code=1)
+
+
+async def test_numbers_are_looked_for_by_an_index(tmp_path: Path) -> None:
+    store = await Store.open(url_of(tmp_path / "dialer.db"))
+    await new_task(store, 10)
+    plans: list[str] = []
+
+    def explained(tx: Transaction) -> None:
+        statements: list[tuple[str, Any]] = []
+
+        def explain(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+            statements.append((statement, parameters))
+
+        connection: Connection = tx.connection
+        event.listen(connection, "before_cursor_execute", explain)
+        add_stops([Stop("79520000001", "9520000001")])(tx)
+        event.remove(connection, "before_cursor_execute", explain)
+        for statement, parameters in statements:
+            if statement.startswith("SELECT") and "attempt" in statement:
+                rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                plans.extend(row[3] for row in rows)
+
+    await store.write(explained)
+    await store.close()
+    assert any("sqlite_autoindex_attempt_1 (task_id=? AND phone_id=?)" in plan for plan in plans), plans
+    assert not any(plan.startswith("SCAN attempt") for plan in plans), plans
