@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.model.backing_off import FLOOR_PER_S, QUIET_S, RISE_S, ROUND_S, AdaptiveRate
+from dialer.model.backing_off import FLOOR_PER_S, QUIET_S, RISE_S, ROUND_S, AdaptiveRate, RefusalWatch
 
 
 def used(calls_per_s: float, seconds: float = 10.0) -> AdaptiveRate:
@@ -210,3 +210,21 @@ def test_time_only_raises_it(events: list[tuple[str, float]], one_s: float, othe
         getattr(rate, what)(now_s)
     sooner_s, later_s = sorted((one_s, other_s))
     assert rate.calls_per_s(now_s + sooner_s) <= rate.calls_per_s(now_s + later_s)
+
+
+def test_one_refusal_among_many_calls_is_that_number_s_own() -> None:
+    watch = RefusalWatch()
+    assert not any(watch.call_ended(second, refused=second == 5) for second in range(10))
+
+
+def test_several_refusals_at_once_are_the_provider_s() -> None:
+    watch = RefusalWatch()
+    assert [watch.call_ended(0.1 * place, refused=True) for place in range(4)] == [False, False, True, True]
+    assert not watch.call_ended(0.5, refused=False), "a call that was taken is no refusal"
+    assert not watch.call_ended(20.0, refused=True), "what is long ago does not count"
+
+
+def test_few_refusals_of_very_many_calls_are_not() -> None:
+    watch = RefusalWatch()
+    told = [watch.call_ended(0.01 * place, refused=place % 10 == 0) for place in range(200)]
+    assert not any(told[30:])

@@ -143,7 +143,9 @@ def test_a_rule_tells_what_it_found_and_no_other_has_anything_to_say(rule: Rule)
     assert found.reason.startswith(reason)
     assert found.next_look_on
     assert found.blocks is (rule not in SILENT)
-    others = [one for one in RULES if one is not number_waits or rule is Rule.NUMBER_WAITS]  # it speaks of any that waits
+    others = [
+        one for one in RULES if one is not number_waits or rule is Rule.NUMBER_WAITS
+    ]  # it speaks of any that waits
     assert sum(one(situation) is not None for one in others) == (rule is not Rule.DIALLING)
 
 
@@ -248,7 +250,7 @@ def test_what_holds_the_scheduler_holds_the_explanation(rule: Rule) -> None:
         max_channels=st.integers(0, 5),
         back_off_s=st.sampled_from([0.0, 1.5]),
         pace_s=st.sampled_from([0.0, 0.2]),
-        )
+    )
 )
 def test_the_scheduler_and_the_explanation_of_an_open_task_find_the_same(state: Engine) -> None:
     held, told = first_of(ENGINE_RULES, state), first_block(replace(CLEAR, engine=state))
