@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections import Counter
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from tests.calls.asking import ONE_KEY, connect, post_task
+from tests.calls.asking import ONE_KEY, Listed, connect, post_task
 from tests.calls.measuring import most_at_once, observing, spans
 from tests.rig.daemon import Dialer
 from tests.rig.numbers import make_number
@@ -53,7 +52,7 @@ async def test_a_busy_number_is_dialled_once_for_each_allowed_attempt(world: Wor
 async def test_each_cause_has_its_own_interval(world: World, series: int) -> None:
     busy, declined, gone = (make_number(series + place, kind) for place, kind in enumerate(("70", "71", "72")))
     rules = [{"on": "busy", "interval": 1}, {"on": "SIP 603", "interval": 3}]
-    fields = {"maxAttempt": 2, "tryInterval": 60, "retryOn": rules}
+    fields: dict[str, Any] = {"maxAttempt": 2, "tryInterval": 60, "retryOn": rules}
     task_id = await post_task(world.dialer, [busy, declined, gone], "500", "exten", **fields)
     await world.dialer.wait_finished(task_id)
     waits = {number: seen[1] - seen[0] for number in (busy, declined, gone) if len(seen := invites(world, number)) == 2}
@@ -146,7 +145,7 @@ async def test_outside_its_window_a_task_dials_nobody_and_why_says_when_it_will(
 
 async def test_a_number_whose_lifetime_is_over_ends_by_itself(world: World, series: int) -> None:
     ringing, late = make_number(series, "73"), make_number(series + 1, "62")
-    listed = [ringing, {"number": late, "timeCallUntil": int(time.time()) + 2}]
+    listed: list[Listed] = [ringing, {"number": late, "timeCallUntil": int(time.time()) + 2}]
     task_id = await post_task(world.dialer, listed, "500", "exten", channels=1)
     task = await world.dialer.wait_task(task_id, lambda task: task["results"][1]["result"], "the lifetime is over")
     assert task["results"][1]["cause"] == "Lifetime over: timeCallUntil has passed"
@@ -256,10 +255,9 @@ async def test_ten_tasks_share_thirty_channels_by_their_weights_for_a_whole_run(
             calls = spans(observer, every)
         assert most_at_once(calls) == 30
         begun_s = min(call.begin_s for call in calls)
-        used = Counter({
-            weight: sum(call.end_s - call.begin_s for call in calls if call.number in lists[weight]) for weight in weights
-        })  # fmt: skip
-        whole = used.total() / sum(weights)
+        used = {weight: sum(call.end_s - call.begin_s for call in calls if call.number in lists[weight])
+                for weight in weights}  # fmt: skip
+        whole = sum(used.values()) / sum(weights)
         parts = {weight: used[weight] / (whole * weight) for weight in weights}
         print(f"\n{len(calls)} calls in {max(call.end_s for call in calls) - begun_s:.0f} s: parts of what is due: "
               + ", ".join(f"{weight}: {part:.3f}" for weight, part in parts.items()))  # fmt: skip
