@@ -55,7 +55,7 @@ def add_numbers(numbers: tuple[str, ...], task_id: int | None, reason: str, conf
 @config_option
 def import_file(file: Path, task_id: int | None, reason: str, config_file: Path) -> None:
     """Put the numbers of a CSV, XLSX or XLS file on the list."""
-    path = f"/stop-list/upload?reason={quote(reason)}{_of(task_id)}"
+    path = f"/stop-list-upload?reason={quote(reason)}{_of(task_id)}"
     added, messages = send_file(settings_of(config_file), path, file, IMPORT_TIMEOUT_S)
     for message in messages:
         click.echo(message, err=True)

@@ -197,6 +197,8 @@ def status_of(refusal: dict[str, Any]) -> int:
     """404 for what is not there, 409 for what does not go together or with what is stored, else 422."""
     data = refusal["data"]
     if isinstance(data, dict):
+        if str(refusal["messages"][:1]).startswith("['taskId: "):
+            return CONFLICT  # a body or a query names a task that is not there
         return NOT_FOUND if str(data.get("error", "")).endswith("NotFound") else CONFLICT
     messages = refusal["messages"]
     return CONFLICT if messages and all(str(one).endswith(CONFLICTS) for one in messages) else INVALID

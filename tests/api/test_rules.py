@@ -78,6 +78,15 @@ async def test_a_rule_can_be_taken_back(dialer: Dialer, field: str, said: Any, d
     assert field not in await dialer.data("GET", f"/task/{task_id}")
 
 
+@pytest.mark.parametrize("field", ["retryOn", "holidays", "workDays", "callerId", "weekDays"])
+@pytest.mark.parametrize("nothing", [None, ""])
+async def test_a_list_that_is_not_said_stays(dialer: Dialer, field: str, nothing: Any) -> None:
+    said = {"retryOn": ["busy"], "callerId": ["79520000099"], "weekDays": [1]}.get(field, ["2026-12-31"])
+    task_id = (await dialer.data("POST", "/task", {**TASK, field: said}))["id"]
+    await dialer.data("PUT", f"/task/{task_id}", {field: nothing})
+    assert field in await dialer.data("GET", f"/task/{task_id}")
+
+
 async def test_rules_that_do_not_go_with_what_is_stored_are_refused(dialer: Dialer) -> None:
     task_id = (await dialer.data("POST", "/task", {**TASK, "timeStart": 540}))["id"]
     refused = await dialer.call("PUT", f"/task/{task_id}", {"timeEnd": 540})

@@ -77,16 +77,16 @@ async def test_a_number_taken_off_the_list_can_be_posted_again(dialer: Dialer) -
 async def test_tables_of_both_encodings_and_workbooks_are_read(dialer: Dialer, tmp_path: Path) -> None:
     for encoding, number in (("utf-8", ONE), ("windows-1251", TWO)):
         table = f"Имя;Телефон\nАнна;{number}\nОлег;сорок два\n".encode(encoding)
-        read = await upload(dialer, "/stop-list/upload?reason=суд", "отказ.csv", table)
+        read = await upload(dialer, "/stop-list-upload?reason=суд", "отказ.csv", table)
         assert read["data"] == {"added": 1, "known": 0}
         assert read["messages"][0].startswith("row 3, column 2: ")
     book = Workbook()
     book.active.append([THREE])
     book.save(tmp_path / "b.xlsx")
-    read = await upload(dialer, "/stop-list/upload", "b.xlsx", (tmp_path / "b.xlsx").read_bytes())
+    read = await upload(dialer, "/stop-list-upload", "b.xlsx", (tmp_path / "b.xlsx").read_bytes())
     assert read["data"] == {"added": 1, "known": 0}
     assert [one["reason"] for one in (await dialer.data("GET", "/stop-list"))["results"]] == ["суд", "суд", ""]
-    refused = await upload(dialer, "/stop-list/upload", "c.csv", b"name\nAnna\n")
+    refused = await upload(dialer, "/stop-list-upload", "c.csv", b"name\nAnna\n")
     assert refused["data"] == {"error": "NoNumbers"}
 
 

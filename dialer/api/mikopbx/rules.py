@@ -10,7 +10,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from dialer.api.mikopbx.fields import (
     BLANK,
-    AsList,
     AsText,
     ListSchema,
     MaybeFlag,
@@ -22,6 +21,7 @@ from dialer.api.mikopbx.fields import (
     one_of,
 )
 from dialer.api.mikopbx.numbers import CALLER_SCHEMAS
+from dialer.api.mikopbx.plain import as_list
 from dialer.api.mikopbx.plain import whole as plain
 from dialer.api.mikopbx.ranges import Decimals, Whole
 from dialer.api.mikopbx.times import DATE_PATTERN, iso_date
@@ -96,9 +96,15 @@ def _cost_u(value: Any) -> int:
     return int(Decimal(text) * U)
 
 
+def _listed(value: Any) -> Any:
+    """A list, also as PHP writes one; None: not said."""
+    return None if value in ("", None) else as_list(value)
+
+
 def _alone_is_a_list(value: Any) -> Any:
     value = plain(value)
-    return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
+    alone = isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+    return [value] if alone else value
 
 
 _DAY: Schema = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 7},
@@ -108,8 +114,7 @@ Days = Annotated[
     frozenset[Day] | None,
     ListSchema(most=MAX_ITEMS, others=(BLANK,)),
     at_most(MAX_ITEMS),
-    AsList,
-    NoneIfBlank,
+    BeforeValidator(_listed),
 ]
 
 
@@ -126,7 +131,7 @@ class RulesFields(BaseModel):
         tuple[Annotated[RetryBody, BeforeValidator(_as_rule)], ...] | None,
         ListSchema(most=100, others=(BLANK,), also=(_ON_SCHEMA,)),
         at_most(100),
-        BeforeValidator(lambda value: None if value in ("", None) else value),
+        BeforeValidator(_listed),
     ] = None
     """After which results a number is tried again, each with its own interval; the first that fits counts. Not said:
     where nobody was reached; an empty list: never."""
@@ -156,9 +161,7 @@ class RulesFields(BaseModel):
         tuple[Annotated[str, AfterValidator(safe_caller), AsText, one_of(*CALLER_SCHEMAS)], ...] | None,
         ListSchema(most=MAX_ITEMS, others=(*CALLER_SCHEMAS, BLANK)),
         at_most(MAX_ITEMS),
-        AsList,
-        BeforeValidator(_alone_is_a_list),
-        NoneIfBlank,
+        BeforeValidator(lambda value: _listed(_alone_is_a_list(value))),
     ] = None
     """The number that subscribers are shown, or several, which take turns; an empty list: what the trunk shows."""
     isCallback: MaybeFlag = None

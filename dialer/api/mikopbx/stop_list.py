@@ -132,7 +132,7 @@ class StopLists:
                      path_model=PhonePath),
             Endpoint("POST", "/stop-list", self.post, "Put numbers on a stop list", answers(StopsAdded),
                      body_model=StopBody),
-            Endpoint("POST", "/stop-list/upload", self.upload, "Put the numbers of a table on a stop list", uploaded,
+            Endpoint("POST", "/stop-list-upload", self.upload, "Put the numbers of a table on a stop list", uploaded,
                      query_model=StopUploadQuery, form=Form("multipart/form-data", {"file": TABLE_FILE}, ("file",))),
             Endpoint("DELETE", "/stop-list/{phone}", self.delete, "Take a number off a stop list", answers(StopList),
                      path_model=PhonePath, query_model=StopQuery),
