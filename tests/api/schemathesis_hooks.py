@@ -197,7 +197,7 @@ def status_of(refusal: dict[str, Any]) -> int:
     """404 for what is not there, 409 for what does not go together or with what is stored, else 422."""
     data = refusal["data"]
     if isinstance(data, dict):
-        if str(refusal["messages"][:1]).startswith("['taskId: "):
+        if str(refusal["messages"][0]).startswith("taskId: "):
             return CONFLICT  # a body or a query names a task that is not there
         return NOT_FOUND if str(data.get("error", "")).endswith("NotFound") else CONFLICT
     messages = refusal["messages"]
