@@ -54,7 +54,7 @@ def add_numbers(numbers: tuple[str, ...], task_id: int | None, reason: str, conf
 @_reason_option
 @config_option
 def import_file(file: Path, task_id: int | None, reason: str, config_file: Path) -> None:
-    """Put the numbers of a CSV, XLSX or XLS file on the list."""
+    """Put the numbers of a CSV, XLSX or XLS file on the list, each with the reason of its row, if there is one."""
     path = f"/stop-list-upload?reason={quote(reason)}{_of(task_id)}"
     added, messages = send_file(settings_of(config_file), path, file, IMPORT_TIMEOUT_S)
     for message in messages:
@@ -67,11 +67,16 @@ def import_file(file: Path, task_id: int | None, reason: str, config_file: Path)
 @_task_option
 @config_option
 def remove_numbers(numbers: tuple[str, ...], task_id: int | None, config_file: Path) -> None:
-    """Take numbers off the list; what has ended stays so."""
-    settings = settings_of(config_file)
+    """Take numbers off the list; what has ended stays so. Exit code 1: not all were on it."""
+    settings, refusals = settings_of(config_file), []
     for number in numbers:
-        ask(settings, "DELETE", f"/stop-list/{_path_of(number)}?{_of(task_id)[1:]}")
-    click.echo(f"{len(numbers)} removed")
+        try:
+            ask(settings, "DELETE", f"/stop-list/{_path_of(number)}?{_of(task_id)[1:]}")
+        except click.ClickException as refused:
+            refusals.append(refused.message)
+    click.echo(f"{len(numbers) - len(refusals)} removed")
+    if refusals:
+        raise click.ClickException("\n".join(dict.fromkeys(refusals)))
 
 
 @stoplist.command("check")
@@ -88,7 +93,9 @@ def check_number(number: str, config_file: Path) -> None:
 
 
 def _tell_added(added: dict[str, Any]) -> None:
-    click.echo(f"{added['added']} added, {added['known']} were on it")
+    invalid = added.get("invalid", {"count": 0})["count"]
+    left_out = f", {invalid} cells or rows left out" if invalid else ""
+    click.echo(f"{added['added']} added, {added['known']} were on it{left_out}")
 
 
 def _of(task_id: int | None) -> str:

@@ -6,13 +6,11 @@ from typing import Any
 
 import aiohttp
 from openpyxl import Workbook
-from sqlalchemy import Connection, event
 
-from dialer.store.database import Store, Transaction
-from dialer.store.stop_list import Stop, add_stops
+from dialer.api.mikopbx.stop_list import stops_of_rows
+from dialer.api.sheets.limits import Row
 from tests.api.asking import run_command
 from tests.rig.daemon import BASE, Dialer
-from tests.store.making import new_task, url_of
 
 TASK: dict[str, Any] = {"innerNum": "201", "innerNumType": "exten", "maxCountChannels": 1}
 ONE, TWO, THREE = "79522233446", "79522233416", "79522233426"
@@ -46,9 +44,27 @@ async def test_numbers_on_the_list_end_in_every_task_and_in_those_posted_later(d
     assert (told["rule"], "Stop list" in told["reason"]) == ("finished", True)
     assert await dialer.data("POST", "/stop-list", {"numbers": [ONE, TWO]}) == {"added": 1, "known": 1}
     listed = (await dialer.data("GET", "/stop-list"))["results"]
-    assert [(one["phone"], one["taskId"], one["reason"]) for one in listed] == [(ONE, "", ""), (TWO, "", "")]
+    shown = [(one["phone"], one["taskId"], one["reason"]) for one in listed]
+    assert shown == [(ONE, "", "asked us to"), (TWO, "", "")], "a reason that is not said anew stays"
     page = await dialer.data("GET", f"/stop-list?limit=1&offset={listed[0]['id']}")
     assert [one["phone"] for one in page["results"]] == [TWO]
+
+
+async def test_a_list_alone_is_of_all_tasks_also_as_php_writes_it(dialer: Dialer) -> None:
+    for body, added in (([ONE, 79522233416], 2), ({"0": ONE, "2": THREE}, 1)):
+        assert (await dialer.data("POST", "/stop-list", body))["added"] == added
+    assert [one["phone"] for one in (await dialer.data("GET", "/stop-list"))["results"]] == [ONE, TWO, THREE]
+
+
+async def test_a_hundred_thousand_are_taken_and_one_more_is_refused_at_once(dialer: Dialer) -> None:
+    task_id = await post(dialer, [ONE], state=2)
+    numbers = [f"7952{place:07d}" for place in range(99_999)] + [ONE]
+    assert await dialer.data("POST", "/stop-list", numbers) == {"added": 100_000, "known": 0}
+    assert await results(dialer, task_id) == [(ONE, "FAIL", "Stop list")]
+    refused = await dialer.call("POST", "/stop-list", [*numbers, TWO])
+    assert refused["messages"] == ["numbers: 100000 items at most expected, got 100001"]
+    refused = await dialer.call("POST", "/stop-list", ["x"] * 100_000)
+    assert (refused["result"], len(refused["messages"])) == (False, 21)
 
 
 async def test_the_list_of_a_task_stops_nothing_elsewhere_and_goes_with_it(dialer: Dialer) -> None:
@@ -78,16 +94,31 @@ async def test_tables_of_both_encodings_and_workbooks_are_read(dialer: Dialer, t
     for encoding, number in (("utf-8", ONE), ("windows-1251", TWO)):
         table = f"Имя;Телефон\nАнна;{number}\nОлег;сорок два\n".encode(encoding)
         read = await upload(dialer, "/stop-list-upload?reason=суд", "отказ.csv", table)
-        assert read["data"] == {"added": 1, "known": 0}
-        assert read["messages"][0].startswith("row 3, column 2: ")
+        assert (read["data"]["added"], read["data"]["known"], read["data"]["invalid"]["count"]) == (1, 0, 1)
+        (wrong,) = read["data"]["invalid"]["first"]
+        assert (wrong["row"], wrong["column"]) == (3, 2)
+        assert read["messages"] == [f"row 3, column 2: {wrong['reason']}"]
     book = Workbook()
     book.active.append([THREE])
     book.save(tmp_path / "b.xlsx")
     read = await upload(dialer, "/stop-list-upload", "b.xlsx", (tmp_path / "b.xlsx").read_bytes())
-    assert read["data"] == {"added": 1, "known": 0}
+    assert read["data"] == {"added": 1, "known": 0, "invalid": {"count": 0, "first": []}}
     assert [one["reason"] for one in (await dialer.data("GET", "/stop-list"))["results"]] == ["суд", "суд", ""]
     refused = await upload(dialer, "/stop-list-upload", "c.csv", b"name\nAnna\n")
     assert refused["data"] == {"error": "NoNumbers"}
+
+
+def test_a_row_s_own_reason_stands_behind_its_number_or_under_its_title() -> None:
+    tables: list[tuple[list[Row], list[str]]] = [
+        ([(ONE, "суд"), (TWO,), (THREE, "", "x")], ["суд", "all", "all"]),
+        ([("Причина", "Телефон"), ("суд", ONE), ("", TWO)], ["суд", "all"]),
+        ([("Телефон", "ФИО", "Комментарий"), (ONE, "Анна", "просила"), (TWO, "Олег")], ["просила", "all"]),
+        ([(ONE, TWO, "оба")], ["оба", "оба"]),
+        ([(ONE, "x" * 501)], ["x" * 500]),
+    ]
+    for rows, reasons in tables:
+        stops, table = stops_of_rows(rows, "all")
+        assert ([stop.reason for stop in stops], table.problem_count) == (reasons, 0), rows
 
 
 async def test_bad_requests_name_the_field_and_add_nothing(dialer: Dialer) -> None:
@@ -109,40 +140,17 @@ async def test_the_command_adds_lists_checks_imports_and_removes(dialer: Dialer,
     def said(*arguments: str, code: int = 0) -> str:
         done = run_command(dialer, "stoplist", *arguments)
         assert done.returncode == code, done.stderr
-        return str(done.stdout or done.stderr)
+        return done.stderr if code else done.stdout
 
     assert said("add", ONE, "8 952 223-34-16", "--reason", "asked") == "2 added, 0 were on it\n"
     assert [line.split()[0] for line in said("list").splitlines()] == [ONE, "89522233416"]
     assert said("check", "+7 (952) 223-34-46") == f"{ONE}  all tasks  asked\n"
     (tmp_path / "list.csv").write_text(f"телефон\n{ONE}\n{THREE}\nxx1234567890123456789\n", encoding="cp1251")
-    assert said("import", str(tmp_path / "list.csv")) == "1 added, 1 were on it\n"
-    assert said("remove", THREE, ONE) == "2 removed\n"
+    assert said("import", str(tmp_path / "list.csv")) == "1 added, 1 were on it, 1 cells or rows left out\n"
+    assert said("list", "--task", "5") == ""
+    done = run_command(dialer, "stoplist", "remove", THREE, "79520000000", ONE)
+    assert (done.returncode, done.stdout) == (1, "2 removed\n")
+    assert "79520000000 is not on this list" in done.stderr
     assert "is on no stop list" in said("check", ONE, code=1)
     assert "is not on this list" in said("remove", ONE, code=1)
     assert "digits" in said("add", "abc", code=1)
-
-
-async def test_numbers_are_looked_for_by_an_index(tmp_path: Path) -> None:
-    store = await Store.open(url_of(tmp_path / "dialer.db"))
-    await new_task(store, 10)
-    plans: list[str] = []
-
-    def explained(tx: Transaction) -> None:
-        statements: list[tuple[str, Any]] = []
-
-        def explain(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-            statements.append((statement, parameters))
-
-        connection: Connection = tx.connection
-        event.listen(connection, "before_cursor_execute", explain)
-        add_stops([Stop("79520000001", "9520000001")])(tx)
-        event.remove(connection, "before_cursor_execute", explain)
-        for statement, parameters in statements:
-            if statement.startswith("SELECT") and "attempt" in statement:
-                rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                plans.extend(row[3] for row in rows)
-
-    await store.write(explained)
-    await store.close()
-    assert any("sqlite_autoindex_attempt_1 (task_id=? AND phone_id=?)" in plan for plan in plans), plans
-    assert not any(plan.startswith("SCAN attempt") for plan in plans), plans

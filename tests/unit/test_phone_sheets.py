@@ -2,7 +2,7 @@
 
 import pytest
 
-from dialer.api.mikopbx.phone_sheets import numbers_of_rows
+from dialer.api.mikopbx.phone_sheets import Problem, numbers_of_rows, read_table
 from dialer.api.sheets.limits import Row
 
 ANNA, PETR, OLGA = "79522233446", "79522233416", "79522233417"
@@ -101,3 +101,22 @@ def test_a_row_without_a_number_is_told_and_a_blank_one_is_not() -> None:
 def test_a_table_without_numbers_gives_none() -> None:
     assert numbers_of_rows([]) == ([], [])
     assert numbers_of_rows([("Имя",), ("Анна",)]) == ([], [])
+
+
+def test_a_table_knows_where_each_number_stands() -> None:
+    table = read_table([("ФИО", "Телефон", "Моб."), ("Анна", ANNA, PETR), ("Пётр", f"8{PETR[1:]}", "нет")])
+    assert [(one.number, one.row, one.column) for one in table.numbers] == [(ANNA, 2, 2), (PETR, 2, 3)]
+    assert [(one.number, one.row, one.column) for one in table.repeated] == [(f"8{PETR[1:]}", 3, 2)]
+    ((row, column),) = [(one.row, one.column) for one in table.problems]
+    assert (row, column) == (3, 3)
+
+
+def test_of_many_wrong_cells_the_first_twenty_are_told_and_all_are_counted() -> None:
+    table = read_table([("Телефон",), (ANNA,), *[("нет",)] * 1000])
+    assert (len(table.problems), table.problem_count) == (20, 1000)
+    assert table.messages()[-1] == "and 980 more"
+    assert table.wrong_cells()["first"][0]["row"] == 3
+
+
+def test_a_row_without_a_number_is_a_problem_of_the_whole_row() -> None:
+    assert read_table([(ANNA, "Анна"), ("", "Пётр")]).problems == [Problem(2, None, "no telephone number")]

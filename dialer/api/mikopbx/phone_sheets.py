@@ -2,9 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
-from itertools import islice
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, NamedTuple
 
 from aiohttp import web
 from pydantic import WithJsonSchema
@@ -14,8 +14,9 @@ from dialer.api.mikopbx.envelope import MAX_MESSAGES, RefusedError, envelope, re
 from dialer.api.mikopbx.fields import QueryNumber
 from dialer.api.mikopbx.forms import TooLargeError, file_of_form
 from dialer.api.mikopbx.numbers import phone_of
-from dialer.api.mikopbx.replies import Refused, SheetForecast, SheetNumbers
+from dialer.api.mikopbx.replies import Refused, SheetNumbers
 from dialer.api.mikopbx.serving import Call
+from dialer.api.mikopbx.sheet_replies import TableForecast
 from dialer.api.mikopbx.tasks import not_found
 from dialer.api.sheets.cells import whole_number
 from dialer.api.sheets.limits import Row, SheetError
@@ -39,23 +40,72 @@ _PHONE_TITLE = re.compile(r"тел|phone|моб|mobile|сотов|\bcell\b|\btel
 _BETWEEN_NUMBERS = re.compile(r"[,;/\n]")
 
 
-_UNTOLD = "one more"
-"""Stands for what is only counted: a table may have millions of wrong cells."""
-
-
 class _NotAPhoneError(ValueError):
     """The text says what was expected."""
 
 
+class TableNumber(NamedTuple):
+    """A telephone number, and where it stands; rows and columns as a spreadsheet counts them, from 1."""
+
+    number: str
+    client_id: str
+    row: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a cell; column None: with the whole row."""
+
+    row: int
+    column: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        place = f"row {self.row}" if self.column is None else f"row {self.row}, column {self.column}"
+        return f"{place}: {self.reason}"
+
+
+@dataclass(slots=True)
+class PhoneTable:
+    """What a table says."""
+
+    columns: list[int]
+    """Those of telephones, from 0."""
+    titles: tuple[Row, ...] = ()
+    """The header's rows."""
+    numbers: list[TableNumber] = field(default_factory=list)
+    """Each number once, where it stood first."""
+    repeated: list[TableNumber] = field(default_factory=list)
+    """Numbers that stand in it again."""
+    problems: list[Problem] = field(default_factory=list)
+    """The first 20: a table may have millions of wrong cells."""
+    problem_count: int = 0
+
+    def add_problem(self, problem: Problem) -> None:
+        self.problem_count += 1
+        if len(self.problems) < MAX_MESSAGES:
+            self.problems.append(problem)
+
+    def messages(self) -> list[str]:
+        """The problems in words, and how many there are more."""
+        more = self.problem_count - len(self.problems)
+        return [*map(str, self.problems), *([f"and {more} more"] if more else [])]
+
+    def wrong_cells(self) -> dict[str, Any]:
+        """The problems as a reply's `invalid`."""
+        first = [{"row": one.row, "column": one.column, "reason": one.reason} for one in self.problems]
+        return {"count": self.problem_count, "first": first}
+
+
 def numbers_of_rows(rows: Sequence[Row]) -> tuple[list[dict[str, str]], list[str]]:
-    """The numbers of a table, and what is wrong with it, as `read_rows` tells them."""
-    numbers, problems, _ = read_rows(rows)
-    return numbers, problems
+    """The numbers of a table as a task takes them, and what is wrong with it, as `read_table` tells."""
+    table = read_table(rows)
+    return _as_numbers(table), table.messages()
 
 
-def read_rows(rows: Sequence[Row]) -> tuple[list[dict[str, str]], list[str], list[str]]:
-    """[{"number", "clientId"}, …], a row a client; what is wrong, by row and column as a spreadsheet counts them; and
-    the numbers that stand in it again.
+def read_table(rows: Sequence[Row]) -> PhoneTable:
+    """The numbers of a table, a row a client.
 
     Leading rows with no telephone number are the header, down to the last that names columns of telephones. Where one
     does, only those are looked at; otherwise every column that has one. A number stands in the list once, where it
@@ -67,24 +117,26 @@ def read_rows(rows: Sequence[Row]) -> tuple[list[dict[str, str]], list[str], lis
     """
     start = _length_of_header(rows)
     header, body = rows[:start], rows[start:]
-    columns, problems = _columns_of_phones(header, body)
-    numbers: list[dict[str, str]] = []
+    columns, left_out = _columns_of_phones(header, body)
+    table = PhoneTable(columns, tuple(header))
+    for problem in left_out:
+        table.add_problem(problem)
     client_of: dict[str, str] = {}
-    repeated: list[str] = []
     for place, row in enumerate(body, start=start + 1):
-        phones, wrong = _phones_of_row(row, place, columns)
-        problems += wrong if len(problems) < MAX_MESSAGES else [_UNTOLD] * len(wrong)
-        if any(row) and not phones and not wrong:
-            problems.append(f"row {place}: no telephone number")
-        ids = [phone_id_of(phone) for phone in phones]
+        before = table.problem_count
+        phones = _phones_of_row(row, place, columns, table.add_problem)
+        if any(row) and not phones and table.problem_count == before:
+            table.add_problem(Problem(place, None, "no telephone number"))
+        ids = [phone_id_of(phone) for phone, _ in phones]
         client_id = next((client_of[one] for one in ids if one in client_of), ids[0] if ids else "")
-        for phone, phone_id in zip(phones, ids, strict=True):
-            if phone_id not in client_of:
-                client_of[phone_id] = client_id
-                numbers.append({"number": phone, "clientId": client_id})
-            else:
-                repeated.append(phone)
-    return numbers, problems, repeated
+        for (phone, column), phone_id in zip(phones, ids, strict=True):
+            listed = table.repeated if phone_id in client_of else table.numbers
+            listed.append(TableNumber(phone, client_of.setdefault(phone_id, client_id), place, column))
+    return table
+
+
+def _as_numbers(table: PhoneTable) -> list[dict[str, str]]:
+    return [{"number": one.number, "clientId": one.client_id} for one in table.numbers]
 
 
 class TableFiles:
@@ -128,7 +180,7 @@ class PhoneSheets:
         answers = {
             200: Answer(
                 "`result` tells whether there are numbers in it, or it was refused",
-                SheetNumbers | SheetForecast | Refused,
+                SheetNumbers | TableForecast | Refused,
             ),
             413: Answer("The file is too large", Refused),
             503: Answer("It cannot be read now", Refused),
@@ -143,40 +195,43 @@ class PhoneSheets:
         rows = await self._tables.rows_of(call.request)
         if isinstance(rows, web.Response):
             return rows
-        numbers, problems, repeated = await asyncio.to_thread(read_rows, rows)
-        messages = first_of(problems, MAX_MESSAGES)
+        table = await asyncio.to_thread(read_table, rows)
         if call.query.dryRun == "1":
-            forecast = await self._dry_run.forecast([one["number"] for one in numbers], call.query.taskId)
-            if forecast is None:
+            found = await self._dry_run.forecast([one.number for one in table.numbers], call.query.taskId)
+            if found is None:
                 raise not_found(call.query.taskId or 0, "taskId")
-            forecast.duplicate += repeated
-            clients = len({one["clientId"] for one in numbers})
-            return web.json_response(envelope(True, _forecast_json(forecast, clients, problems), messages))
-        if not numbers:
-            raise RefusedError("file: no telephone number in it", *messages, data={"error": "NoNumbers"})
-        return web.json_response(envelope(True, numbers, messages))
+            data = await asyncio.to_thread(_forecast_json, table, found)
+            return web.json_response(envelope(True, data, table.messages()))
+        if not table.numbers:
+            raise no_numbers(table)
+        return web.json_response(envelope(True, _as_numbers(table), table.messages()))
 
 
-def _forecast_json(forecast: Forecast, clients: int, problems: list[str]) -> dict[str, Any]:
-    def counted(items: Sequence[Any]) -> dict[str, Any]:
-        return {"count": len(items), "first": list(items[:MAX_MESSAGES])}
+def no_numbers(table: PhoneTable) -> RefusedError:
+    return RefusedError("file: no telephone number in it", *table.messages(), data={"error": "NoNumbers"})
 
-    doubtful = [{"number": number, "reason": reason} for number, reason in forecast.doubtful]
+
+def _forecast_json(table: PhoneTable, found: Forecast) -> dict[str, Any]:
+    at = {one.number: one for one in table.numbers}
+    duplicate = sorted([at[one] for one in found.duplicate] + table.repeated, key=lambda one: (one.row, one.column))
+    doubtful = [{**_placed(at[number]), "reason": reason} for number, reason in found.doubtful[:MAX_MESSAGES]]
     return {
-        "new": counted(forecast.new),
-        "duplicate": counted(forecast.duplicate),
-        "invalid": counted([*problems]),
-        "doubtful": counted(doubtful),
-        "stopped": counted(forecast.stopped),
-        "outsideWindow": counted(forecast.outside_window),
-        "clients": clients,
+        "new": _counted(found.new, at),
+        "duplicate": {"count": len(duplicate), "first": [_placed(one) for one in duplicate[:MAX_MESSAGES]]},
+        "invalid": table.wrong_cells(),
+        "doubtful": {"count": len(found.doubtful), "first": doubtful},
+        "stopped": _counted(found.stopped, at),
+        "outsideWindow": _counted(found.outside_window, at),
+        "clients": len({one.client_id for one in table.numbers}),
     }
 
 
-def first_of(problems: list[str], most: int) -> list[str]:
-    """The first problems, and how many there are more."""
-    more = len(problems) - most
-    return [*islice(problems, most), *([f"and {more} more"] if more > 0 else [])]
+def _counted(phones: Sequence[str], at: Mapping[str, TableNumber]) -> dict[str, Any]:
+    return {"count": len(phones), "first": [_placed(at[one]) for one in phones[:MAX_MESSAGES]]}
+
+
+def _placed(one: TableNumber) -> dict[str, Any]:
+    return {"row": one.row, "column": one.column, "number": one.number}
 
 
 def _length_of_header(rows: Sequence[Row]) -> int:
@@ -185,7 +240,7 @@ def _length_of_header(rows: Sequence[Row]) -> int:
     return next(naming, first - 1) + 1
 
 
-def _columns_of_phones(header: Sequence[Row], body: Sequence[Row]) -> tuple[list[int], list[str]]:
+def _columns_of_phones(header: Sequence[Row], body: Sequence[Row]) -> tuple[list[int], list[Problem]]:
     """Columns counted from 0, and a word about every one with telephone numbers that is left out."""
     filled: dict[int, int] = {}
     """Column to the first row that has a telephone number in it."""
@@ -197,23 +252,26 @@ def _columns_of_phones(header: Sequence[Row], body: Sequence[Row]) -> tuple[list
     if not titled & filled.keys():
         return sorted(filled), []
     left_out = [
-        f"row {filled[column]}, column {column + 1}: a telephone number, but the header does not name the column so: "
-        "the column is left out"
+        Problem(
+            filled[column],
+            column + 1,
+            "a telephone number, but the header does not name the column so: the column is left out",
+        )
         for column in sorted(filled.keys() - titled)
     ]
     return sorted(titled), left_out
 
 
-def _phones_of_row(row: Row, place: int, columns: list[int]) -> tuple[list[str], list[str]]:
-    phones: list[str] = []
-    problems: list[str] = []
+def _phones_of_row(row: Row, place: int, columns: list[int], tell: Callable[[Problem], None]) -> list[tuple[str, int]]:
+    """Its numbers, each with its column from 1; `tell` hears of cells that are none."""
+    phones: list[tuple[str, int]] = []
     for column in columns:
         for text in _texts(row[column]) if column < len(row) else []:
             try:
-                phones.append(_phone(text))
+                phones.append((_phone(text), column + 1))
             except ValueError as error:
-                problems.append(f"row {place}, column {column + 1}: {error}")
-    return phones, problems
+                tell(Problem(place, column + 1, str(error)))
+    return phones
 
 
 def _texts(cell: str) -> list[str]:

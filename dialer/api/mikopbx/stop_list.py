@@ -1,28 +1,57 @@
 """/stop-list: numbers that no task may dial, or one task may not"""
 
+import asyncio
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 from dialer.api.endpoint import Answer, Endpoint, Form, Nothing
 from dialer.api.mikopbx.clients import PhonePath
-from dialer.api.mikopbx.envelope import MAX_MESSAGES, RefusedError, envelope
-from dialer.api.mikopbx.fields import AsList, ListSchema, MaybeName, MaybeOwnId, QueryNumber, Schema, at_most, one_of
+from dialer.api.mikopbx.envelope import RefusedError, envelope
+from dialer.api.mikopbx.fields import (
+    AsList,
+    ListSchema,
+    MaybeName,
+    MaybeOwnId,
+    Name,
+    QueryNumber,
+    Schema,
+    at_most,
+    one_of,
+)
 from dialer.api.mikopbx.numbers import PHONE_SCHEMAS, phone_of
-from dialer.api.mikopbx.phone_sheets import TABLE_FILE, TableFiles, first_of, numbers_of_rows
+from dialer.api.mikopbx.phone_sheets import TABLE_FILE, PhoneTable, TableFiles, no_numbers, read_table
+from dialer.api.mikopbx.plain import as_list
 from dialer.api.mikopbx.replies import Done, Refused, answers
 from dialer.api.mikopbx.results import SECOND_US
 from dialer.api.mikopbx.serving import Call
+from dialer.api.mikopbx.sheet_replies import WrongCells
 from dialer.api.mikopbx.tasks import not_found
+from dialer.api.sheets.limits import Row
 from dialer.model.safe import phone_id_of
 from dialer.store.database import Store
-from dialer.store.stop_list import BATCH, Stop, StopRow, add_stops, fetch_stops, find_stops, remove_stop
+from dialer.store.stop_list import (
+    BATCH,
+    Stop,
+    StopRow,
+    add_stops,
+    end_stopped,
+    fetch_stops,
+    fetch_tasks_with_waiting,
+    find_stops,
+    remove_stop,
+    share_out,
+)
 from dialer.store.tasks import fetch_task
 
 LIST_LIMIT = 1000
 MAX_NUMBERS = 100_000
+MAX_REASON = 500
+_REASON_TITLE = re.compile(r"причин|основан|коммент|примеч|reason|comment|note", re.IGNORECASE)
 EXAMPLE: dict[str, Any] = {"numbers": ["79522233446", "+7 (952) 223-34-16"], "reason": "asked us not to call"}
 _NUMBERS: Schema = ListSchema(least=1, most=MAX_NUMBERS).around({"anyOf": list(PHONE_SCHEMAS)})
 
@@ -60,10 +89,15 @@ class StopsAdded(_Shown):
     """Numbers that were."""
 
 
-class StopsRead(Done[StopsAdded]):
+class StopsReadShown(StopsAdded):
+    invalid: WrongCells
+    """Cells and rows that are left out, and why."""
+
+
+class StopsRead(Done[StopsReadShown]):
     """A table was read."""
 
-    data: StopsAdded
+    data: StopsReadShown
     """What became of its numbers."""
     messages: list[str]
     """What is wrong with other cells, by row and column; the first 20."""
@@ -88,12 +122,12 @@ class StopListQuery(StopQuery):
 class StopUploadQuery(StopQuery):
     """Whose list, and why."""
 
-    reason: Annotated[str, Field(max_length=500)] = ""
-    """For people."""
+    reason: Name = ""
+    """For people; of numbers whose row has none of its own."""
 
 
 class StopBody(BaseModel):
-    """Numbers that are not to be dialled any more."""
+    """Numbers that are not to be dialled any more; of all tasks: the list alone will do."""
 
     model_config = ConfigDict(
         extra="ignore", frozen=True, use_attribute_docstrings=True, json_schema_extra={"examples": [EXAMPLE]}
@@ -109,7 +143,22 @@ class StopBody(BaseModel):
     taskId: MaybeOwnId = None
     """Only this task may not; not said: none may."""
     reason: MaybeName = None
-    """For people."""
+    """For people; not said: as it is stored."""
+
+
+class _OrTheListAlone:
+    """A list of numbers where the object with `numbers` is meant; in the schema, too."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
+        return {"anyOf": [handler(core_schema), _NUMBERS]}
+
+
+def _named(body: Any) -> Any:
+    listed = as_list(body)
+    return {"numbers": listed} if isinstance(listed, list) else body
+
+
+StopsPosted = Annotated[StopBody, BeforeValidator(_named), _OrTheListAlone()]
 
 
 class StopLists:
@@ -131,7 +180,7 @@ class StopLists:
             Endpoint("GET", "/stop-list/{phone}", self.get, "Which stop lists a number is on", answers(StopList),
                      path_model=PhonePath),
             Endpoint("POST", "/stop-list", self.post, "Put numbers on a stop list", answers(StopsAdded),
-                     body_model=StopBody),
+                     body_model=StopsPosted),
             Endpoint("POST", "/stop-list-upload", self.upload, "Put the numbers of a table on a stop list", uploaded,
                      query_model=StopUploadQuery, form=Form("multipart/form-data", {"file": TABLE_FILE}, ("file",))),
             Endpoint("DELETE", "/stop-list/{phone}", self.delete, "Take a number off a stop list", answers(StopList),
@@ -152,18 +201,20 @@ class StopLists:
     async def post(self, call: Call[Nothing, Nothing, StopBody]) -> dict[str, Any]:
         """The same numbers posted twice stand once: a request that is cut off is just repeated."""
         body = call.body
-        return await self._add(body.numbers, body.taskId, body.reason or "")
+        stops = {phone_id_of(phone): phone for phone in body.numbers}
+        return await self._add(
+            [Stop(phone, phone_id, body.reason or "") for phone_id, phone in stops.items()], body.taskId
+        )
 
     async def upload(self, call: Call[Nothing, StopUploadQuery, None]) -> web.Response:
         rows = await self._tables.rows_of(call.request)
         if isinstance(rows, web.Response):
             return rows
-        numbers, problems = numbers_of_rows(rows)
-        messages = first_of(problems, MAX_MESSAGES)
-        if not numbers:
-            raise RefusedError("file: no telephone number in it", *messages, data={"error": "NoNumbers"})
-        added = await self._add([one["number"] for one in numbers], call.query.taskId, call.query.reason)
-        return web.json_response(envelope(True, added, messages))
+        stops, table = await asyncio.to_thread(stops_of_rows, rows, call.query.reason)
+        if not stops:
+            raise no_numbers(table)
+        added = await self._add(stops, call.query.taskId)
+        return web.json_response(envelope(True, {**added, "invalid": table.wrong_cells()}, table.messages()))
 
     async def delete(self, call: Call[PhonePath, StopQuery, None]) -> dict[str, Any]:
         """What is left of it."""
@@ -172,18 +223,35 @@ class StopLists:
             raise RefusedError(f"phone: {call.path.phone} is not on this list", data={"error": "StopNotFound"})
         return await self._lists_of(phone_id)
 
-    async def _add(self, phones: Sequence[str], task_id: int | None, reason: str) -> dict[str, Any]:
+    async def _add(self, stops: Sequence[Stop], task_id: int | None) -> dict[str, Any]:
+        """Batch by batch, each on the list before its waiting attempts end: a list posted meanwhile finds it there."""
         if task_id is not None and await self._store.read(lambda connection: fetch_task(connection, task_id)) is None:
             raise not_found(task_id, "taskId")
-        stops = list({stop.phone_id: stop for stop in (Stop(one, phone_id_of(one), reason) for one in phones)}.values())
         added = 0
         for start in range(0, len(stops), BATCH):
-            added += await self._store.write(add_stops(stops[start : start + BATCH], task_id))
+            some = stops[start : start + BATCH]
+            added += await self._store.write(add_stops(some, task_id))
+            tasks = await self._store.read(fetch_tasks_with_waiting) if task_id is None else [task_id]
+            for share in share_out(tasks, len(some)):
+                await self._store.write(end_stopped([stop.phone_id for stop in some], share))
         return {"added": added, "known": len(stops) - added}
 
     async def _lists_of(self, phone_id: str) -> dict[str, Any]:
         found = await self._store.read(lambda connection: find_stops(connection, phone_id))
         return {"results": [_stop_json(one) for one in found]}
+
+
+def stops_of_rows(rows: Sequence[Row], reason: str) -> tuple[list[Stop], PhoneTable]:
+    """The numbers of a table, each with the reason of its row, or else this one. Reasons stand in the column that a
+    title names so, or else behind the last column of telephones."""
+    table = read_table(rows)
+    titled = (place for row in table.titles for place, title in enumerate(row) if _REASON_TITLE.search(title))
+    column = next(titled, max(table.columns, default=0) + 1)
+
+    def reason_of(row: Row) -> str:
+        return (row[column] if column < len(row) else "")[:MAX_REASON] or reason
+
+    return [Stop(one.number, phone_id_of(one.number), reason_of(rows[one.row - 1])) for one in table.numbers], table
 
 
 def _stop_json(row: StopRow) -> dict[str, Any]:
