@@ -2,11 +2,16 @@
 
 import time
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from dialer.api.mikopbx.replies import ResultShown, TaskShown
+from dialer.api.mikopbx.results import result_json
+from dialer.api.mikopbx.rules import FIELDS, RulesFields, rules_json
+from dialer.model.rules import as_rules, as_stored
 from tests.rig.daemon import Dialer
 
 TASK: dict[str, Any] = {"innerNum": "201", "innerNumType": "exten", "state": 2, "numbers": ["79522233446"]}
@@ -18,12 +23,16 @@ SAID_AND_SHOWN: list[tuple[str, Any, Any]] = [
     ("retryOn", ["busy"], [{"on": "busy", "interval": None}]),
     ("retryOn", [{"on": "SIP 48", "interval": 5}, "FAIL"],
      [{"on": "SIP 48", "interval": "5"}, {"on": "FAIL", "interval": None}]),
+    ("retryOn", ["SIP 486 Busy Here", "No answer"],
+     [{"on": "SIP 486 Busy Here", "interval": None}, {"on": "No answer", "interval": None}]),
+    ("retryOn", {"0": {"on": "lost", "interval": ""}}, [{"on": "lost", "interval": None}]),
     ("retryOn", [], []),
     ("attemptUntilSignal", 1, "1"),
     ("timeStart", 540, "540"),
     ("timeEnd", "1080", "1080"),
     ("weekDays", [5, 1], ["1", "5"]),
     ("weekDays", "1-5", ["1", "2", "3", "4", "5"]),
+    ("weekDays", {"0": 1, "3": "6-7"}, ["1", "6", "7"]),
     ("weekDays", "6-1,3", ["1", "3", "6", "7"]),
     ("useCalendar", 0, "0"),
     ("holidays", ["2026-12-31", "01.05.2026"], ["2026-05-01", "2026-12-31"]),
@@ -36,7 +45,9 @@ SAID_AND_SHOWN: list[tuple[str, Any, Any]] = [
     ("amd", "hangup", "hangup"),
     ("pacing", "predictive", "predictive"),
     ("powerRatio", "2.5", "2.5"),
-    ("maxAbandonRate", 5, "5"),
+    ("powerRatio", 1.2345678, "1.2345678"),
+    ("maxAbandonRate", 7, "7"),
+    ("maxAbandonRate", "0.1", "0.1"),
     ("apology", "Извините.", "Извините."),
     ("apologyFile", "sorry.wav", "sorry.wav"),
     ("lang", "de-DE", "de-DE"),
@@ -46,6 +57,8 @@ SAID_AND_SHOWN: list[tuple[str, Any, Any]] = [
     ("maxPerDay", 2, "2"),
     ("maxCost", "10.5", "10.50"),
     ("maxCost", 0.000001, "0.000001"),
+    ("maxCost", 0.0000001, "0.000001"),
+    ("maxCost", 999_999_999, "999999999.00"),
 ]  # fmt: skip
 
 
@@ -124,3 +137,45 @@ async def test_a_signal_ends_waiting_numbers_of_all_tasks_or_of_one(dialer: Dial
     assert refused["data"] == {"error": "TaskNotFound"}
     refused = await dialer.call("POST", "/task-signal-close", {"phone": "you"})
     assert refused["messages"][0].startswith("phone: ")
+
+
+async def test_a_callback_does_not_become_a_polling(dialer: Dialer) -> None:
+    polling = {"questions": [{"questionText": "Да?", "press": [{"key": "1"}]}]}
+    polling_id = (await dialer.data("POST", "/polling", polling))["id"]
+    task_id = (await dialer.data("POST", "/task", {**TASK, "isCallback": 1}))["id"]
+    refused = await dialer.call("PUT", f"/task/{task_id}", {"innerNumType": "polling", "innerNum": polling_id})
+    assert refused["messages"] == ["isCallback: only for innerNumType exten: a polling has no employee to ring first"]
+    assert (await dialer.data("GET", f"/task/{task_id}"))["innerNumType"] == "exten"
+
+
+async def test_posts_echo_rules_as_they_were_sent_and_lists_as_they_are_read(dialer: Dialer) -> None:
+    sent = {"maxAttempt": 3, "tryInterval": "300", "weekDays": "1-2", "callerId": 79520000099, "maxPerDay": 0}
+    posted = await dialer.data("POST", "/task", {**TASK, **sent})
+    read = {"maxAttempt": 3, "tryInterval": "300", "weekDays": ["1", "2"], "callerId": ["79520000099"]}
+    assert {name: posted.get(name) for name in read} == read
+    assert "maxPerDay" not in posted, "the default is not shown"
+
+
+def test_rules_are_shown_in_the_order_of_the_schema_and_come_back_the_same() -> None:
+    body: dict[str, Any] = {}
+    for name, said, _ in SAID_AND_SHOWN:
+        body.setdefault(name, said)
+    said = RulesFields(**{**body, "amdMessage": "Позвоните нам.", "amdMessageFile": "call.wav"}).said()
+    shown = rules_json(as_rules(as_stored(said)))
+    names = [field.name for field in FIELDS]
+    assert list(shown) == names == list(RulesFields.model_fields)
+    assert [name for name in TaskShown.model_fields if name in shown] == names
+    TaskShown.model_validate({**dict.fromkeys(list(TaskShown.model_fields)[:8], "1"), **shown})
+    assert RulesFields(**shown).said() == said
+
+
+def test_rows_of_calls_that_cost_something_say_so() -> None:
+    row: Any = SimpleNamespace(
+        id=1, task_id=2, phone_id="9522233446", phone="79522233446", linked_id=None, call_file=None, result="SUCCESS",
+        out_dial_state="ANSWER", in_dial_state=None, state="endCall", verbose_call_id=None, cause=None, params=None,
+        changed_us=5_000_000, attempt_number=2, due_us=3_999_999, closed_us=6_000_000, recording=None,
+        client_id="17", caller_id="79520000099", talked_s=61, cost_u=1_500_000,
+    )  # fmt: skip
+    shown = ResultShown.model_validate(result_json(row))
+    assert (shown.countTry, shown.timeCallAllow, shown.clientId) == ("2", "3", "17")
+    assert (shown.callerId, shown.talkTime, shown.cost) == ("79520000099", "61", "1.50")

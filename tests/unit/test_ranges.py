@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from dialer.api.mikopbx.ranges import Decimals, Whole, _digits
-from dialer.api.mikopbx.times import DATE_PATTERN, TIME_PATTERN, iso_date, moment_us
+from dialer.api.mikopbx.times import DATE_PATTERN, ISO_PATTERN, TIME_PATTERN, iso_date, moment_us
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 
@@ -46,6 +46,17 @@ def test_what_lies_outside_is_refused(value: object) -> None:
         _adapter(Decimals(1, 10)).validate_python(value)
 
 
+@pytest.mark.parametrize("value", [0.1, "0.1", "0.10", "00.123456789", 1, "99.9", 100, "100.0"])
+def test_a_share_begins_at_a_tenth_of_a_percent(value: object) -> None:
+    assert _adapter(Decimals(0.1, 100)).validate_python(value) == float(value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [0, 0.0999, "0", "0.0", "0.09", "0.0999", "100.1", 101])
+def test_no_share_at_all_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError, match=r"a number of 0\.1 to 100 expected"):
+        _adapter(Decimals(0.1, 100)).validate_python(value)
+
+
 def _adapter(bounds: Whole | Decimals) -> TypeAdapter[object]:
     return TypeAdapter(Annotated[float | None, bounds])
 
@@ -55,9 +66,28 @@ def test_every_date_of_the_pattern_is_a_day(text: str) -> None:
     assert re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", iso_date(text))
 
 
-@given(st.from_regex(TIME_PATTERN, fullmatch=True, alphabet="0123456789-.: "))
-def test_every_time_of_the_pattern_is_a_moment(text: str) -> None:
+@given(
+    st.from_regex(TIME_PATTERN, fullmatch=True, alphabet="0123456789-.: ")
+    | st.from_regex(ISO_PATTERN, fullmatch=True, alphabet="0123456789-.: +TZ")
+)
+def test_every_time_of_the_patterns_is_a_moment(text: str) -> None:
     assert moment_us(text, MOSCOW) >= 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-25T10:00:00+03:00",
+        "2026-11-25T12:30:00+0530",
+        "2026-11-25T07:00:00Z",
+        "2026-11-25T07:00:00.999Z",
+        "2026-11-24T23:00:00-08:00",
+        "2026-11-25T10:00:00",
+        "2026-11-25 10:00:00",
+    ],
+)
+def test_iso_times_are_of_their_offset_or_of_the_pbx_s_zone(text: str) -> None:
+    assert moment_us(text, MOSCOW) == int(datetime(2026, 11, 25, 7, tzinfo=UTC).timestamp()) * 1_000_000
 
 
 def test_days_that_a_month_does_not_have_run_on() -> None:
@@ -73,7 +103,26 @@ def test_a_time_is_of_the_pbx_s_zone_or_unix_seconds() -> None:
     assert moment_us(0, MOSCOW) == moment_us("", MOSCOW) == moment_us(None, MOSCOW) == moment_us("0", MOSCOW) == 0
 
 
-@pytest.mark.parametrize("value", ["tomorrow", "2026-11-25", -1, 10**11, True, [], "25.11.2026", "32.01.2026 00:00:00"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "tomorrow",
+        "2026-11-25",
+        -1,
+        10**11,
+        True,
+        [],
+        "25.11.2026",
+        "32.01.2026 00:00:00",
+        "2026-11-25T10:00",
+        "2026-11-25T24:00:00",
+        "2026-11-25t10:00:00",
+        "2026-11-25T10:00:00+3",
+        "2026-11-25T10:00:00+24:00",
+        "2026-11-25T10:00:00\n",
+        "25.11.2026 10:00:00+03:00",
+    ],
+)
 def test_what_is_no_time_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="expected, got"):
         moment_us(value, MOSCOW)

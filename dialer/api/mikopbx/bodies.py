@@ -251,6 +251,8 @@ _TASK_RULES: list[Schema] = [
 class SignalBody(_Body):
     """A number that the CRM is done with."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.SIGNAL]})
+
     phone: Annotated[str, BeforeValidator(phone_of), one_of(*PHONE_SCHEMAS)]
     """Its waiting attempts, and those of its client's other numbers, end as SUCCESS_EXTERNAL_SIGNAL; a call in progress
     is the last."""
@@ -308,7 +310,10 @@ class TaskBody(_TaskFields):
     """A task as it is posted: created, or updated where its `crmId` or `id` is known."""
 
     model_config = ConfigDict(
-        json_schema_extra={"allOf": list(_TASK_RULES), "examples": [examples.TASK, examples.TASK_OF_POLLING]}
+        json_schema_extra={
+            "allOf": list(_TASK_RULES),
+            "examples": [examples.TASK, examples.TASK_OF_POLLING, examples.TASK_OF_CAMPAIGN],
+        }
     )
 
     id: MaybeOwnId = None

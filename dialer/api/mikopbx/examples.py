@@ -44,4 +44,29 @@ TASK_OF_POLLING: Json = {
     "dialPrefix": "",
     "numbers": [{"number": "79522233446", "params": {"name": "Анна", "debt": "1250,50 руб."}}, "79522233416"],
 }
+TASK_OF_CAMPAIGN: Json = {
+    "crmId": "000000014",
+    "name": "Продление договоров",
+    "innerNum": "201",
+    "innerNumType": "exten",
+    "maxCountChannels": 10,
+    "maxAttempt": 3,
+    "tryInterval": 3600,
+    "retryOn": ["default", {"on": "busy", "interval": 300}],
+    "timeStart": 540,
+    "timeEnd": 1260,
+    "weekDays": "1-5",
+    "holidays": ["2026-12-31"],
+    "callerId": ["74950000001", "74950000002"],
+    "pacing": "power",
+    "powerRatio": 1.5,
+    "apology": "Извините, все заняты. Мы перезвоним.",
+    "maxCost": "1500.00",
+    "numbers": [
+        {"number": "79522233446", "clientId": "17", "TimeOffset": 10},
+        {"number": "79522233416", "clientId": "17", "timeZone": "Asia/Vladivostok"},
+        {"number": "79522233417", "timeCallAllow": "25.11.2030 10:00:00", "timeCallUntil": "2030-11-25T18:00:00+03:00"},
+    ],
+}
+SIGNAL: Json = {"phone": "79522233446", "taskId": "1000000001"}
 TASK_CHANGE: Json = {"state": 2, "maxCountChannels": 10}

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Any
 from zoneinfo import available_timezones
@@ -191,21 +190,24 @@ class _WrongNumberError(ValueError):
 
 def _read_number(item: Any, position: int, zone: tzinfo) -> Number:
     if not isinstance(item, dict):
-        return _number(item, None, position)
+        phone = _phone_at(position, item)
+        return Number(phone, phone_id_of(phone))
     params = item.get("params") or None  # PHP's [] is an empty object
     if params is not None and not (isinstance(params, dict) and _depth_is_sane(params)):
         raise _WrongNumberError(
             f"numbers[{position}].params: an object nested {MAX_PARAMS_DEPTH} deep at most expected, "
             f"got {kind_of(params)}"
         )
-    number = _number(item.get("number"), params, position)
+    phone = _phone_at(position, item.get("number"))
     if _RULE_FIELDS.isdisjoint(item):
-        return number
+        return Number(phone, phone_id_of(phone), params)
     read: dict[str, Any] = {}
     problems = []
     for name, (field, reader) in _READ.items():
+        if name not in item:
+            continue
         try:
-            value = reader(item.get(name), zone)
+            value = reader(item[name], zone)
         except ValueError as error:
             problems.append(f"numbers[{position}].{name}: {error}")
         else:
@@ -213,15 +215,14 @@ def _read_number(item: Any, position: int, zone: tzinfo) -> Number:
                 read[field] = value
     if problems:
         raise _WrongNumberError(*problems)
-    return replace(number, **read)
+    return Number(phone, phone_id_of(phone), params, **read)
 
 
-def _number(value: Any, params: dict[str, object] | None, position: int) -> Number:
+def _phone_at(position: int, value: Any) -> str:
     try:
-        phone = phone_of(value)
+        return phone_of(value)
     except ValueError as error:
         raise _WrongNumberError(f"numbers[{position}].number: {error}") from None
-    return Number(phone, phone_id_of(phone), params)
 
 
 def _depth_is_sane(value: Any, level: int = 1) -> bool:

@@ -1,5 +1,6 @@
 """Numbers within bounds as fields, whole and decimal ones: as numbers, as texts of them, or not said at all."""
 
+import math
 import re
 from typing import Any
 
@@ -53,11 +54,13 @@ class Whole:
 
 
 class Decimals:
-    """A number of `least` (0 or 1) to `most`, with decimals; None: not said."""
+    """A number of `least` (0, 0.1 or 1) to `most`, with decimals; None: not said."""
 
-    def __init__(self, least: int, most: int) -> None:
+    def __init__(self, least: float, most: int) -> None:
         self._least, self._most = least, most
-        below = f"{_digits(least, most - 1)}(\\.[0-9]{{1,{_DECIMALS}}})?"
+        below = f"{_digits(math.ceil(least), most - 1)}(\\.[0-9]{{1,{_DECIMALS}}})?"
+        if 0 < least < 1:
+            below = f"0\\.[1-9][0-9]{{0,{_DECIMALS - 1}}}|{below}"
         self._text = f"^0{{0,{_LEADING_ZEROS}}}({below}|{most}(\\.0{{1,{_DECIMALS}}})?)$"
         self._pattern = re.compile(self._text, re.ASCII)
 

@@ -181,12 +181,17 @@ class TaskShown(_Shown):
     maxAttempt: RuleShown = ""
     tryInterval: RuleShown = ""
     attemptUntilSignal: RuleShown = ""
+    retryOn: Annotated[list[RetryShown], Field(description=_AS_POSTED)] = []
     timeStart: RuleShown = ""
     timeEnd: RuleShown = ""
+    weekDays: RulesShown = []
+    holidays: RulesShown = []
+    workDays: RulesShown = []
     useCalendar: RuleShown = ""
     zoneByRegion: RuleShown = ""
     e164: RuleShown = ""
     isCallback: RuleShown = ""
+    callerId: RulesShown = []
     amd: RuleShown = ""
     amdMessage: RuleShown = ""
     amdMessageFile: RuleShown = ""
@@ -201,11 +206,6 @@ class TaskShown(_Shown):
     maxCallsPerSecond: RuleShown = ""
     maxPerDay: RuleShown = ""
     maxCost: RuleShown = ""
-    retryOn: Annotated[list[RetryShown], Field(description=_AS_POSTED)] = []
-    weekDays: RulesShown = []
-    holidays: RulesShown = []
-    workDays: RulesShown = []
-    callerId: RulesShown = []
 
 
 class TaskList(_Shown):

@@ -35,7 +35,8 @@ MAX_ITEMS = 1000
 MAX_INTERVAL_S = 31_536_000
 MAX_COST = 999_999_999
 _MOST_DAYS = 100
-_ON = f"^({'|'.join(sorted([*Outcome, *NAMES, DEFAULT]))}|SIP [1-6][0-9]{{0,2}}|Q\\.850 [0-9]{{1,3}})$"
+_ON = f"^({'|'.join(sorted([*Outcome, *NAMES, DEFAULT]))}|[A-Z][ -^`-~]{{2,99}})$"
+"""Causes begin with a capital letter and have no underscore: misspelt names and results are none."""
 _ON_IN_WORDS = f"a result, one of {', '.join(sorted(NAMES))}, {DEFAULT}, or the beginning of a cause: SIP 486, Q.850 17"
 _DAYS = re.compile("[1-7](-[1-7])?(,[1-7](-[1-7])?){0,6}", re.ASCII)
 _DAYS_IN_WORDS = "weekdays such as 1-5 or 1,3,5 (1 Monday to 7 Sunday), or a list of them"
@@ -70,7 +71,7 @@ def _as_rule(value: Any) -> Any:
 
 def _days(value: Any) -> frozenset[int]:
     """A range may run over Sunday."""
-    listed = value if isinstance(value, list) else [value]
+    listed = value if isinstance(value := as_list(value), list) else [value]
     if len(listed) > _MOST_DAYS:
         raise ValueError(f"{_MOST_DAYS} items at most expected, got {len(listed)}")
     days: set[int] = set()
@@ -87,13 +88,12 @@ def _days(value: Any) -> frozenset[int]:
 
 
 def _cost_u(value: Any) -> int:
-    text = f"{value:f}" if isinstance(value, int | float) and not isinstance(value, bool) else value
-    if isinstance(value, float):
-        text = f"{value + 0.0:.6f}"  # -0.0 is 0
-    too_much = isinstance(value, int | float) and value > MAX_COST
-    if too_much or not isinstance(text, str) or not _COST.fullmatch(text):
-        raise ValueError(f"{_COST_IN_WORDS} expected, got {str(value)[:60]!r}")
-    return int(Decimal(text) * U)
+    """A JSON number has as many decimals as it likes: they are rounded, but not to 0, which would be no limit."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_COST:
+        return max(round(Decimal(str(value)) * U), int(value > 0))
+    if isinstance(value, str) and _COST.fullmatch(value):
+        return int(Decimal(value) * U)
+    raise ValueError(f"{_COST_IN_WORDS} expected, got {str(value)[:60]!r}")
 
 
 def _listed(value: Any) -> Any:
@@ -127,6 +127,8 @@ class RulesFields(BaseModel):
     """How often a number is tried; once by default. Each attempt is a row of its own."""
     tryInterval: Annotated[int | None, Whole(0, MAX_INTERVAL_S)] = None
     """Seconds between two attempts; 60 by default."""
+    attemptUntilSignal: MaybeFlag = None
+    """1: also a number that was reached is tried again, up to `maxAttempt`, until /task-signal-close."""
     retryOn: Annotated[
         tuple[Annotated[RetryBody, BeforeValidator(_as_rule)], ...] | None,
         ListSchema(most=100, others=(BLANK,), also=(_ON_SCHEMA,)),
@@ -135,8 +137,6 @@ class RulesFields(BaseModel):
     ] = None
     """After which results a number is tried again, each with its own interval; the first that fits counts. Not said:
     where nobody was reached; an empty list: never."""
-    attemptUntilSignal: MaybeFlag = None
-    """1: also a number that was reached is tried again, up to `maxAttempt`, until /task-signal-close."""
     timeStart: Annotated[int | None, Whole(0, 1440)] = None
     """From which minute of the subscriber's day on numbers are dialled; 0 by default."""
     timeEnd: Annotated[int | None, Whole(0, 1440)] = None
@@ -144,19 +144,21 @@ class RulesFields(BaseModel):
     weekDays: Annotated[
         frozenset[int] | None,
         BeforeValidator(lambda value: None if value in ("", None) else _days(value)),
-        one_of(_DAY, {"type": "array", "items": _DAY, "minItems": 1, "maxItems": _MOST_DAYS}, BLANK),
+        one_of(ListSchema(least=1, most=_MOST_DAYS, others=(_DAY, BLANK)).around(_DAY)),
     ] = None
     """On which days: 1 Monday to 7 Sunday, `[1,2,3]` or `1-5`; all by default."""
-    useCalendar: MaybeFlag = None
-    """0: the holidays and working days of the settings do not hold."""
     holidays: Days = None
     """Further dates on which nobody is dialled."""
     workDays: Days = None
     """Dates on which numbers are dialled whatever weekday or holiday they are."""
+    useCalendar: MaybeFlag = None
+    """0: the holidays and working days of the settings do not hold."""
     zoneByRegion: MaybeFlag = None
     """1: the zone of a number whose own is not said is that of its region, where it has but one."""
     e164: MaybeFlag = None
     """1: numbers are dialled in their international form, +7952…; 0: as they are given."""
+    isCallback: MaybeFlag = None
+    """1: the employee is rung first, then the subscriber. Only for exten."""
     callerId: Annotated[
         tuple[Annotated[str, AfterValidator(safe_caller), AsText, one_of(*CALLER_SCHEMAS)], ...] | None,
         ListSchema(most=MAX_ITEMS, others=(*CALLER_SCHEMAS, BLANK)),
@@ -164,8 +166,6 @@ class RulesFields(BaseModel):
         BeforeValidator(lambda value: _listed(_alone_is_a_list(value))),
     ] = None
     """The number that subscribers are shown, or several, which take turns; an empty list: what the trunk shows."""
-    isCallback: MaybeFlag = None
-    """1: the employee is rung first, then the subscriber. Only for exten."""
     amd: Annotated[Amd | None, NoneIfBlank, one_of({"enum": [one.value for one in Amd]}, BLANK)] = None
     """What an answering machine gets. off (the default): nobody listens for machines. hangup. message: `amdMessage`
     after the beep."""
@@ -177,7 +177,7 @@ class RulesFields(BaseModel):
     """How many calls at once for the employees of an exten task: progressive (the default), power or predictive."""
     powerRatio: Annotated[float | None, Decimals(1, 10)] = None
     """power: calls for each free employee, 1.5 by default."""
-    maxAbandonRate: Annotated[float | None, Decimals(0, 100)] = None
+    maxAbandonRate: Annotated[float | None, Decimals(0.1, 100)] = None
     """predictive: how many of a hundred who answer may find nobody; 3 by default."""
     apology: MaybeSpoken = None
     """What subscribers hear whom nobody could take."""
@@ -224,7 +224,7 @@ def _shown_retries(rules: tuple[RetryRule, ...] | None) -> Any:
 
 
 def _number(value: float) -> str:
-    return f"{value:g}"
+    return f"{value:.12g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,18 +244,18 @@ def _flag(value: bool) -> str:
 FIELDS: tuple[_RuleField, ...] = (
     _RuleField("maxAttempt", "max_attempts"),
     _RuleField("tryInterval", "try_interval_s"),
-    _RuleField("retryOn", "retry_on", _shown_retries, lambda bodies: tuple(body.rule() for body in bodies)),
     _RuleField("attemptUntilSignal", "until_signal", _flag),
+    _RuleField("retryOn", "retry_on", _shown_retries, lambda bodies: tuple(body.rule() for body in bodies)),
     _RuleField("timeStart", "start_min"),
     _RuleField("timeEnd", "end_min"),
     _RuleField("weekDays", "weekdays", _texts),
-    _RuleField("useCalendar", "use_calendar", _flag),
     _RuleField("holidays", "holidays", _texts),
     _RuleField("workDays", "working_days", _texts),
+    _RuleField("useCalendar", "use_calendar", _flag),
     _RuleField("zoneByRegion", "zone_by_region", _flag),
     _RuleField("e164", "as_e164", _flag),
-    _RuleField("callerId", "caller_ids", _texts),
     _RuleField("isCallback", "callback", _flag),
+    _RuleField("callerId", "caller_ids", _texts),
     _RuleField("amd", "amd"),
     _RuleField("amdMessage", "amd_message"),
     _RuleField("amdMessageFile", "amd_message_file"),

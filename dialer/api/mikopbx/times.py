@@ -8,19 +8,22 @@ from dialer.api.mikopbx.fields import Schema
 from dialer.api.mikopbx.plain import whole
 
 _YEAR, _MONTH, _DAY = "(19[0-9]{2}|20[0-9]{2}|21[0-9]{2})", "(0[1-9]|1[0-2])", "(0[1-9]|[12][0-9]|3[01])"
-_TIME = "([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
+_CLOCK = "([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
 DATE_PATTERN = f"^({_YEAR}-{_MONTH}-{_DAY}|{_DAY}\\.{_MONTH}\\.{_YEAR})$"
-TIME_PATTERN = f"^{_DAY}\\.{_MONTH}\\.{_YEAR} {_TIME}$"
+TIME_PATTERN = f"^{_DAY}\\.{_MONTH}\\.{_YEAR} {_CLOCK}$"
+ISO_PATTERN = f"^{_YEAR}-{_MONTH}-{_DAY}[T ]{_CLOCK}(\\.[0-9]{{1,9}})?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?$"
 ZONE = "zone"
 """In the context of a validation: the zone of the times in it."""
 LATEST_S = 9_999_999_999
 """Unix seconds, in the year 2286."""
 _DATE = re.compile(DATE_PATTERN, re.ASCII)
 _MOMENT = re.compile(TIME_PATTERN, re.ASCII)
+_ISO = re.compile(ISO_PATTERN, re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,10}", re.ASCII)
-TIME_IN_WORDS = "DD.MM.YYYY HH:MM:SS in the PBX's zone, or Unix seconds"
+TIME_IN_WORDS = "DD.MM.YYYY HH:MM:SS in the PBX's zone, 2026-11-25T10:00:00+03:00, or Unix seconds"
 TIME_SCHEMAS: tuple[Schema, ...] = (
     {"type": "string", "pattern": TIME_PATTERN, "description": TIME_IN_WORDS},
+    {"type": "string", "pattern": ISO_PATTERN, "description": "ISO 8601; without an offset in the PBX's zone"},
     {"type": "integer", "minimum": 0, "maximum": LATEST_S},
     {"type": "string", "pattern": "^[0-9]{0,10}$", "description": "Unix seconds as a text"},
     {"enum": [None, False]},
@@ -47,9 +50,20 @@ def moment_us(value: Any, zone: tzinfo) -> int:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LATEST_S:
         return value * 1_000_000
-    found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    wall = _wall_of(value, zone) if isinstance(value, str) else None
+    if wall is None:
         raise ValueError(f"{TIME_IN_WORDS} expected, got {str(value)[:60]!r}")
-    day, month, year, hour, minute, second = map(int, found.groups())
-    wall = datetime(year, month, 1, hour, minute, second, tzinfo=zone) + timedelta(days=day - 1)
     return max(0, int(wall.astimezone(UTC).timestamp())) * 1_000_000
+
+
+def _wall_of(text: str, zone: tzinfo) -> datetime | None:
+    """What a clock shows, without fractions of a second; None: the text is no time."""
+    if found := _MOMENT.fullmatch(text):
+        day, month, year, *clock = found.groups()
+    elif found := _ISO.fullmatch(text):
+        year, month, day, *clock = found.groups()[:6]
+        zone = datetime.fromisoformat(f"2000-01-01T00:00:00{found[8] or ''}").tzinfo or zone
+    else:
+        return None
+    hour, minute, second = map(int, clock)
+    return datetime(int(year), int(month), 1, hour, minute, second, tzinfo=zone) + timedelta(days=int(day) - 1)
