@@ -95,10 +95,11 @@ class Site:
         return f"{begin}{usual if segment is None else segment}{rest.partition('}')[2]}"
 
     def examples(self, schema: Json) -> list[Any]:
-        """Good bodies, as the document shows them."""
+        """Good bodies, as the document shows them; of a body that may have several shapes, those of each."""
         if "$ref" in schema:
             schema = self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-        return list(schema.get("examples", []))
+        shapes = [example for shape in schema.get("anyOf", ()) for example in self.examples(shape)]
+        return [*schema.get("examples", ()), *shapes]
 
     def path(self, ending: str) -> str:
         """The path of the document with this ending."""
