@@ -99,7 +99,7 @@ class Daemon:
         zone = ZoneInfo(dialing.timezone)
         calendar = settings.calendar
         book = CalendarBook(calendar.country, calendar.holidays, calendar.working_days)
-        orders = OrderBook(dialing.dial_prefix, dialing.region)
+        self._orders = orders = OrderBook(dialing.dial_prefix, dialing.region)
         self._traffic = Traffic(
             max_channels=dialing.max_channels,
             max_calls_per_s=dialing.max_calls_per_s,
@@ -247,7 +247,7 @@ class Daemon:
             self._recordings.set_up()
         # Attempts in progress are known before the first claim, event or request can ask for one.
         for one in await self._store.read(fetch_in_progress):
-            self._ledger.resume(one)
+            self._ledger.resume(one, self._orders.resumed(one))
         await self._scheduler.load()
         async with AsyncExitStack() as stack:
             with _naming("[agi] host, port"):

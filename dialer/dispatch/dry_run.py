@@ -1,5 +1,6 @@
 """The dry run of a list: what would become of its numbers if it were posted now. Stores nothing."""
 
+import asyncio
 import functools
 import time
 from collections.abc import Callable, Sequence
@@ -58,8 +59,13 @@ class DryRun:
         if task is not None:
             listed = await self._store.read(functools.partial(fetch_phone_ids, task_id=task.task_id))
         queue = None if task is None else self._queue_of(task)
+        return await asyncio.to_thread(self._sort, list(zip(phones, phone_ids, strict=True)), stopped, listed, queue)
+
+    def _sort(
+        self, numbers: Sequence[tuple[str, str]], stopped: set[str], listed: set[str], queue: TaskQueue | None
+    ) -> Forecast:
         now, found = datetime.fromtimestamp(self._wall(), UTC), Forecast()
-        for phone, phone_id in zip(phones, phone_ids, strict=True):
+        for phone, phone_id in numbers:
             if phone_id in stopped:
                 found.stopped.append(phone)
             elif phone_id in listed:

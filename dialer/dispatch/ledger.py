@@ -80,6 +80,10 @@ class Ledger:
         """False while the daemon drains: no claim is granted any more."""
         self.may_dial: Callable[[CallOrder], bool] = lambda order: True
         """Whether the rules of its task let a number be dialled at this instant."""
+        self.is_in_window: Callable[[CallOrder], bool] = lambda order: True
+        """Whether the subscriber may be called at this hour."""
+        self.now_us: Callable[[], int | None] = lambda: None
+        """The engine's clock; None: the store's."""
         self.day_cap: Callable[[CallOrder], stored.DayCap | None] = lambda order: None
         """How often its telephone may be called today."""
         self.find_employee_for: Callable[[CallOrder], Awaitable[bool]] = _always
@@ -122,9 +126,9 @@ class Ledger:
         self._enter(order, AttemptState.CREATED, "")
         self.note(order.attempt_id, CallFileWritten())
 
-    def resume(self, in_progress: stored.InProgress) -> None:
-        """Take over an attempt that was in progress when the daemon stopped."""
-        self._enter(in_progress.order, in_progress.state, in_progress.linked_id)
+    def resume(self, in_progress: stored.InProgress, order: CallOrder | None = None) -> None:
+        """Take over an attempt that was in progress when the daemon stopped. `order`: the whole of it."""
+        self._enter(order or in_progress.order, in_progress.state, in_progress.linked_id)
 
     def note(self, attempt_id: int, event: AttemptEvent) -> None:
         """Apply an event. Unknown attempts (finished, deleted) are acknowledged, so that Asterisk forgets them."""
@@ -193,7 +197,14 @@ class Ledger:
     async def _commit_claim(self, order: CallOrder, linked_id: str, verbose_call_id: str) -> bool:
         if not self.claims_open or not self.may_dial(order):
             return False
-        claim = stored.claim_attempt(order.attempt_id, linked_id, verbose_call_id, self.day_cap(order))
+        claim = stored.claim_attempt(
+            order.attempt_id,
+            linked_id,
+            verbose_call_id,
+            self.day_cap(order),
+            now_us=self.now_us(),
+            counts=not order.callback,
+        )
         try:
             return await self._store.write(claim)
         except StoreError as error:
@@ -207,7 +218,8 @@ class Ledger:
         if attempt is None or order is None or attempt.linked_id != linked_id or attempt.state not in DIALLED_STATES:
             return False
         try:
-            holds = await self._store.write(stored.confirm_claim(attempt_id))
+            may = self.claims_open and self.is_in_window(order)
+            holds = may and await self._store.write(stored.confirm_claim(attempt_id, self.day_cap(order)))
         except StoreError as error:
             log.error("attempt %d: its subscriber is not dialled: %s", attempt_id, error)  # noqa: TRY400
             holds = False

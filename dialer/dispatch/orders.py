@@ -1,5 +1,7 @@
 """Orders: what a task's rules make of one of its numbers."""
 
+from dataclasses import replace
+
 from dialer.dispatch.numbering import e164
 from dialer.dispatch.recordings import new_talk_name
 from dialer.model.call import CallOrder
@@ -8,6 +10,7 @@ from dialer.model.rules import Amd, Pacing
 from dialer.model.safe import dial_string
 from dialer.model.task import InnerNumType, Task
 from dialer.model.texts import fill_text
+from dialer.store.attempts import InProgress
 from dialer.store.queue import Queued
 
 
@@ -43,6 +46,11 @@ class OrderBook:
             asks_for_employee=to_employee and (rules.pacing is not Pacing.PROGRESSIVE or apology is not None),
             apology=apology,
         )
+
+    def resumed(self, one: InProgress) -> CallOrder:
+        """The order of a call that was begun before the daemon started: what the rules add may have changed since."""
+        order = self.order(one.task, one.number)
+        return replace(order, recording=one.order.recording, callback=one.order.callback)
 
     def dial_string(self, order: CallOrder) -> str:
         """What the outgoing routes see."""

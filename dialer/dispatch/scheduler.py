@@ -75,6 +75,8 @@ class Scheduler(Watching):
         self._wall = wall
         self._queues: dict[int, TaskQueue] = {}
         self._hungry: dict[int, None] = {}
+        self._asleep: set[int] = set()
+        """Tasks that have nothing to dial: only their own timers and events wake them."""
         self._timers: dict[int, asyncio.TimerHandle] = {}
         """When tasks are looked at again by themselves."""
         self._wake = asyncio.Event()
@@ -85,6 +87,8 @@ class Scheduler(Watching):
         self._draining = False
         ledger.observers += [traffic, staffing, self]
         ledger.may_dial = self._may_dial
+        ledger.is_in_window = self._is_in_window
+        ledger.now_us = lambda: int(self._wall() * 1_000_000)
         ledger.day_cap = self._day_cap
         ledger.on_came_back = self._back_off
         ledger.find_employee_for = staffing.find_employee
@@ -157,6 +161,7 @@ class Scheduler(Watching):
         """Dial no more numbers of a task."""
         self._queues.pop(task_id, None)
         self._hungry.pop(task_id, None)
+        self._asleep.discard(task_id)
         self._traffic.task_is_gone(task_id)
         timer = self._timers.pop(task_id, None)
         if timer is not None:
@@ -165,6 +170,7 @@ class Scheduler(Watching):
     def feed(self, task_id: int) -> None:
         """A channel of the task may be free, or a number may be dialled that could not be before."""
         if task_id in self._queues:
+            self._asleep.discard(task_id)
             self._hungry[task_id] = None
             self._wake.set()
 
@@ -323,6 +329,7 @@ class Scheduler(Watching):
 
     async def _nothing_to_dial(self, queue: TaskQueue) -> None:
         task_id = queue.task.task_id
+        self._asleep.add(task_id)
         if queue.has_waiting:
             until = queue.waits_until
             self._look_in(task_id, math.inf if until is None else (until - self._now()).total_seconds())
@@ -354,7 +361,11 @@ class Scheduler(Watching):
         queue = self._queues.get(order.task_id)
         if queue is None:
             return True  # the claim knows that the task is not open
-        return queue.is_open(order.zone, self._now()) and self._staffing.may_dial(order, queue.task.rules.pacing)
+        return self._is_in_window(order) and self._staffing.may_dial(order, queue.task.rules.pacing)
+
+    def _is_in_window(self, order: CallOrder) -> bool:
+        queue = self._queues.get(order.task_id)
+        return queue is None or queue.is_open(order.zone, self._now())
 
     def _day_cap(self, order: CallOrder) -> DayCap | None:
         queue = self._queues.get(order.task_id)
@@ -369,7 +380,7 @@ class Scheduler(Watching):
 
     def _capacity_of(self, inner_num: str) -> None:
         for task_id, queue in self._queues.items():
-            if queue.task.inner_num == inner_num:
+            if queue.task.inner_num == inner_num and task_id not in self._asleep:
                 self.feed(task_id)
 
     def _changed_by_engine(self, task_id: str) -> None:
@@ -379,14 +390,16 @@ class Scheduler(Watching):
     async def _take_changed_tasks(self) -> None:
         """Tasks that the engine itself has paused."""
         while self._changed_tasks:
-            task_id = self._changed_tasks.pop()
+            task_id = next(iter(self._changed_tasks))
+            queue = self._queues.get(task_id)
             task = await self._store.read(functools.partial(fetch_task, task_id=task_id))
-            if task is not None:
-                log.warning("task %d: paused, it has spent what it may", task_id)
+            self._changed_tasks.discard(task_id)
+            if task is not None and self._queues.get(task_id) is queue:  # else the CRM has changed it meanwhile
+                log.warning("task %d: state %s, it has spent what it may", task_id, task.state.name)
                 self.task_is(task)
 
     def _feed_all(self) -> None:
-        self._hungry.update(dict.fromkeys(self._queues))
+        self._hungry.update(dict.fromkeys(task_id for task_id in self._queues if task_id not in self._asleep))
         self._wake.set()
 
     def _back_off(self, task_id: int) -> None:

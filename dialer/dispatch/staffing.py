@@ -35,6 +35,9 @@ class _Call:
     talks_since_s: float | None = None
     has_employee: bool = False
     """It was let through to the internal number."""
+    seen: bool = False
+    resumed: bool = False
+    """It was begun before the daemon started: nobody knows how long it rang or talked."""
 
 
 @dataclass(slots=True)
@@ -127,6 +130,8 @@ class Staffing(Watching):
         if desk is None or call is None:
             return
         now_s = self._clock()
+        if not call.seen:
+            call.seen, call.resumed = True, attempt.state is not AttemptState.SPOOLED
         if attempt.state is not AttemptState.SPOOLED and call.rings_since_s is None:
             call.rings_since_s = now_s
         if order.callback:
@@ -134,12 +139,15 @@ class Staffing(Watching):
             return
         if (attempt.state is AttemptState.CONNECTING or attempt.talking) and call.answered_at_s is None:
             call.answered_at_s = now_s
-            desk.book.subscriber_answered(now_s, now_s - (call.rings_since_s or now_s))
+            if not call.resumed:
+                desk.book.subscriber_answered(now_s, now_s - (call.rings_since_s or now_s))
         if attempt.talking and call.talks_since_s is None:
             call.talks_since_s = now_s
-            desk.book.employee_took(now_s, now_s - (call.answered_at_s or now_s))
+            if not call.resumed:
+                desk.book.employee_took(now_s, now_s - (call.answered_at_s or now_s))
         desk.changed.set()
-        self.on_capacity(order.inner_num)
+        if attempt.state is not AttemptState.SPOOLED:
+            self.on_capacity(order.inner_num)
 
     def _note_callback(self, call: _Call, attempt: Attempt, now_s: float) -> None:
         """Its employee is called first: being found from the leave on, taken as soon as he has answered."""
@@ -153,7 +161,7 @@ class Staffing(Watching):
         if desk is None or call is None:
             return
         del desk.calls[order.attempt_id]
-        if attempt.verdict is not None and not order.callback:
+        if attempt.verdict is not None and not order.callback and not call.resumed:
             self._remember(desk.book, call, attempt.verdict)
         desk.changed.set()
         self.on_capacity(order.inner_num)

@@ -6,7 +6,7 @@ from dialer.model.outcome import Outcome
 from dialer.model.rules import Rules
 
 _NOT_REACHED = frozenset({Outcome.FAIL, Outcome.FAIL_ROUTE, Outcome.FAIL_PROVIDER})
-_FINAL_CAUSES = ("Lost", "Stop list", "Lifetime", "No trace of the answered leg", "Answering machine: message left")
+_FINAL_CAUSES = ("Lost", "Stop list", "Lifetime", "No trace of", "Nobody can say", "Answering machine: message left")
 """Of FAIL: somebody may have been reached, or nobody may be."""
 _CODE = re.compile(r"(SIP|Q\.850) ([0-9]{1,3})\b")
 _NAME_OF_SIP = {

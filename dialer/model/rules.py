@@ -137,8 +137,10 @@ def as_rules(stored: Mapping[str, Any]) -> Rules:
 def conflict_of(rules: Rules, *, to_employee: bool) -> tuple[str, str] | None:
     """Which field of the API does not go with the others, and why; None: they go together. `to_employee`: whether an
     employee or a queue talks to whoever answers."""
-    if rules.start_min == rules.end_min and rules.start_min:
+    if rules.start_min and (rules.start_min - rules.end_min) % WHOLE_DAY_MIN == 0:
         return "timeEnd", f"the same as timeStart, {rules.start_min}: the window would never open"
+    if rules.callback and rules.pacing is not Pacing.PROGRESSIVE:
+        return "pacing", "only progressive together with isCallback: each call rings an employee first"
     if rules.callback and not to_employee:
         return "isCallback", "only for innerNumType exten: a polling has no employee to ring first"
     if rules.amd is Amd.MESSAGE and not (rules.amd_message or rules.amd_message_file):

@@ -137,8 +137,13 @@ class Presence:
 
     def _tell_in(self, delay_s: float) -> None:
         """Somebody has done his wrap-up then, and no event tells."""
-        if self._wrapped_up is None:
-            self._wrapped_up = asyncio.get_running_loop().call_later(delay_s + WRAP_UP_SLACK_S, self._has_wrapped_up)
+        loop = asyncio.get_running_loop()
+        at_s = loop.time() + delay_s + WRAP_UP_SLACK_S
+        if self._wrapped_up is not None:
+            if self._wrapped_up.when() <= at_s:
+                return
+            self._wrapped_up.cancel()
+        self._wrapped_up = loop.call_at(at_s, self._has_wrapped_up)
 
     def _has_wrapped_up(self) -> None:
         self._wrapped_up = None

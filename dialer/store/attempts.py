@@ -10,13 +10,14 @@ from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, inser
 from dialer.model.attempt import Attempt, AttemptState, shown_state
 from dialer.model.call import CallOrder
 from dialer.model.outcome import Outcome
-from dialer.model.rules import as_rules
-from dialer.model.task import InnerNumType, TaskState
+from dialer.model.task import Task, TaskState
 from dialer.model.verdict import dial_status_shown
 from dialer.store.database import Operation, Transaction
 from dialer.store.events import add_answer
 from dialer.store.finishing import LIFETIME_OVER, STOPPED, Bill, after_result, close_undialled, is_stopped
+from dialer.store.queue import Queued
 from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, dialled, task
+from dialer.store.tasks import fetch_task
 
 _THIS = attempt.c.id == bindparam("attempt_id")
 _OPEN = attempt.c.closed_us.is_(None)
@@ -34,6 +35,7 @@ _MARK_SPOOLED = (
     .values(
         state=AttemptState.SPOOLED.value,
         call_file=bindparam("file"),
+        callback=bindparam("rings_employee"),
         recording=bindparam("recorded_as"),
         changed_us=_NOW,
     )
@@ -46,6 +48,9 @@ _CLAIM = (
         _OPEN,
         _TASK_IS_OPEN,
         *_MAY_BE_DIALLED,
+        # the list may have been changed while the call file was on its way
+        attempt.c.held == 0,
+        attempt.c.due_us <= bindparam("due_by"),
     )
     .values(
         state=AttemptState.DIALLING.value,
@@ -112,8 +117,11 @@ class InProgress:
     """An attempt that has left the queue and has no result."""
 
     order: CallOrder
+    """As far as its row tells; what its task's rules add, `task` and `number` tell."""
     state: AttemptState
     linked_id: str
+    task: Task
+    number: Queued
 
 
 def mark_spooled(order: CallOrder) -> Operation[None]:
@@ -125,6 +133,7 @@ def mark_spooled(order: CallOrder) -> Operation[None]:
             {
                 "attempt_id": order.attempt_id,
                 "file": order.shown_call_file,
+                "rings_employee": int(order.callback),
                 "recorded_as": order.recording,
                 "now_us": tx.now_us,
             },
@@ -143,10 +152,19 @@ class DayCap:
     most: int
 
 
-def claim_attempt(attempt_id: int, linked_id: str, verbose_call_id: str, cap: DayCap | None = None) -> Operation[bool]:
-    """Give leave to dial, once: True only for an attempt with a call file out and a task that is open now, whose
-    lifetime is not over, on no stop list. One that is refused for its own sake gets its result, or waits for the next
-    day."""
+def claim_attempt(
+    attempt_id: int,
+    linked_id: str,
+    verbose_call_id: str,
+    cap: DayCap | None = None,
+    *,
+    now_us: int | None = None,
+    counts: bool = True,
+) -> Operation[bool]:
+    """Give leave to dial, once: True only for an attempt with a call file out and a task that is open now, whose time
+    has come and whose lifetime is not over, on no stop list. One that is refused for its own sake gets its result, or
+    waits for the next day. `now_us`: the caller's clock. `counts`: as a call to the telephone; False: that is done when
+    it is confirmed."""
 
     def operation(tx: Transaction) -> bool:
         if cap is not None and not _within(tx, attempt_id, cap):
@@ -158,10 +176,11 @@ def claim_attempt(attempt_id: int, linked_id: str, verbose_call_id: str, cap: Da
                 "linked": linked_id or None,
                 "verbose_call": verbose_call_id or None,
                 "now_us": tx.now_us,
+                "due_by": tx.now_us if now_us is None else now_us,
             },
         )
         if done.rowcount == 1:
-            if cap is not None:
+            if cap is not None and counts:
                 _count(tx, attempt_id, cap.day)
             return True
         _end_what_may_not_be_dialled(tx, attempt_id)
@@ -177,13 +196,19 @@ def _end_what_may_not_be_dialled(tx: Transaction, attempt_id: int) -> None:
     close_undialled(tx, and_(this, attempt.c.until_us <= tx.now_us), Outcome.FAIL, LIFETIME_OVER)
 
 
-def confirm_claim(attempt_id: int) -> Operation[bool]:
-    """Whether an attempt that has its leave may still be dialled, as `claim_attempt` asks."""
+def confirm_claim(attempt_id: int, cap: DayCap | None = None) -> Operation[bool]:
+    """Whether an attempt that has its leave may still be dialled, as `claim_attempt` asks; then the call is counted."""
 
     def operation(tx: Transaction) -> bool:
+        if cap is not None and not _within(tx, attempt_id, cap):
+            return False
         still = (_THIS, _OPEN, _TASK_IS_OPEN, *_MAY_BE_DIALLED)
         asked = {"attempt_id": attempt_id, "now_us": tx.now_us}
-        return tx.connection.execute(select(attempt.c.id).where(*still), asked).first() is not None
+        if tx.connection.execute(select(attempt.c.id).where(*still), asked).first() is None:
+            return False
+        if cap is not None:
+            _count(tx, attempt_id, cap.day)
+        return True
 
     return operation
 
@@ -287,27 +312,25 @@ def save_answer(attempt_id: int, polling_id: int, question_id: str, result: str,
 
 def fetch_in_progress(connection: Connection) -> list[InProgress]:
     """Every attempt that has left the queue and has no result."""
-    rows = connection.execute(
-        select(attempt, task.c.dial_prefix, task.c.inner_num, task.c.inner_num_type, task.c.rules)
-        .join(task, task.c.id == attempt.c.task_id)
-        .where(IN_PROGRESS)
-    )
-    return [
-        InProgress(
-            CallOrder(
-                row.id,
-                row.task_id,
-                row.phone,
-                row.dial_prefix,
-                row.inner_num,
-                InnerNumType(row.inner_num_type),
-                row.params,
-                row.recording,
-                zone=row.zone,
-                callback=as_rules(row.rules).callback,
-            ),
-            AttemptState(row.state),
-            row.linked_id or "",
+    rows = connection.execute(select(attempt).where(IN_PROGRESS)).all()
+    tasks = {task_id: fetch_task(connection, task_id) for task_id in {row.task_id for row in rows}}
+    found = []
+    for row in rows:
+        of = tasks[row.task_id]
+        if of is None:  # deleted: nobody asks what became of it
+            continue
+        order = CallOrder(
+            row.id,
+            row.task_id,
+            row.phone,
+            of.dial_prefix,
+            of.inner_num,
+            of.inner_num_type,
+            row.params,
+            row.recording,
+            zone=row.zone,
+            callback=bool(row.callback),
         )
-        for row in rows
-    ]
+        number = Queued(row.id, row.phone, row.phone_id, row.params, row.caller_id, row.zone)
+        found.append(InProgress(order, AttemptState(row.state), row.linked_id or "", of, number))
+    return found

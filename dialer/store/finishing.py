@@ -181,6 +181,8 @@ def _signalled(connection: Connection, phone_id: str, task_id: int | None) -> li
 
 def _add_attempt(tx: Transaction, row: Any, due_us: int) -> None:
     """The number's next attempt, unless it may not be dialled any more. Of a client's it is held until its turn."""
+    if row.unlisted:
+        return
     if row.until_us is not None and row.until_us <= due_us:
         return
     if tx.connection.execute(select(1).where(is_stopped_now(row.task_id, row.phone_id))).first():
@@ -196,6 +198,8 @@ def _add_attempt(tx: Transaction, row: Any, due_us: int) -> None:
         )
     )
     tx.tell(QUEUE_TOPIC, str(row.task_id))
+    if row.until_us is not None:
+        tx.tell(LIFETIME_TOPIC, "")
 
 
 def is_stopped_now(task_id: int, phone_id: str) -> ColumnElement[bool]:

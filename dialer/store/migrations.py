@@ -65,6 +65,8 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE attempt ADD COLUMN until_us BIGINT",
         "ALTER TABLE attempt ADD COLUMN held INTEGER DEFAULT 0 NOT NULL",
         "ALTER TABLE attempt ADD COLUMN signalled INTEGER DEFAULT 0 NOT NULL",
+        "ALTER TABLE attempt ADD COLUMN unlisted INTEGER DEFAULT 0 NOT NULL",
+        "ALTER TABLE attempt ADD COLUMN callback INTEGER DEFAULT 0 NOT NULL",
         "ALTER TABLE attempt ADD COLUMN caller_id VARCHAR",
         "ALTER TABLE attempt ADD COLUMN talked_s INTEGER",
         "ALTER TABLE attempt ADD COLUMN cost_u BIGINT",

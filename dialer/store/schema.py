@@ -103,6 +103,8 @@ attempt = Table(
     Column("until_us", BigInteger),
     Column("held", Integer, server_default=text("0"), nullable=False),
     Column("signalled", Integer, server_default=text("0"), nullable=False),
+    Column("unlisted", Integer, server_default=text("0"), nullable=False),
+    Column("callback", Integer, server_default=text("0"), nullable=False),
     Column("caller_id", String),
     Column("talked_s", Integer),
     Column("cost_u", BigInteger),
@@ -113,6 +115,7 @@ attempt = Table(
 )
 # zone: of the subscriber, empty: the PBX's. due_us: not dialled before; 0: at once. held: another number of the same
 # client is tried before this one. signalled: the CRM has said that the number is done while its call was in progress.
+# unlisted: taken off the list while its call was in progress. callback: its call rang the employee first.
 # cost_u: millionths of the currency.
 # The queue and the calls in progress are found without looking at finished rows. The literals are literals in the
 # queries too: SQLite does not use a partial index for a bound parameter.

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from dialer.model.attempt import AttemptState
+from dialer.model.prices import shown
 from dialer.model.rules import as_rules, as_stored, conflict_of
 from dialer.model.safe import UnsafeValueError, safe_extension
 from dialer.model.task import InnerNumType, Number, Task, TaskState
@@ -20,6 +21,7 @@ _ROWS_A_STATEMENT = 500
 _KEPT = (
     attempt.c.id, attempt.c.phone_id, attempt.c.state, attempt.c.closed_us, attempt.c.params, attempt.c.client_id,
     attempt.c.zone, attempt.c.due_us, attempt.c.until_us, attempt.c.caller_id, attempt.c.held, attempt.c.attempt_number,
+    attempt.c.unlisted,
 )  # fmt: skip
 _CHANGE_QUEUED = (
     update(attempt)
@@ -214,6 +216,9 @@ def _change(tx: Transaction, task_id: int, change: TaskChange) -> Task:
     if changed.state is not TaskState.CLOSED:  # also a task that is opened again: its polling may be gone
         _check_inner_num(tx.connection, changed)
     conflict = conflict_of(changed.rules, to_employee=changed.inner_num_type is InnerNumType.EXTEN)
+    most_u = changed.rules.max_cost_u
+    if changed.state is TaskState.OPEN and most_u is not None and changed.spent_u >= most_u:
+        raise TaskRefusedError("maxCost", f"the task's calls have cost {shown(changed.spent_u)} already")
     if conflict is not None and (change.rules or change.inner_num_type is not None):
         raise TaskRefusedError(*conflict)
     if change.numbers is not None:
@@ -270,6 +275,7 @@ def _replace_numbers(tx: Transaction, task_id: int, numbers: Sequence[Number]) -
     ]
     if changes:
         tx.connection.execute(_CHANGE_QUEUED, changes)
+    _mark_unlisted(tx, [row for row in stored if row.closed_us is None and not _is_not_dialled(row)], listed)
     kept = {row.phone_id for row in stored}
     busy_clients = {
         listed[row.phone_id].client_id if _is_queued(row) and row.phone_id in listed else row.client_id
@@ -287,13 +293,21 @@ def _replace_numbers(tx: Transaction, task_id: int, numbers: Sequence[Number]) -
         close_stopped(tx, task_id)
 
 
+def _mark_unlisted(tx: Transaction, in_progress: Sequence[Any], listed: Mapping[str, Number]) -> None:
+    """A call in progress goes on; a number that is not listed any more gets no further attempt."""
+    for unlisted in (0, 1):
+        ids = [row.id for row in in_progress if (row.phone_id not in listed) == unlisted and row.unlisted != unlisted]
+        if ids:
+            tx.connection.execute(update(attempt).where(attempt.c.id.in_(ids)).values(unlisted=unlisted))
+
+
 def _change_of(row: Any, number: Number) -> dict[str, object] | None:
     """What the list says anew of a number that waits; a time that it has got for its next attempt stays."""
     said: dict[str, object] = {
         "new_params": number.params,
         "new_client": number.client_id,
         "new_zone": number.zone,
-        "new_due_us": number.not_before_us or (0 if row.attempt_number == 1 else row.due_us),
+        "new_due_us": number.not_before_us if row.attempt_number == 1 else max(row.due_us, number.not_before_us),
         "new_until_us": number.until_us,
         "new_caller": number.caller_id,
         "new_held": 0 if number.client_id is None else row.held if number.client_id == row.client_id else 1,

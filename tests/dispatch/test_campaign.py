@@ -51,7 +51,12 @@ async def post(bench: Bench, numbers: Iterable[Number], channels: int = 5, **rul
 def clock_is(bench: Bench, text: str, zone: str = "UTC") -> None:
     """Set the wall clock; timers run by the loop's own, so the scheduler is woken as its timer would."""
     bench.wall_s = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()
-    bench.scheduler._feed_all()
+    wake(bench)
+
+
+def wake(bench: Bench) -> None:
+    for task_id in bench.scheduler._queues:
+        bench.scheduler.feed(task_id)
 
 
 async def nothing_begins(bench: Bench) -> None:
@@ -145,7 +150,7 @@ async def test_a_busy_number_is_dialled_again_when_its_interval_is_over(bench: B
     assert (await why(bench, task_id))[0] is Rule.NOT_DUE
     assert (await why(bench, task_id, "79520000001"))[0] is Rule.NOT_DUE
     bench.wall_s = due_s
-    bench.scheduler._feed_all()
+    wake(bench)
     await bench.settled_files(1)
     (again,) = await claim(bench)
     assert again != attempt_id
@@ -234,7 +239,7 @@ async def test_a_trunk_that_answers_503_is_slowed_down_and_recovers_by_itself(be
     assert slow < 10
     assert ["SIP 503" in told for told in bench.traffic.slowed_down()] == [True]
     bench.now_s += 120
-    bench.scheduler._feed_all()
+    wake(bench)
     await wait_until(lambda: len(bench.files()) > slow, "calls begin again")
     assert bench.traffic.slowed_down() == []
 
@@ -253,7 +258,7 @@ async def test_a_task_begins_no_more_calls_a_second_than_it_may(bench: Bench) ->
     await nothing_begins(bench)
     assert (await why(bench, task_id))[0] is Rule.TASK_RATE
     bench.now_s += 0.5
-    bench.scheduler._feed_all()
+    wake(bench)
     await bench.settled_files(2)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from dialer.model.attempt import Attempt, AttemptState
@@ -20,7 +21,7 @@ from dialer.store.finishing import Bill, close_by_signal, close_expired
 from dialer.store.queue import fetch_due, fetch_new, fetch_next_due_us, fetch_zones
 from dialer.store.results import ResultRow, fetch_task_results
 from dialer.store.schema import stop_number
-from dialer.store.tasks import TaskChange, change_task, fetch_task, save_task
+from dialer.store.tasks import TaskChange, TaskRefusedError, change_task, fetch_task, save_task
 from tests.store.making import url_of
 
 BUSY = Verdict(Outcome.FAIL, "SIP 486 Busy Here")
@@ -59,7 +60,7 @@ async def ready(store: Store, task_id: int, now_us: int = LATER_US) -> list[Call
 
 async def dial(store: Store, order: CallOrder) -> bool:
     await store.write(mark_spooled(order))
-    return await store.write(claim_attempt(order.attempt_id, "rig-1", "[C-1]"))
+    return await store.write(claim_attempt(order.attempt_id, "rig-1", "[C-1]", now_us=LATER_US))
 
 
 def closed(order: CallOrder, verdict: Verdict) -> Attempt:
@@ -347,7 +348,7 @@ async def test_a_telephone_is_called_no_more_often_on_a_day_than_it_may_by_all_t
     await store.write(requeue_attempt(first.attempt_id))
     assert (await rows(store, task_id))[0].due_us == LATER_US
     await store.write(mark_spooled(first))
-    assert await store.write(claim_attempt(first.attempt_id, "", "", replace(cap, day=740_001)))
+    assert await store.write(claim_attempt(first.attempt_id, "", "", replace(cap, day=740_001), now_us=LATER_US))
 
 
 async def test_rules_said_stay_when_others_are_said(store: Store) -> None:
@@ -357,3 +358,46 @@ async def test_rules_said_stay_when_others_are_said(store: Store) -> None:
     assert task is not None
     assert (task.rules.max_attempts, task.rules.try_interval_s, task.rules.start_min) == (5, 60, 540)
     assert (task.rules.weekdays, task.rules.retry_on) == (frozenset({1, 2}), (RetryRule("busy", 5),))
+
+
+async def test_posting_a_list_with_times_that_have_passed_does_not_hurry_a_next_attempt(store: Store) -> None:
+    listed = number(1, not_before_us=1)
+    task_id = await post(store, [listed], **RETRIED)
+    (order,) = await ready(store, task_id)
+    await call(store, order, BUSY)
+    due_us = (await rows(store, task_id))[1].due_us
+    await post(store, [listed], task_id)
+    assert (await rows(store, task_id))[1].due_us == due_us > 1
+
+
+async def test_a_number_taken_off_the_list_amid_its_call_gets_no_further_attempt(store: Store) -> None:
+    task_id = await post(store, [number(1), number(2)], **RETRIED)
+    first, second = await ready(store, task_id)
+    for order in (first, second):
+        assert await dial(store, order)
+    await post(store, [number(3)], task_id)
+    await post(store, [number(2), number(3)], task_id)
+    for order in (first, second):
+        await end(store, order, BUSY)
+    assert await results(store, task_id) == [("1", 1, "FAIL"), ("2", 1, "FAIL"), ("3", 1, None), ("2", 2, None)]
+
+
+async def test_a_claim_whose_number_was_put_off_or_held_meanwhile_is_refused(store: Store) -> None:
+    task_id = await post(store, [number(1), number(2, "a")])
+    first, second = await ready(store, task_id)
+    await post(store, [number(1, not_before_us=LATER_US), number(3, "a"), number(2, "a")], task_id)
+    for order in (first, second):
+        await store.write(mark_spooled(order))
+    assert not await store.write(claim_attempt(first.attempt_id, "", ""))
+    assert await store.write(claim_attempt(second.attempt_id, "", ""))
+
+
+async def test_a_task_that_has_spent_its_budget_is_not_opened_until_it_may_spend_more(store: Store) -> None:
+    task_id = await post(store, [number(1), number(2)], max_cost_u=5)
+    order = (await ready(store, task_id))[0]
+    assert await dial(store, order)
+    await end(store, order, TALKED, Bill(1, 5))
+    with pytest.raises(TaskRefusedError, match="maxCost: the task's calls have cost"):
+        await store.write(change_task(task_id, None, TaskChange(state=TaskState.OPEN)))
+    await store.write(change_task(task_id, None, TaskChange(state=TaskState.OPEN, rules={"max_cost_u": 6})))
+    assert await state_of(store, task_id) is TaskState.OPEN
