@@ -80,6 +80,10 @@ async def test_a_rule_is_shown_as_it_was_said_and_can_be_changed(
     ("field", "said", "default"),
     [
         ("maxCost", "5", 0),
+        ("retryOn", [], ["default"]),
+        ("weekDays", [1], "1-7"),
+        ("maxPerDay", 2, "0"),
+        ("amdMessage", "Позвоните нам.", ""),
         ("callerId", "79520000099", []),
         ("apology", "Извините.", ""),
         ("holidays", ["2026-12-31"], []),
@@ -105,6 +109,8 @@ async def test_rules_that_do_not_go_with_what_is_stored_are_refused(dialer: Dial
     refused = await dialer.call("PUT", f"/task/{task_id}", {"timeEnd": 540})
     assert (refused["result"], refused["data"]) == (False, {"error": "TaskRefused"})
     assert refused["messages"] == ["timeEnd: the same as timeStart, 540: the window would never open"]
+    whole_day = await dialer.data("PUT", f"/task/{task_id}", {"timeStart": 0, "timeEnd": 0})
+    assert ("timeStart" in whole_day, whole_day["timeEnd"]) == (False, 0)
 
 
 async def test_what_a_number_says_is_kept_and_shown(dialer: Dialer) -> None:

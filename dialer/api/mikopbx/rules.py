@@ -135,8 +135,8 @@ class RulesFields(BaseModel):
         at_most(100),
         BeforeValidator(_listed),
     ] = None
-    """After which results a number is tried again, each with its own interval; the first that fits counts. Not said:
-    where nobody was reached; an empty list: never."""
+    """After which results a number is tried again, each with its own interval; the first that fits counts. By
+    default `["default"]`, where nobody was reached; an empty list: never."""
     timeStart: Annotated[int | None, Whole(0, 1440)] = None
     """From which minute of the subscriber's day on numbers are dialled; 0 by default."""
     timeEnd: Annotated[int | None, Whole(0, 1440)] = None
@@ -219,6 +219,12 @@ def _texts(value: Any) -> list[str]:
     return [str(one) for one in (sorted(value) if isinstance(value, frozenset) else value)]
 
 
+def _retries(bodies: tuple[RetryBody, ...]) -> tuple[RetryRule, ...] | None:
+    """`["default"]` alone is the default again."""
+    rules = tuple(body.rule() for body in bodies)
+    return None if rules == (RetryRule(DEFAULT),) else rules
+
+
 def _shown_retries(rules: tuple[RetryRule, ...] | None) -> Any:
     return [{"on": one.on, "interval": None if one.interval_s is None else str(one.interval_s)} for one in rules or ()]
 
@@ -245,7 +251,7 @@ FIELDS: tuple[_RuleField, ...] = (
     _RuleField("maxAttempt", "max_attempts"),
     _RuleField("tryInterval", "try_interval_s"),
     _RuleField("attemptUntilSignal", "until_signal", _flag),
-    _RuleField("retryOn", "retry_on", _shown_retries, lambda bodies: tuple(body.rule() for body in bodies)),
+    _RuleField("retryOn", "retry_on", _shown_retries, _retries),
     _RuleField("timeStart", "start_min"),
     _RuleField("timeEnd", "end_min"),
     _RuleField("weekDays", "weekdays", _texts),
