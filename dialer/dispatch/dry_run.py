@@ -13,7 +13,7 @@ from dialer.model.safe import phone_id_of
 from dialer.model.task import Task
 from dialer.store.database import Store
 from dialer.store.stop_list import fetch_stopped
-from dialer.store.tasks import fetch_phone_ids, fetch_task
+from dialer.store.tasks import fetch_listed, fetch_task
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class DryRun:
         stopped = await self._store.read(functools.partial(fetch_stopped, phone_ids=phone_ids, task_id=task_id))
         listed: set[str] = set()
         if task is not None:
-            listed = await self._store.read(functools.partial(fetch_phone_ids, task_id=task.task_id))
+            listed = await self._store.read(functools.partial(fetch_listed, task_id=task.task_id, phone_ids=phone_ids))
         queue = None if task is None else self._queue_of(task)
         return await asyncio.to_thread(self._sort, list(zip(phones, phone_ids, strict=True)), stopped, listed, queue)
 

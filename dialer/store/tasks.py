@@ -161,9 +161,13 @@ def find_task(connection: Connection, crm_id: str | None, task_id: int | None) -
     return None if found is None else fetch_task(connection, found)
 
 
-def fetch_phone_ids(connection: Connection, task_id: int) -> set[str]:
-    """The numbers in a task's list."""
-    return set(connection.execute(select(attempt.c.phone_id).where(attempt.c.task_id == task_id)).scalars())
+def fetch_listed(connection: Connection, task_id: int, phone_ids: Sequence[str]) -> set[str]:
+    """Those of the numbers that are in a task's list."""
+    found: set[str] = set()
+    for start in range(0, len(phone_ids), _ROWS_A_STATEMENT):
+        some = attempt.c.phone_id.in_(phone_ids[start : start + _ROWS_A_STATEMENT])
+        found.update(connection.execute(select(attempt.c.phone_id).where(attempt.c.task_id == task_id, some)).scalars())
+    return found
 
 
 def fetch_open_tasks(connection: Connection) -> list[Task]:
