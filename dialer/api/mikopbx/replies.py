@@ -257,7 +257,7 @@ class ResultShown(_Shown):
     callerId: str = ""
     """Only where the number has its own."""
     talkTime: str = ""
-    """How many seconds the subscriber's line was open; only where it was."""
+    """How many seconds the subscriber's line was open; only beside a `cost`."""
     cost: str = ""
     """What that has cost; only where the settings have a price."""
 

@@ -84,8 +84,7 @@ def result_json(row: ResultRow) -> dict[str, Any]:
         **({"recording": row.recording} if row.recording and row.closed_us else {}),
         **({"clientId": row.client_id} if row.client_id is not None else {}),
         **({"callerId": row.caller_id} if row.caller_id is not None else {}),
-        **({"talkTime": str(row.talked_s)} if row.talked_s is not None else {}),
-        **({"cost": shown(row.cost_u)} if row.cost_u is not None else {}),
+        **({"talkTime": str(row.talked_s), "cost": shown(row.cost_u)} if row.cost_u is not None else {}),
     }
 
 
