@@ -206,7 +206,7 @@ class Speaker:
         try:
             return _sound(await self._voice.fetch(prompt, PATIENCE_S))
         except PromptError as error:
-            raise UnplayableError(str(error)) from error
+            raise UnplayableError(f"{prompt.file}: {error}" if prompt.file else str(error)) from error
 
 
 def _sound(file: Path) -> str:

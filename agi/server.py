@@ -20,6 +20,9 @@ BACKLOG = 1024
 class CallDesk(AnswerBook, Protocol):
     """Who decides about attempts."""
 
+    def task_of(self, attempt_id: int) -> int | None:
+        """Whose attempt it is; None: it is over."""
+
     async def claim(self, attempt_id: int, linked_id: str, verbose_call_id: str) -> bool:
         """May this attempt be dialled now? A yes is given once."""
 
@@ -54,7 +57,7 @@ class FastAgiServer:
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self.trouble: str | None = None
-        """Why the last dialogue could not be held, in words; None when it could."""
+        """Why the last dialogue, message or apology came to nothing, in words; None when it did not."""
 
     @property
     def sessions(self) -> int:
@@ -127,11 +130,10 @@ class FastAgiServer:
             self.trouble = None
             await session.set_variable("AUTODIALER_DIALOGUE", "finished")
         except UnplayableError as error:
-            self._cannot_play(attempt_id, error)
+            self._tell_trouble(attempt_id, f"a prompt cannot be played: {error}")
             await session.set_variable("AUTODIALER_DIALOGUE", "unplayable")
         except UnstoredError as error:
-            self.trouble = str(error)
-            log.error("attempt %d: %s", attempt_id, error)  # noqa: TRY400 - no trace needed
+            self._tell_trouble(attempt_id, str(error))
             await session.set_variable("AUTODIALER_DIALOGUE", "unstored")
         finally:
             await self._desk.end_dialogue(attempt_id, finished=finished)
@@ -148,8 +150,9 @@ class FastAgiServer:
         try:
             await self._speaker.say(session, apology)
         except UnplayableError as error:
-            self._cannot_play(attempt_id, error)
+            self._tell_trouble(attempt_id, f"a prompt cannot be played: {error}")
         else:
+            self.trouble = None
             await session.set_variable("AUTODIALER_DIALOGUE", "apologised")
 
     async def _message(self, session: AgiSession, attempt_id: int) -> None:
@@ -158,14 +161,16 @@ class FastAgiServer:
             raise AgiError(f"no message for attempt {attempt_id}")
         try:
             await self._speaker.say(session, message)
+            self.trouble = None
             await session.set_variable("AUTODIALER_DIALOGUE", "message")
         except UnplayableError as error:
-            self._cannot_play(attempt_id, error)
+            self._tell_trouble(attempt_id, f"a prompt cannot be played: {error}")
             await session.set_variable("AUTODIALER_DIALOGUE", "unspoken")
 
-    def _cannot_play(self, attempt_id: int, error: UnplayableError) -> None:
-        self.trouble = f"a prompt cannot be played: {error}"
-        log.error("attempt %d: %s", attempt_id, error)
+    def _tell_trouble(self, attempt_id: int, reason: str) -> None:
+        task_id = self._desk.task_of(attempt_id)
+        self.trouble = reason if task_id is None else f"task {task_id}: {reason}"
+        log.error("attempt %d: %s", attempt_id, self.trouble)
 
 
 async def _unless_hung_up(session: AgiSession, waiting: Coroutine[None, None, bool]) -> bool:

@@ -214,11 +214,11 @@ class Daemon:
 
     def report(self) -> HealthReport:
         """What GET /health says."""
-        trouble = self._store.trouble or self._link.trouble or self._scheduler.trouble
-        trouble = trouble or self._agi.trouble or self._recordings.trouble
-        dialling = trouble is None and not self._draining
+        stopped_by = self._store.trouble or self._link.trouble or self._scheduler.trouble
+        trouble = stopped_by or self._agi.trouble or self._recordings.trouble
+        dialling = stopped_by is None and not self._draining
         return HealthReport(
-            "draining" if self._draining else "ok" if dialling else "degraded",
+            "draining" if self._draining else "ok" if trouble is None else "degraded",
             self._link.state.value,
             dialling,
             trouble,
@@ -298,10 +298,10 @@ class Daemon:
                 await self._store.probe()  # nothing else may be there to be written
             self._traffic.tell_news()
             report = self.report()
-            if report.trouble != told and (report.trouble or report.dialling):
-                told = report.trouble
-                log.log(logging.WARNING if told else logging.INFO, "nothing is dialled: %s" if told else "dialling%s",
-                        told or "")  # fmt: skip
+            said = _said_of(report)
+            if said is not None and said != told:
+                told = said
+                log.log(logging.WARNING if report.trouble else logging.INFO, "%s", said)
 
     async def _keep_recordings(self) -> None:
         while True:
@@ -331,6 +331,13 @@ class Daemon:
         except TimeoutError:
             log.warning("%d calls go on without us; their results are taken from Asterisk at the next start",
                         self._ledger.in_use)  # fmt: skip
+
+
+def _said_of(report: HealthReport) -> str | None:
+    """What a log says of a state; None: of a daemon that is being stopped nothing new."""
+    if report.dialling:
+        return "dialling" if report.trouble is None else f"dialling, but not all is well: {report.trouble}"
+    return None if report.trouble is None else f"nothing is dialled: {report.trouble}"
 
 
 def _load_tls(http: Http) -> Tls | None:

@@ -18,13 +18,14 @@ class HealthReport:
     __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
 
     status: str
-    """ok | degraded (serves REST, dials nothing) | draining (stops after the calls in progress)"""
+    """ok | degraded (something is wrong, see `trouble`) | draining (stops after the calls in progress)"""
     asterisk: str
     """The AMI connection: ready | booting | away | login refused."""
     dialling: bool
     """Whether calls are begun."""
     trouble: str | None
-    """Why nothing is dialled, in words."""
+    """What is wrong, in words: why nothing is dialled; or, while `dialling`, what the last dialogue, message or talk
+    lacked: a sound file that is gone, a recording that was not made. Told until the next one goes well."""
     calls_in_progress: int
     """How many."""
     waiting_for: list[str]

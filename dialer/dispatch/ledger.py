@@ -121,6 +121,11 @@ class Ledger:
         """In progress, or its last change is not committed yet."""
         return attempt_id in self._attempts or self._saver.is_saving(attempt_id)
 
+    def task_of(self, attempt_id: int) -> int | None:
+        """Whose attempt in progress it is; None: it is none."""
+        order = self._orders.get(attempt_id)
+        return None if order is None else order.task_id
+
     def begin(self, order: CallOrder) -> None:
         """Take an attempt out of the queue; its call file may be written when this returns."""
         self._enter(order, AttemptState.CREATED, "")

@@ -1,16 +1,21 @@
 """A campaign's rules over REST: said, shown, changed; and the signal that ends numbers."""
 
+import ast
 import time
 from datetime import datetime
-from types import SimpleNamespace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import ValidationError
 
+from dialer.api.mikopbx.envelope import explain
 from dialer.api.mikopbx.replies import ResultShown, TaskShown
 from dialer.api.mikopbx.results import result_json
 from dialer.api.mikopbx.rules import FIELDS, RulesFields, rules_json
+from dialer.model import attempt, verdict
 from dialer.model.rules import as_rules, as_stored
 from tests.rig.daemon import Dialer
 
@@ -25,6 +30,8 @@ SAID_AND_SHOWN: list[tuple[str, Any, Any]] = [
      [{"on": "SIP 48", "interval": "5"}, {"on": "FAIL", "interval": None}]),
     ("retryOn", ["SIP 486 Busy Here", "No answer"],
      [{"on": "SIP 486 Busy Here", "interval": None}, {"on": "No answer", "interval": None}]),
+    ("retryOn", ["SIP 486 Busy", "Q.850 1", "Lost", "Queue FULL"],
+     [{"on": one, "interval": None} for one in ("SIP 486 Busy", "Q.850 1", "Lost", "Queue FULL")]),
     ("retryOn", {"0": {"on": "lost", "interval": ""}}, [{"on": "lost", "interval": None}]),
     ("retryOn", [], []),
     ("attemptUntilSignal", 1, "1"),
@@ -36,7 +43,7 @@ SAID_AND_SHOWN: list[tuple[str, Any, Any]] = [
     ("weekDays", "6-1,3", ["1", "3", "6", "7"]),
     ("useCalendar", 0, "0"),
     ("holidays", ["2026-12-31", "01.05.2026"], ["2026-05-01", "2026-12-31"]),
-    ("workDays", ["2026-02-30"], ["2026-03-02"]),
+    ("workDays", ["2028-02-29"], ["2028-02-29"]),
     ("zoneByRegion", 1, "1"),
     ("e164", True, "1"),
     ("callerId", 79520000099, ["79520000099"]),
@@ -102,6 +109,88 @@ async def test_a_list_that_is_not_said_stays(dialer: Dialer, field: str, nothing
     task_id = (await dialer.data("POST", "/task", {**TASK, field: said}))["id"]
     await dialer.data("PUT", f"/task/{task_id}", {field: nothing})
     assert field in await dialer.data("GET", f"/task/{task_id}")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"holidays": ["31.02.2026"]}, "holidays[0]: there is no 31.02.2026"),
+        ({"workDays": ["2026-05-09", "2026-02-29"]}, "workDays[1]: there is no 2026-02-29"),
+        (
+            {"numbers": [{"number": "79522233446", "timeCallAllow": "31.04.2026 10:00:00"}]},
+            "numbers[0].timeCallAllow: there is no 31.04.2026",
+        ),
+        (
+            {"numbers": [{"number": "79522233446", "timeCallUntil": "2026-02-31T10:00:00Z"}]},
+            "numbers[0].timeCallUntil: there is no 2026-02-31",
+        ),
+        ({"holidays": "2026-12-31"}, "holidays: a list expected, got '2026-12-31'"),
+        ({"workDays": {"first": "2026-12-31"}}, "workDays: a list expected, got an object"),
+        ({"retryOn": "busy"}, "retryOn: a list expected, got 'busy'"),
+        ({"callerId": True}, "callerId: a list expected, got true"),
+    ],
+)
+async def test_a_refusal_names_field_and_reason(dialer: Dialer, fields: dict[str, Any], message: str) -> None:
+    refused = await dialer.call("POST", "/task", {**TASK, **fields})
+    assert (refused["result"], refused["messages"]) == (False, [message])
+
+
+@pytest.mark.parametrize(
+    ("on", "meant"),
+    [
+        ("BUSY", "busy"),
+        ("Busy", "busy"),
+        ("NOANSWER", "no_answer"),
+        ("bussy", "busy"),
+        ("FAIL_PROVIDR", "FAIL_PROVIDER"),
+        ("sip 486", "SIP 486"),
+        ("Answering mashine", None),
+        ("No", None),
+        ("SIP 180", None),
+        ("SIP 486 Decline", "declined"),
+        ("Stop list", None),
+        ("X" * 10_000, None),
+    ],
+)
+def test_what_no_cause_begins_with_is_refused_by_name(on: str, meant: str | None) -> None:
+    with pytest.raises(ValidationError) as refused:
+        RulesFields(retryOn=[on])  # type: ignore[arg-type]
+    (message,) = explain(refused.value)
+    assert message.startswith("retryOn[0].on: a result, one of abandoned, busy, ")
+    assert message.endswith(f", got {on[:60]!r}" + (f": did you mean {meant}?" if meant else ""))
+
+
+def test_every_cause_of_a_call_may_be_named() -> None:
+    for source in (verdict, attempt):
+        for cause in causes_in(source):
+            assert RulesFields(retryOn=[cause]).retryOn, cause  # type: ignore[arg-type]
+
+
+def causes_in(source: ModuleType) -> set[str]:
+    """The texts that the module gives a Verdict, or assigns to `cause`."""
+    assert source.__file__
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(Path(source.__file__).read_text())):
+        given: list[ast.expr] = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Verdict":
+            given = node.args[1:]
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "cause":
+            given = [node.value]
+        for one in (text for value in given for text in ast.walk(value)):
+            if isinstance(one, ast.JoinedStr | ast.Constant | ast.Name):
+                told = _evaluated(one, source)
+                found |= {told.rstrip()} if isinstance(told, str) and told[:1].isupper() else set()
+    assert found
+    return found
+
+
+def _evaluated(node: ast.expr, source: ModuleType) -> object:
+    leg = SimpleNamespace(queue_status="FULL")
+    code = compile(ast.Expression(node), "", "eval")
+    try:
+        return eval(code, {**vars(source), "leg": leg, "cause": "Queue FULL"})  # noqa: S307 - our own source
+    except NameError:
+        return None
 
 
 async def test_rules_that_do_not_go_with_what_is_stored_are_refused(dialer: Dialer) -> None:

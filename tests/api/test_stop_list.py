@@ -108,6 +108,30 @@ async def test_tables_of_both_encodings_and_workbooks_are_read(dialer: Dialer, t
     assert refused["data"] == {"error": "NoNumbers"}
 
 
+async def test_a_dry_run_of_a_table_counts_and_stores_nothing(dialer: Dialer) -> None:
+    waiting = await post(dialer, [ONE], state=2)
+    own = await post(dialer, [ONE], state=2)
+    await dialer.data("POST", "/stop-list", {"numbers": [TWO], "reason": "old"})
+    await dialer.data("POST", "/stop-list", {"numbers": [TWO, THREE], "taskId": own})
+    table = f"phone;reason\n{ONE};new\n{TWO};new\n{THREE};new\nnone;\n".encode()
+    for query, added, known in ((f"&taskId={own}", 1, 2), (f"&taskId={waiting}", 3, 0), ("", 2, 1)):
+        read = await upload(dialer, f"/stop-list-upload?dryRun=1{query}", "t.csv", table)
+        counts = (read["data"]["added"], read["data"]["known"], read["data"]["invalid"]["count"])
+        assert counts == (added, known, 1)
+        assert read["messages"] == [f"row 5, column 1: {read['data']['invalid']['first'][0]['reason']}"]
+    listed = (await dialer.data("GET", "/stop-list"))["results"]
+    assert [(one["phone"], one["reason"]) for one in listed] == [(TWO, "old")]
+    assert await results(dialer, waiting) == [(ONE, None, None)]
+    for query, error in (("", "NoNumbers"), ("&taskId=5", "TaskNotFound")):
+        content = table if query else b"name\nAnna\n"
+        refused = await upload(dialer, f"/stop-list-upload?dryRun=1{query}", "t.csv", content)
+        assert refused["data"] == {"error": error}
+    refused = await upload(dialer, "/stop-list-upload?dryRun=yes", "t.csv", table)
+    assert refused["messages"] == ["dryRun: 0 or 1 expected, got 'yes'"]
+    done = await upload(dialer, "/stop-list-upload?dryRun=0", "t.csv", table)
+    assert (done["data"]["added"], done["data"]["known"]) == (2, 1)
+
+
 def test_a_row_s_own_reason_stands_behind_its_number_or_under_its_title() -> None:
     tables: list[tuple[list[Row], list[str]]] = [
         ([(ONE, "суд"), (TWO,), (THREE, "", "x")], ["суд", "all", "all"]),
@@ -133,6 +157,9 @@ async def test_bad_requests_name_the_field_and_add_nothing(dialer: Dialer) -> No
         refused = await dialer.call("POST", "/stop-list", body)
         assert refused["result"] is False
         assert any(one.startswith(f"{field}: ") for one in refused["messages"]), refused["messages"]
+    for numbers, reason in (([], "at least 1 item expected, got none"), (ONE, f"a list expected, got '{ONE}'")):
+        refused = await dialer.call("POST", "/stop-list", {"numbers": numbers})
+        assert refused["messages"] == [f"numbers: {reason}"]
     assert (await dialer.data("GET", "/stop-list"))["results"] == []
 
 

@@ -1,4 +1,4 @@
-"""The dry run of /upload-xls: what would become of a table's numbers."""
+"""/upload-xls asked for more than the list: the dry run, what would become of a table's numbers; and `params`."""
 
 import time
 from typing import Any
@@ -97,3 +97,26 @@ async def test_a_table_without_numbers_is_counted_too(dialer: Dialer) -> None:
 async def test_without_it_the_reply_is_the_list(dialer: Dialer) -> None:
     read = await upload(dialer, "/upload-xls?dryRun=0", "t.csv", TABLE)
     assert [one["number"] for one in read["data"]] == [ONE, "89522233416", "79522233426", "79522233436"]
+
+
+async def test_with_params_the_other_columns_come_along_and_the_rows_are_a_task_s_numbers(dialer: Dialer) -> None:
+    table = f"""Должники;;;
+ФИО;Телефон;Сумма  долга;Примечание
+Анна;{ONE}, {TWO};1250,50 руб.;
+Олег;{THREE};;просил
+""".encode()
+    read = await upload(dialer, "/upload-xls?params=1", "t.csv", table)
+    anna, oleg = {"ФИО": "Анна", "Сумма долга": "1250,50 руб."}, {"ФИО": "Олег", "Примечание": "просил"}
+    assert [(one["number"], one["params"]) for one in read["data"]] == [(ONE, anna), (TWO, anna), (THREE, oleg)]
+    assert read["messages"] == []
+    task_id = await post(dialer, read["data"], state=2)
+    rows = (await dialer.data("GET", f"/task/{task_id}"))["results"]
+    assert [row["clientId"] for row in rows] == [one["clientId"] for one in read["data"]]
+    assert "просил" in rows[2]["params"]
+    for query in ("", "?params=0", "?params="):
+        plain = (await upload(dialer, f"/upload-xls{query}", "t.csv", table))["data"]
+        assert plain == [{name: one[name] for name in ("number", "clientId")} for one in read["data"]]
+    refused = await upload(dialer, "/upload-xls?params=2", "t.csv", table)
+    assert refused["messages"] == ["params: 0 or 1 expected, got '2'"]
+    counted = await upload(dialer, "/upload-xls?params=1&dryRun=1", "t.csv", table)
+    assert counted["data"]["new"]["count"] == 3

@@ -40,6 +40,9 @@ class Desk:
         self.begun: list[int] = []
         self.ended: list[int] = []
 
+    def task_of(self, attempt_id: int) -> int | None:
+        return 7
+
     async def claim(self, attempt_id: int, linked_id: str, verbose_call_id: str) -> bool:
         assert 0 <= attempt_id < 10**19
         assert "\n" not in linked_id + verbose_call_id

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dialer.api.mikopbx.phone_sheets import Problem, numbers_of_rows, read_table
+from dialer.api.mikopbx.phone_sheets import Problem, numbers_of_rows, numbers_with_params, read_table
 from dialer.api.sheets.limits import Row
 
 ANNA, PETR, OLGA = "79522233446", "79522233416", "79522233417"
@@ -120,3 +120,28 @@ def test_of_many_wrong_cells_the_first_twenty_are_told_and_all_are_counted() -> 
 
 def test_a_row_without_a_number_is_a_problem_of_the_whole_row() -> None:
     assert read_table([(ANNA, "Анна"), ("", "Пётр")]).problems == [Problem(2, None, "no telephone number")]
+
+
+def test_columns_whose_titles_no_text_can_name_are_left_out_of_params_and_told() -> None:
+    rows: list[Row] = [
+        ("Телефон", "Имя", "a<b", "", "имя", "x" * 65, "br", "пусто"),
+        (ANNA, "Анна", "1", "2", "3", "4", "5"),
+        ("нет",),
+    ]
+    table = read_table(rows)
+    assert numbers_with_params(table, rows) == [{"number": ANNA, "clientId": ANNA[-10:], "params": {"Имя": "Анна"}}]
+    first, *others = table.messages()
+    left_out = "the column is left out of params"
+    assert first == f"row 1, column 3: a title of 64 characters at most without < and > expected, got 'a<b': {left_out}"
+    assert others[:2] == [
+        f"row 1, column 4: no title: {left_out}",
+        f"row 1, column 5: the title 'имя' stands a second time: {left_out}",
+    ]
+    assert [one.split(":")[0] for one in others[2:]] == ["row 1, column 6", "row 1, column 7", "row 3, column 1"]
+
+
+def test_without_a_header_params_are_empty_and_that_is_told() -> None:
+    rows: list[Row] = [(ANNA, "Анна")]
+    table = read_table(rows)
+    assert numbers_with_params(table, rows) == [{"number": ANNA, "clientId": ANNA[-10:], "params": {}}]
+    assert table.messages() == ["row 1: no header that names the columns: params stay empty"]

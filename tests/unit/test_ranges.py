@@ -1,5 +1,7 @@
 """Numbers within bounds, dates and times of the API, each held against a plain reading."""
 
+import calendar
+import itertools
 import re
 from datetime import UTC, datetime
 from typing import Annotated
@@ -63,7 +65,20 @@ def _adapter(bounds: Whole | Decimals) -> TypeAdapter[object]:
 
 @given(st.from_regex(DATE_PATTERN, fullmatch=True, alphabet="0123456789-."))
 def test_every_date_of_the_pattern_is_a_day(text: str) -> None:
-    assert re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", iso_date(text))
+    assert iso_date(text) in {text, "-".join(reversed(text.split(".")))}
+
+
+def test_the_patterns_have_just_the_days_of_the_calendar() -> None:
+    for year, month, day in itertools.product(range(1895, 2205), range(14), (0, 1, 28, 29, 30, 31, 32)):
+        there_is = 1900 <= year < 2200 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]
+        dashed, dotted = f"{year}-{month:02}-{day:02}", f"{day:02}.{month:02}.{year}"
+        for pattern, text in (
+            (DATE_PATTERN, dashed),
+            (DATE_PATTERN, dotted),
+            (TIME_PATTERN, f"{dotted} 10:00:00"),
+            (ISO_PATTERN, f"{dashed}T10:00:00Z"),
+        ):
+            assert bool(re.fullmatch(pattern, text)) is there_is, text
 
 
 @given(
@@ -90,10 +105,16 @@ def test_iso_times_are_of_their_offset_or_of_the_pbx_s_zone(text: str) -> None:
     assert moment_us(text, MOSCOW) == int(datetime(2026, 11, 25, 7, tzinfo=UTC).timestamp()) * 1_000_000
 
 
-def test_days_that_a_month_does_not_have_run_on() -> None:
-    assert (iso_date("30.02.2026"), iso_date("2024-02-29")) == ("2026-03-02", "2024-02-29")
-    expected = datetime(2026, 5, 1, 10, tzinfo=MOSCOW)
-    assert moment_us("31.04.2026 10:00:00", MOSCOW) == int(expected.timestamp()) * 1_000_000
+@pytest.mark.parametrize("text", ["31.02.2026", "2026-02-31", "29.02.2026", "2100-02-29", "31.04.2026"])
+def test_days_that_a_month_does_not_have_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=f"^there is no {re.escape(text)}$"):
+        iso_date(text)
+    with pytest.raises(ValueError, match=f"^there is no {re.escape(text)}$"):
+        moment_us(f"{text} 10:00:00", MOSCOW)
+
+
+def test_the_last_of_february_is_taken() -> None:
+    assert (iso_date("29.02.2024"), iso_date("2000-02-29")) == ("2024-02-29", "2000-02-29")
 
 
 def test_a_time_is_of_the_pbx_s_zone_or_unix_seconds() -> None:

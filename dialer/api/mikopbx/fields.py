@@ -47,7 +47,7 @@ def _no_nul(value: str) -> str:
 
 def not_empty(items: tuple[Any, ...]) -> tuple[Any, ...]:
     if not items:
-        raise ValueError("a list with at least one item expected")
+        raise ValueError("at least 1 item expected, got none")
     return items
 
 
@@ -242,6 +242,15 @@ QueryNumber = Annotated[
     BeforeValidator(_whole),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{0,18}$", "$comment": "whole number"}),
 ]
+
+
+def _query_flag(text: str) -> str:
+    if text not in ("", "0", "1"):
+        raise ValueError(f"0 or 1 expected, got {text[:60]!r}")
+    return text
+
+
+QueryFlag = Annotated[str, AfterValidator(_query_flag), WithJsonSchema({"type": "string", "enum": ["", "0", "1"]})]
 QueryState = Annotated[
     TaskState | None,
     BeforeValidator(lambda text: _as_state(text) if text else None),

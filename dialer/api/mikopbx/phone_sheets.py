@@ -4,25 +4,25 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import web
-from pydantic import WithJsonSchema
 
 from dialer.api.endpoint import Answer, Endpoint, Form, Nothing
 from dialer.api.mikopbx.envelope import MAX_MESSAGES, RefusedError, envelope, refusal
-from dialer.api.mikopbx.fields import QueryNumber
+from dialer.api.mikopbx.fields import QueryFlag, QueryNumber
 from dialer.api.mikopbx.forms import TooLargeError, file_of_form
 from dialer.api.mikopbx.numbers import phone_of
 from dialer.api.mikopbx.replies import Refused, SheetNumbers
 from dialer.api.mikopbx.serving import Call
-from dialer.api.mikopbx.sheet_replies import TableForecast
+from dialer.api.mikopbx.sheet_replies import SheetNumbersWithParams, TableForecast
 from dialer.api.mikopbx.tasks import not_found
 from dialer.api.sheets.cells import whole_number
 from dialer.api.sheets.limits import Row, SheetError
 from dialer.api.sheets.reader import SheetReader
 from dialer.dispatch.dry_run import DryRun, Forecast
 from dialer.model.safe import phone_id_of
+from dialer.model.texts import fill_text, has_parameters
 
 MAX_BYTES = 32 * 1024 * 1024
 """A million rows of three columns take 23 MB as XLSX."""
@@ -87,6 +87,10 @@ class PhoneTable:
         if len(self.problems) < MAX_MESSAGES:
             self.problems.append(problem)
 
+    def put_first(self, problems: Sequence[Problem]) -> None:
+        self.problem_count += len(problems)
+        self.problems = [*problems, *self.problems][:MAX_MESSAGES]
+
     def messages(self) -> list[str]:
         """The problems in words, and how many there are more."""
         more = self.problem_count - len(self.problems)
@@ -139,6 +143,44 @@ def _as_numbers(table: PhoneTable) -> list[dict[str, str]]:
     return [{"number": one.number, "clientId": one.client_id} for one in table.numbers]
 
 
+def numbers_with_params(table: PhoneTable, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The numbers as a task takes them, with the other cells of their rows as `params`, by the titles of the header's
+    last row. Titles that no text can name are left out, and become problems of the table."""
+    names, problems = _names_of_params(table, rows)
+    table.put_first(problems)
+    return [
+        {
+            "number": one.number,
+            "clientId": one.client_id,
+            "params": {names[place]: cell for place, cell in enumerate(rows[one.row - 1]) if cell and place in names},
+        }
+        for one in table.numbers
+    ]
+
+
+def _names_of_params(table: PhoneTable, rows: Sequence[Row]) -> tuple[dict[int, str], list[Problem]]:
+    """Column, from 0, to title; and a word about each filled column without a title of use."""
+    place = next((place for place in range(len(table.titles), 0, -1) if any(table.titles[place - 1])), None)
+    if place is None:
+        return {}, [Problem(1, None, "no header that names the columns: params stay empty")]
+    titles, body = table.titles[place - 1], rows[len(table.titles) :]
+    names: dict[int, str] = {}
+    problems: list[Problem] = []
+    for column in sorted({column for row in body for column, cell in enumerate(row) if cell} - set(table.columns)):
+        title = " ".join(titles[column].split()) if column < len(titles) else ""
+        if not title:
+            reason = "no title"
+        elif not (has_parameters(f"<{title}>") and fill_text(f"<{title}>", {title: "x"}) == "x"):
+            reason = f"a title of 64 characters at most without < and > expected, got {title[:60]!r}"
+        elif title.casefold() in map(str.casefold, names.values()):
+            reason = f"the title {title!r} stands a second time"
+        else:
+            names[column] = title
+            continue
+        problems.append(Problem(place, column + 1, f"{reason}: the column is left out of params"))
+    return names, problems
+
+
 class TableFiles:
     """Reads the tables that are sent."""
 
@@ -163,10 +205,12 @@ class TableFiles:
 class UploadQuery(Nothing):
     """What is done with the table."""
 
-    dryRun: Annotated[Literal["", "0", "1"], WithJsonSchema({"type": "string", "enum": ["", "0", "1"]})] = ""
+    dryRun: QueryFlag = ""
     """1: `data` tells what would become of the numbers, instead of listing them."""
     taskId: QueryNumber = None
     """dryRun: in this task; not said: in a new one."""
+    params: QueryFlag = ""
+    """1, without dryRun: each number also has `params`, the row's other cells by their titles."""
 
 
 class PhoneSheets:
@@ -180,7 +224,7 @@ class PhoneSheets:
         answers = {
             200: Answer(
                 "`result` tells whether there are numbers in it, or it was refused",
-                SheetNumbers | TableForecast | Refused,
+                SheetNumbers | SheetNumbersWithParams | TableForecast | Refused,
             ),
             413: Answer("The file is too large", Refused),
             503: Answer("It cannot be read now", Refused),
@@ -204,7 +248,10 @@ class PhoneSheets:
             return web.json_response(envelope(True, data, table.messages()))
         if not table.numbers:
             raise no_numbers(table)
-        return web.json_response(envelope(True, _as_numbers(table), table.messages()))
+        numbers: list[Any] = _as_numbers(table)
+        if call.query.params == "1":
+            numbers = await asyncio.to_thread(numbers_with_params, table, rows)
+        return web.json_response(envelope(True, numbers, table.messages()))
 
 
 def no_numbers(table: PhoneTable) -> RefusedError:

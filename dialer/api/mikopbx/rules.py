@@ -1,7 +1,8 @@
 """A campaign's rules as fields of a task: what each may be, and how it is shown. Meanings: docs/campaigns.md."""
 
+import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
@@ -21,7 +22,7 @@ from dialer.api.mikopbx.fields import (
     one_of,
 )
 from dialer.api.mikopbx.numbers import CALLER_SCHEMAS
-from dialer.api.mikopbx.plain import as_list
+from dialer.api.mikopbx.plain import as_list, kind_of
 from dialer.api.mikopbx.plain import whole as plain
 from dialer.api.mikopbx.ranges import Decimals, Whole
 from dialer.api.mikopbx.times import DATE_PATTERN, iso_date
@@ -30,14 +31,59 @@ from dialer.model.prices import U, shown
 from dialer.model.retry import DEFAULT, NAMES
 from dialer.model.rules import DEFAULTS, Amd, Pacing, RetryRule, Rules
 from dialer.model.safe import safe_caller
+from dialer.model.verdict import Q850_REASONS, SIP_REASONS
 
 MAX_ITEMS = 1000
 MAX_INTERVAL_S = 31_536_000
 MAX_COST = 999_999_999
 _MOST_DAYS = 100
-_ON = f"^({'|'.join(sorted([*Outcome, *NAMES, DEFAULT]))}|[A-Z][ -^`-~]{{2,99}})$"
-"""Causes begin with a capital letter and have no underscore: misspelt names and results are none."""
-_ON_IN_WORDS = f"a result, one of {', '.join(sorted(NAMES))}, {DEFAULT}, or the beginning of a cause: SIP 486, Q.850 17"
+_CAUSES = (
+    *("SIP [3-6][0-9]?[0-9]?", "Q\\.850 [0-9][0-9]?[0-9]?"),
+    *(f"SIP {code} {reason}" for code, reason in SIP_REASONS.items()),
+    *(f"Q\\.850 {code} {reason}" for code, reason in Q850_REASONS.items()),
+    "No answer: the routes had not dialled yet",
+    "No outgoing route",
+    "No reply from the provider, no ringing seen",
+    "No reply from the employee's telephone",
+    "No such internal number",
+    "No trace of the answered leg",
+    "No trace of the subscriber's leg",
+    "Nobody can say what became of the call",
+    "The internal number called nobody",
+    "Queue (TIMEOUT|FULL|JOINEMPTY|LEAVEEMPTY|JOINUNAVAIL|LEAVEUNAVAIL|CONTINUE|WITHDRAW|BUSY), no member was free",
+    "Abandoned: no employee was free, apology played",
+    "Answering machine: message left",
+    "Answering machine: no end of its greeting, no message left",
+    "Answering machine: no message left, dialogue service not reachable",
+    "Answering machine: the message could not be played",
+    "Answering machine: the message was broken off, the dialer stopped",
+    "Answering machine: hung up before the end of the message",
+    "A prompt could not be played",
+    "An answer could not be stored",
+    "Cut: the call lasted as long as any may",
+    "Dialogue broken off: the dialer or Asterisk stopped",
+    "Dialogue service not reachable",
+    "Lost: Asterisk or the dialer stopped during the call, its end was not seen",
+)
+"""What a call's cause may be (`dialer.model.verdict`, `attempt`), as regular expressions."""
+_WORDS = re.compile("^(?:An?|No|The) [^:, ]+|[:,]| ?[^:, ]+")
+
+
+def _beginnings(texts: Iterable[Sequence[str]]) -> str:
+    """A regular expression for these texts, given by words, and for their first words."""
+    after: dict[str, list[list[str]]] = {}
+    for word, *rest in texts:
+        after.setdefault(word, []).extend([rest] if rest else [])
+    return f"({'|'.join(word + (f'{_beginnings(rest)}?' if rest else '') for word, rest in after.items())})"
+
+
+_ON_NAMES = sorted([*Outcome, *NAMES, DEFAULT])
+_ON = f"^({'|'.join(_ON_NAMES)}|{_beginnings(map(_WORDS.findall, _CAUSES))})$"
+_ON_KNOWN = re.compile(_ON.strip("^$"), re.ASCII)
+_ON_IN_WORDS = (
+    f"a result, one of {', '.join(sorted(NAMES))}, {DEFAULT}, "
+    "or the first words of a cause (SIP 486, Q.850 17, No answer)"
+)
 _DAYS = re.compile("[1-7](-[1-7])?(,[1-7](-[1-7])?){0,6}", re.ASCII)
 _DAYS_IN_WORDS = "weekdays such as 1-5 or 1,3,5 (1 Monday to 7 Sunday), or a list of them"
 _COST = re.compile("[0-9]{1,9}(\\.[0-9]{1,6})?", re.ASCII)
@@ -46,9 +92,19 @@ _ON_SCHEMA: Schema = {"type": "string", "pattern": _ON, "description": _ON_IN_WO
 
 
 def _known_on(value: str) -> str:
-    if not re.fullmatch(_ON.strip("^$"), value, re.ASCII):
-        raise ValueError(f"{_ON_IN_WORDS} expected, got {value[:60]!r}")
+    if not _ON_KNOWN.fullmatch(value):
+        meant = _meant_on(value[:60])
+        raise ValueError(f"{_ON_IN_WORDS} expected, got {value[:60]!r}{f': did you mean {meant}?' if meant else ''}")
     return value
+
+
+def _meant_on(value: str) -> str | None:
+    """The name that looks most like it: `busy` for BUSY, `no_answer` for NOANSWER."""
+    if _ON_KNOWN.fullmatch(value.upper()):
+        return value.upper()
+    plain_names = {re.sub("[^a-z]", "", name.lower()): name for name in _ON_NAMES}
+    near = difflib.get_close_matches(re.sub("[^a-z]", "", value.lower()), plain_names, 1, 0.75)
+    return plain_names[near[0]] if near else None
 
 
 class RetryBody(BaseModel):
@@ -98,7 +154,13 @@ def _cost_u(value: Any) -> int:
 
 def _listed(value: Any) -> Any:
     """A list, also as PHP writes one; None: not said."""
-    return None if value in ("", None) else as_list(value)
+    if value in ("", None):
+        return None
+    value = as_list(value)
+    if not isinstance(value, list | tuple):
+        got = repr(value)[:60] if isinstance(value, str) else kind_of(value)
+        raise ValueError(f"a list expected, got {got}")  # noqa: TRY004 - pydantic wants ValueError
+    return value
 
 
 def _alone_is_a_list(value: Any) -> Any:

@@ -2,11 +2,27 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from dialer.api.mikopbx.replies import Done
+from dialer.api.mikopbx.replies import Done, SheetNumber
 
 
 class _Shown(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class SheetNumberWithParams(SheetNumber):
+    """A telephone number out of a table, and what stands beside it."""
+
+    params: dict[str, str]
+    """The cells of the row's other columns by their titles, those that are not empty."""
+
+
+class SheetNumbersWithParams(Done[list[SheetNumberWithParams]]):
+    """A table was read by `params`."""
+
+    data: list[SheetNumberWithParams]
+    """Each number once, in the table's order: the `numbers` of a task."""
+    messages: list[str]
+    """What is wrong with other cells and titles, by row and column; the first 20."""
 
 
 class WrongCell(_Shown):

@@ -1,12 +1,13 @@
 """/stop-list: numbers that no task may dial, or one task may not"""
 
 import asyncio
+import functools
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from dialer.api.endpoint import Answer, Endpoint, Form, Nothing
@@ -18,9 +19,11 @@ from dialer.api.mikopbx.fields import (
     MaybeName,
     MaybeOwnId,
     Name,
+    QueryFlag,
     QueryNumber,
     Schema,
     at_most,
+    not_empty,
     one_of,
 )
 from dialer.api.mikopbx.numbers import PHONE_SCHEMAS, phone_of
@@ -40,6 +43,7 @@ from dialer.store.stop_list import (
     StopRow,
     add_stops,
     end_stopped,
+    fetch_stopped,
     fetch_stops,
     fetch_tasks_with_waiting,
     find_stops,
@@ -98,7 +102,7 @@ class StopsRead(Done[StopsReadShown]):
     """A table was read."""
 
     data: StopsReadShown
-    """What became of its numbers."""
+    """What became of its numbers, or by `dryRun` would."""
     messages: list[str]
     """What is wrong with other cells, by row and column; the first 20."""
 
@@ -124,6 +128,8 @@ class StopUploadQuery(StopQuery):
 
     reason: Name = ""
     """For people; of numbers whose row has none of its own."""
+    dryRun: QueryFlag = ""
+    """1: nothing is stored; `data` tells what would be."""
 
 
 class StopBody(BaseModel):
@@ -134,7 +140,7 @@ class StopBody(BaseModel):
     )
 
     numbers: Annotated[
-        Annotated[tuple[Annotated[str, BeforeValidator(phone_of)], ...], Field(min_length=1)],
+        Annotated[tuple[Annotated[str, BeforeValidator(phone_of)], ...], AfterValidator(not_empty)],
         at_most(MAX_NUMBERS),
         AsList,
         one_of(_NUMBERS),
@@ -213,7 +219,8 @@ class StopLists:
         stops, table = await asyncio.to_thread(stops_of_rows, rows, call.query.reason)
         if not stops:
             raise no_numbers(table)
-        added = await self._add(stops, call.query.taskId)
+        add = self._would_add if call.query.dryRun == "1" else self._add
+        added = await add(stops, call.query.taskId)
         return web.json_response(envelope(True, {**added, "invalid": table.wrong_cells()}, table.messages()))
 
     async def delete(self, call: Call[PhonePath, StopQuery, None]) -> dict[str, Any]:
@@ -225,8 +232,7 @@ class StopLists:
 
     async def _add(self, stops: Sequence[Stop], task_id: int | None) -> dict[str, Any]:
         """Batch by batch, each on the list before its waiting attempts end: a list posted meanwhile finds it there."""
-        if task_id is not None and await self._store.read(lambda connection: fetch_task(connection, task_id)) is None:
-            raise not_found(task_id, "taskId")
+        await self._check_task(task_id)
         added = 0
         for start in range(0, len(stops), BATCH):
             some = stops[start : start + BATCH]
@@ -235,6 +241,19 @@ class StopLists:
             for share in share_out(tasks, len(some)):
                 await self._store.write(end_stopped([stop.phone_id for stop in some], share))
         return {"added": added, "known": len(stops) - added}
+
+    async def _would_add(self, stops: Sequence[Stop], task_id: int | None) -> dict[str, Any]:
+        await self._check_task(task_id)
+        phone_ids = [stop.phone_id for stop in stops]
+        known = 0
+        for start in range(0, len(phone_ids), BATCH):
+            some = phone_ids[start : start + BATCH]
+            known += len(await self._store.read(functools.partial(_on_list, phone_ids=some, task_id=task_id)))
+        return {"added": len(stops) - known, "known": known}
+
+    async def _check_task(self, task_id: int | None) -> None:
+        if task_id is not None and await self._store.read(lambda connection: fetch_task(connection, task_id)) is None:
+            raise not_found(task_id, "taskId")
 
     async def _lists_of(self, phone_id: str) -> dict[str, Any]:
         found = await self._store.read(lambda connection: find_stops(connection, phone_id))
@@ -252,6 +271,17 @@ def stops_of_rows(rows: Sequence[Row], reason: str) -> tuple[list[Stop], PhoneTa
         return (row[column] if column < len(row) else "")[:MAX_REASON] or reason
 
     return [Stop(one.number, phone_id_of(one.number), reason_of(rows[one.row - 1])) for one in table.numbers], table
+
+
+def _on_list(connection: Any, phone_ids: Sequence[str], task_id: int | None) -> set[str]:
+    """Those of the numbers that are on the list of all tasks, or on that of this one."""
+    stopped = fetch_stopped(connection, phone_ids, task_id)
+    elsewhere = set() if task_id is None else fetch_stopped(connection, phone_ids, None)
+    return {
+        one
+        for one in stopped
+        if one not in elsewhere or any(row.task_id == task_id for row in find_stops(connection, one))
+    }
 
 
 def _stop_json(row: StopRow) -> dict[str, Any]:
