@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from importlib.metadata import version
 from typing import Any
 
@@ -62,6 +63,7 @@ def describe(groups: Iterable[Group], common: dict[int, Answer]) -> Json:
             },
         },
     }
+    document = deepcopy(document)  # parts of it are the models' own
     make_readable(document)
     return document
 

@@ -100,7 +100,9 @@ class Explainer:
         nobody = decision is not None and self._scheduler.nobody_free(task)
         queue = self._scheduler.queue_of(task)
         number = None if facts.number is None else self._facts_of(facts.number, queue)
-        dialled = None if facts.number is None else self._scheduler.dial_string(task, phone or "")
+        schedule = await self._schedule(queue) if task.state is TaskState.OPEN and waiting else None
+        next_phone = phone if facts.number is not None else next((one.phone for one in queue.in_stock()), None)
+        dialled = None if next_phone is None else self._scheduler.dial_string(task, next_phone)
         situation = Situation(
             task,
             self._scheduler.engine(),
@@ -111,7 +113,7 @@ class Explainer:
             may_connect=not nobody,
             obstacle=self.obstacle(task.inner_num) if nobody else None,
             pacing=decision.reason if decision is not None and decision.begin == 0 and not nobody else None,
-            schedule=await self._schedule(queue) if task.state is TaskState.OPEN and waiting else None,
+            schedule=schedule,
             task_rate=_held(self._scheduler.refusal_of_task(task)),
             trunk=_held(self._scheduler.refusal_of_trunk(dialled)) if dialled else None,
             spent=_spent(task),
@@ -127,8 +129,10 @@ class Explainer:
     async def _schedule(self, queue: TaskQueue) -> Schedule | None:
         """Why no number of a queue in which some wait may be dialled now; None: some may."""
         now = self._now()
-        if await queue.restock(now) or not queue.has_waiting:
+        if await queue.restock(now):
             return None
+        if not queue.has_waiting:
+            return Schedule(held=True)
         until = queue.waits_until
         at = "" if until is None else self._shown(until)
         return Schedule(queue.closed, None if until is None else (until - now).total_seconds(), at)
@@ -138,6 +142,7 @@ class Explainer:
         now = self._now()
         due = datetime.fromtimestamp(row.due_us / 1_000_000, UTC)
         opening = queue.next_opening(row.zone, max(now, due))
+        until = None if row.until_us is None else datetime.fromtimestamp(row.until_us / 1_000_000, UTC)
         return NumberFacts(
             self._ledger.state_of(row.attempt_id) or row.state,
             self._shown(datetime.fromtimestamp(row.changed_us / 1_000_000, UTC)),
@@ -152,6 +157,8 @@ class Explainer:
             called_today=row.called_today,
             most_per_day=self._scheduler.most_per_day(queue.task),
             day_ends_in_s=(self._scheduler.today()[1] - now).total_seconds(),
+            over_in_s=None if until is None else (until - now).total_seconds(),
+            over="" if until is None else self._shown(until),
         )
 
     def _now(self) -> datetime:

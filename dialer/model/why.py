@@ -145,6 +145,10 @@ class NumberFacts:
     most_per_day: int = 0
     """0: as often as one likes."""
     day_ends_in_s: float = 0.0
+    over_in_s: float | None = None
+    """Until its lifetime is over; None: it has none."""
+    over: str = ""
+    """When that is, in words."""
 
     @property
     def waits(self) -> bool:
@@ -169,6 +173,8 @@ class Schedule:
     next_in_s: float | None = None
     """Until some number may be dialled; None: not known."""
     next_at: str = ""
+    held: bool = False
+    """All that wait do so for another number of their client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,10 +362,17 @@ def trunk(now: Situation) -> Blocked | None:
 
 
 def other_number(now: Situation) -> Blocked | None:
-    if now.number is None or not now.number.waits or now.number.held_by is None:
+    """Of the number asked for, else of all that wait."""
+    on = "when the call to that one has ended, if nobody was reached"
+    if now.number is None:
+        if now.schedule is None or not now.schedule.held:
+            return None
+        reason = "each number that waits does so for another number of the same client, which is being called"
+        return Blocked(Rule.OTHER_NUMBER, reason, None, on)
+    if not now.number.waits or now.number.held_by is None:
         return None
     reason = f"{now.phone} waits for {now.number.held_by}, another number of the same client"
-    return Blocked(Rule.OTHER_NUMBER, reason, None, "when the call to that one has ended, if nobody was reached")
+    return Blocked(Rule.OTHER_NUMBER, reason, None, on)
 
 
 def day_cap(now: Situation) -> Blocked | None:
@@ -367,7 +380,16 @@ def day_cap(now: Situation) -> Blocked | None:
     if number is None or not number.waits or not 0 < number.most_per_day <= number.called_today:
         return None
     reason = f"{now.phone} has been called {number.called_today} times today, {number.most_per_day} are allowed"
-    return Blocked(Rule.DAY_CAP, reason, number.day_ends_in_s, "when the next day begins")
+    return _unless_over(now, Blocked(Rule.DAY_CAP, reason, number.day_ends_in_s, "when the next day begins"))
+
+
+def _unless_over(now: Situation, waits: Blocked) -> Blocked:
+    """A number whose lifetime is over before it could be dialled is looked at then."""
+    over_in_s = now.number.over_in_s if now.number is not None else None
+    if now.number is None or over_in_s is None or (waits.next_look_s is not None and waits.next_look_s <= over_in_s):
+        return waits
+    reason = f"{waits.reason}; its lifetime is over before that, {now.number.over}"
+    return Blocked(waits.rule, reason, over_in_s, "when its lifetime is over: it ends without a call")
 
 
 def window(now: Situation) -> Blocked | None:
@@ -380,7 +402,8 @@ def window(now: Situation) -> Blocked | None:
     if not closed:
         return None
     may_not = "may not" if now.number is not None else "may"
-    return Blocked(Rule.WINDOW, f"{who} {may_not} be called now: {closed}", opens_in_s, "when the window opens")
+    reason = f"{who} {may_not} be called now: {closed}"
+    return _unless_over(now, Blocked(Rule.WINDOW, reason, opens_in_s, "when the window opens"))
 
 
 def not_due(now: Situation) -> Blocked | None:
@@ -389,11 +412,12 @@ def not_due(now: Situation) -> Blocked | None:
         if not now.number.waits or now.number.due_in_s <= 0:
             return None
         reason = f"{now.phone} waits for its time: {now.number.due}"
-        return Blocked(Rule.NOT_DUE, reason, now.number.due_in_s, "at that time")
-    if now.schedule is None or now.schedule.closed is not None:
+        return _unless_over(now, Blocked(Rule.NOT_DUE, reason, now.number.due_in_s, "at that time"))
+    if now.schedule is None or now.schedule.closed is not None or now.schedule.held:
         return None
     at = f", the next at {now.schedule.next_at}" if now.schedule.next_at else ""
-    reason = f"all numbers that wait do so for their time: their next attempt, or timeCallAllow{at}"
+    times = "their next attempt, timeCallAllow, or the next day (maxPerDay)"
+    reason = f"all numbers that wait do so for their time: {times}{at}"
     return Blocked(Rule.NOT_DUE, reason, now.schedule.next_in_s, "at that time")
 
 
@@ -469,9 +493,9 @@ RULES: tuple[SituationRule, ...] = (
     # of the task again. The engine asks for the next number last, as that is a query; to readers it says most
     nothing_waits,
     other_number,
+    day_cap,
     not_due,
     window,
-    day_cap,
     task_channels,
     task_rate,
     nobody_free,

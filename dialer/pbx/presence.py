@@ -23,7 +23,7 @@ from dialer.model.presence import (
     is_reachable,
     wraps_up_s,
 )
-from dialer.model.safe import UnsafeValueError
+from dialer.model.safe import UnsafeValueError, safe_extension
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,8 @@ class _Line:
     """Name of the queue that its extension leads to."""
     hint: str = ""
     """The devices of its hint as the employees' context has it; empty: that has none, look in all contexts."""
+    nowhere: bool = False
+    """The dialplan has no such extension: whoever answered would be connected to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ class Presence:
                 self._asked.add(inner_num)
                 self._wake.set()
             return "not looked at yet"
+        if line.nowhere:
+            return f"there is no extension {inner_num} in [{self._context}]"
         if line.queue is not None:
             members = self._queues.get(line.queue, {}).values()
             if self._staff_of_queue(members).free:
@@ -115,6 +119,8 @@ class Presence:
         line = self._lines.get(inner_num)
         if line is None:
             self.obstacle(inner_num)  # asks for it
+            return Staff(0, 0, 0)
+        if line.nowhere:
             return Staff(0, 0, 0)
         if line.queue is not None:
             return self._staff_of_queue(self._queues.get(line.queue, {}).values())
@@ -248,7 +254,15 @@ class Presence:
                 log.info("internal number %s: %s", inner_num, "free" if staff.free else "nobody is free")
 
     async def _look_at(self, inner_num: str, queues: Mapping[str, object]) -> _Line:
-        """What the number is: its queue, its hint. (Asking for the state makes the hint, should it be a pattern.)"""
+        """What the number is: whether there is such an extension (an Asterisk that does not say counts as one that has
+        it), its queue, its hint. (Asking for the state makes the hint, should it be a pattern.)"""
+        exists = {"Action": "Getvar", "Variable": f"DIALPLAN_EXISTS({self._context},{safe_extension(inner_num)},1)"}
+        (answer, *_) = await self._client.action(exists)
+        if answer.get("Value") == "0":
+            was = self._lines.get(inner_num)
+            if was is None or not was.nowhere:
+                log.warning("internal number %s: there is no such extension in [%s]", inner_num, self._context)
+            return _Line(nowhere=True)
         asked = {"Action": "ExtensionState", "Context": self._context, "Exten": inner_num}
         (state, *_) = await self._client.action(asked)
         try:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Update, bindparam, case, delete, func, insert, null, select, update
 
 from dialer.store.database import Operation, Transaction
+from dialer.store.results import NEXT_DUE
 from dialer.store.schema import DEAD, WAITING, answer, attempt, event, task
 
 TOPIC = "event"
@@ -20,7 +21,7 @@ RESULT, ANSWER = "result", "answer"
 BATCH = 500
 """Events that one operation gives up or replays at the most: the writer is not held for long."""
 _OF_RESULT = (
-    select(attempt, task.c.crm_id, task.c.notify_url)
+    select(attempt, NEXT_DUE, task.c.crm_id, task.c.notify_url)
     .join(task, task.c.id == attempt.c.task_id)
     .where(attempt.c.id == bindparam("attempt_id"), task.c.notify_url > "")
 )
@@ -222,6 +223,8 @@ def _of_each_number(tx: Transaction, change: Update, rows: Iterable[Row[*tuple[A
 
 
 def _event_of(row: Row[Any]) -> Event:
+    """Of events stored by an earlier version, what it did not know is None; it knew no times of numbers."""
+    told = attempt if row.kind == RESULT else answer
     return Event(
         row.id,
         row.event_id,
@@ -229,7 +232,7 @@ def _event_of(row: Row[Any]) -> Event:
         row.task_id,
         row.phone_id,
         row.url,
-        row.content,
+        {**dict.fromkeys((*told.c.keys(), NEXT_DUE.name)), "due_us": 0, **row.content},
         row.created_us,
         row.due_us,
         row.first_tried_us,

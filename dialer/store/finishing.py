@@ -66,7 +66,6 @@ def is_stopped(task_id: ColumnElement[int], phone_id: ColumnElement[str]) -> Col
 def after_result(tx: Transaction, attempt_id: int) -> None:
     """An attempt has just got its result by a call."""
     row = tx.connection.execute(_ENDED, {"attempt_id": attempt_id}).one()
-    add_result(tx, attempt_id)
     if row.cost_u:
         _add_cost(tx, row)
     outcome = Outcome(row.result)
@@ -75,6 +74,7 @@ def after_result(tx: Transaction, attempt_id: int) -> None:
     )  # fmt: skip
     if wait_s is not None:
         _add_attempt(tx, row, tx.now_us + wait_s * 1_000_000)
+    add_result(tx, attempt_id)  # it tells whether there is another attempt
     if row.client_id is None:
         return
     if outcome.is_success:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Table, and_, select
 
 from dialer.store.schema import TRIED, answer, attempt
 
@@ -11,10 +11,23 @@ PAGE_ROWS = 10_000
 ResultRow = Row[Any]
 # Rows of numbers nobody has tried to call yet are not news, and a list of a million has them all in one second.
 _SHOWN = {attempt: (TRIED,)}
+_later = attempt.alias("later")
+NEXT_DUE = (
+    select(_later.c.due_us)
+    .where(
+        and_(_later.c.task_id == attempt.c.task_id, _later.c.phone_id == attempt.c.phone_id),
+        _later.c.attempt_number == attempt.c.attempt_number + 1,
+    )
+    .scalar_subquery()
+    .label("next_due_us")
+)
+"""When the number's attempt after this one may be made; null: there is none, its result is the number's."""
+_COLUMNS = {attempt: (attempt, NEXT_DUE), answer: (answer,)}
 
 
 def fetch_task_results(connection: Connection, task_id: int) -> Sequence[ResultRow]:
-    return connection.execute(select(attempt).where(attempt.c.task_id == task_id).order_by(attempt.c.id)).all()
+    rows = select(*_COLUMNS[attempt]).where(attempt.c.task_id == task_id).order_by(attempt.c.id)
+    return connection.execute(rows).all()
 
 
 def fetch_task_answers(connection: Connection, task_id: int) -> Sequence[ResultRow]:
@@ -35,7 +48,7 @@ def _fetch_page(connection: Connection, table: Table, since_us: int, shown_us: i
     Clients ask again from the greatest time they were shown, and are shown times in steps of `shown_us`. So that they
     always get on, a page that would hold nothing but rows of its first step goes on by a page into the next steps.
     """
-    ordered = select(table).where(*_SHOWN.get(table, ())).order_by(table.c.changed_us, table.c.id)
+    ordered = select(*_COLUMNS[table]).where(*_SHOWN.get(table, ())).order_by(table.c.changed_us, table.c.id)
     rows = list(connection.execute(ordered.where(table.c.changed_us >= since_us).limit(page)))
     next_step_us = since_us // shown_us * shown_us + shown_us
     if len(rows) == page and rows[-1].changed_us < next_step_us:

@@ -89,7 +89,7 @@ _DEFAULTS = {
 def save_task(crm_id: str | None, task_id: int | None, change: TaskChange) -> Operation[Task]:
     """Update the task with this `crm_id` or id, or create one. Numbers still listed keep their rows and results.
 
-    What is not said stays as it is, but a closed task is opened.
+    What is not said stays as it is, but a closed task is opened by a list.
     """
 
     def operation(tx: Transaction) -> Task:
@@ -98,12 +98,15 @@ def save_task(crm_id: str | None, task_id: int | None, change: TaskChange) -> Op
         if found is None:
             if change.inner_num is None:
                 raise TaskRefusedError("innerNum", "missing")
+            if change.numbers is None:
+                raise TaskRefusedError("numbers", "missing")
             found = insert_named(tx.connection, task, crm_id, {**_DEFAULTS, "changed_us": tx.now_us})
         else:
             if crm_id is not None:
                 _rename(tx, found, crm_id)
             stored = fetch_task(tx.connection, found)
-            if change.state is None and stored is not None and stored.state is TaskState.CLOSED:
+            is_closed = stored is not None and stored.state is TaskState.CLOSED
+            if change.state is None and change.numbers is not None and is_closed:
                 wanted = replace(change, state=TaskState.OPEN)  # a list posted anew is to be dialled
         return _change(tx, found, wanted)
 
@@ -175,10 +178,14 @@ def fetch_open_tasks(connection: Connection) -> list[Task]:
     return [_task_of(row) for row in rows]
 
 
-def fetch_tasks(connection: Connection, state: TaskState | None, after_id: int, limit: int) -> list[Task]:
+def fetch_tasks(
+    connection: Connection, state: TaskState | None, after_id: int, limit: int, crm_id: str | None = None
+) -> list[Task]:
     query = select(task).where(task.c.id > after_id).order_by(task.c.id).limit(limit)
     if state is not None:
         query = query.where(task.c.state == state.value)
+    if crm_id is not None:
+        query = query.where(task.c.crm_id == crm_id)
     return [_task_of(row) for row in connection.execute(query)]
 
 

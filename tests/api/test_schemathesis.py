@@ -15,7 +15,7 @@ from tests.api.conftest import running_dialer
 from tests.api.schemathesis_hooks import CONFLICT, INVALID, KEY_NAME, LOGIN, TALLY
 
 SEED = 20261125
-MAX_EXAMPLES = 12
+MAX_EXAMPLES = 5
 TIME_LIMIT_S = 300.0
 NEVER_DONE = {
     "GET /pbxcore/api/module-dialer/v1/recording/{name}",

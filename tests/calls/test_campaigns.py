@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any
 
 import pytest
@@ -249,7 +249,13 @@ async def test_ten_tasks_share_thirty_channels_by_their_weights_for_a_whole_run(
             lists[weight] = set(numbers)
             fields: dict[str, Any] = {"weight": weight, "channels": 30, "state": 2}
             tasks[await post_task(world.dialer, numbers, polling, "polling", **fields)] = weight
+        # the first one opened would get all channels: they are full until all ten are open
+        before = [make_number(series + place, "67") for place in range(30)]
         async with observing(world.pbx) as observer:
+            await post_task(world.dialer, before, polling, "polling", channels=30, priority=9)
+            await wait_until(
+                lambda: sum(map(world.provider.invites().get, before, repeat(0))) == 30, "all channels are in use"
+            )
             await asyncio.gather(*(world.dialer.data("PUT", f"/task/{task_id}", {"state": 0}) for task_id in tasks))
             every = set().union(*lists.values())
             await wait_until(lambda: len(spans(observer, every)) >= 700, "700 calls", 180, poll_s=1.0)

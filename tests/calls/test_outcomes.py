@@ -144,7 +144,6 @@ EMPLOYEES = [
     ("60", "310", "SUCCESS_USER_H", None, "ANSWER", "endCall"),  # the first employee declines, the second talks
     ("66", "311", "FAIL_CLIENT_H_BEFORE_ANSWER", None, "CANCEL", "endCall"),  # leaves in the overflow after a queue
     ("60", "320", "FAIL_USER_BUSY", "Q.850 17 User busy", None, "allUserBusy"),
-    ("60", "2999", "FAIL_USER_BUSY", "No such internal number", None, "allUserBusy"),
     ("60", "500", "SUCCESS", "The internal number called nobody", None, "endCall"),  # neither employee nor queue
     # queues
     ("62", "305", "SUCCESS_USER_H", None, "ANSWER", "endCall"),  # the member hangs up after 1 s

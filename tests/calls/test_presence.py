@@ -106,6 +106,21 @@ async def test_a_number_that_is_neither_employee_nor_queue_counts_as_free(own_wo
     assert (row["result"], row["cause"]) == ("SUCCESS", "The internal number called nobody")
 
 
+async def test_an_internal_number_that_leads_nowhere_costs_nobody_a_call(own_world: World, series: int) -> None:
+    world, number = own_world, make_number(series, "70")
+    task_id = await post_task(world.dialer, [number], "2999", "exten")
+    assert await dialled_meanwhile(world, [number], series + 10) == 0
+    told = await world.dialer.data("GET", f"/task/{task_id}/why")
+    assert (told["rule"], told["blocks"]) == ("nobody_free", True)
+    assert "there is no extension 2999 in [internal]" in told["reason"]
+    assert (await world.dialer.health())["waiting_for"] == ["2999"]
+    await world.pbx.rx("dialplan add extension 2999,1,Hangup,17 into internal")
+    await world.dialer.kill()
+    await world.dialer.start()
+    await world.dialer.wait_finished(task_id, 15)
+    assert invites(world, [number]) == 1
+
+
 async def test_an_asterisk_that_comes_back_has_its_employees_looked_at_anew(own_world: World, series: int) -> None:
     world, number = own_world, make_number(series, "70")
     await world.pbx.rx("database put UserBuddyStatus 201 1")

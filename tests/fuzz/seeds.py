@@ -70,7 +70,7 @@ QUEUES = items(
     {"Event": "QueueMember", "Queue": "700", "Location": "PJSIP/201", "Status": "1", "Paused": "0"},
 )
 QUEUED = items("ShowDialPlan", {"Event": "ListDialplan", "Application": "Queue", "AppData": "700,t"})
-LINE = reply("ExtensionState", Hint="PJSIP/201") + PLAN + QUEUED
+LINE = reply("Getvar", Value="1") + reply("ExtensionState", Hint="PJSIP/201") + PLAN + QUEUED
 HINTS = items(
     "ExtensionStateList",
     {"Event": "ExtensionStatus", "Exten": "201", "Context": "internal", "Hint": "PJSIP/201", "Status": "0"},

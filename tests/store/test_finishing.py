@@ -98,6 +98,8 @@ async def test_each_attempt_is_a_row_of_its_own_and_the_last_one_finishes_the_nu
         assert len(await rows(store, task_id)) == min(attempt_number + 1, 3)
     assert await ready(store, task_id) == []
     assert await results(store, task_id) == [("1", 1, "FAIL"), ("1", 2, "FAIL"), ("1", 3, "FAIL")]
+    first, second, last = await rows(store, task_id)
+    assert (first.next_due_us, second.next_due_us, last.next_due_us) == (second.due_us, last.due_us, None)
 
 
 async def test_the_next_attempt_waits_for_its_interval(store: Store) -> None:

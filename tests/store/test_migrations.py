@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from dialer.api.mikopbx.webhooks import render_event
 from dialer.model.attempt import AttemptState
 from dialer.model.outcome import Outcome
 from dialer.model.task import TaskState
 from dialer.store import migrations
 from dialer.store.attempts import fetch_in_progress, mark_spooled, requeue_attempt
 from dialer.store.database import DatabaseRefusedError, Store, StoreError, Transaction
+from dialer.store.events import fetch_events
 from dialer.store.pollings import fetch_polling, fetch_polling_heads
 from dialer.store.queue import fetch_new
 from dialer.store.results import fetch_answers_since, fetch_results_since, fetch_task_results
@@ -140,6 +142,9 @@ async def test_a_migrated_database_answers_every_query(tmp_path: Path, version: 
     assert len(changed) == len(OUTCOMES_OF_OLD) + len(in_progress) + 3 + len(beside_calls)
     answers = await store.read(lambda connection: fetch_answers_since(connection, 0, 100))
     assert {row.result for row in answers} - {"нет", "может быть"} == {"да", "нет, не доволен"}
+    told = await store.read(lambda connection: fetch_events(connection, dead=False, after_id=0, limit=100))
+    assert [render_event(one)["data"]["phoneId"] for one in told] == ["9522233446"] * len(told)
+    assert bool(told) is (version >= FIRST_WITH_EVENTS)
     heads = await store.read(fetch_polling_heads)
     assert [head.crm_id for head in heads] == ["опрос-7", "2"]
     polling = await store.read(lambda connection: fetch_polling(connection, heads[0].polling_id))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dialer.model.employees import Staff
 from dialer.model.presence import Member, employee_obstacle, is_member_free
 from dialer.pbx.ami import AmiRefusedError
 from dialer.pbx.presence import Presence
@@ -65,11 +66,15 @@ class Asterisk:
         self.members: list[tuple[str, str, int]] = []
         self.statuses: dict[str, str] = {}
         self.refuses: str | None = None
+        self.missing: set[str] = set()
 
     async def action(self, fields: Mapping[str, str], timeout_s: float = 10.0) -> list[dict[str, str]]:
         if self.refuses is not None:
             raise AmiRefusedError(f"{fields['Action']}: {self.refuses}")
         match fields["Action"]:
+            case "Getvar":
+                exten = fields["Variable"].removeprefix("DIALPLAN_EXISTS(internal,").removesuffix(",1)")
+                return [{"Response": "Success", "Value": str(int(exten not in self.missing))}]
             case "ExtensionState":
                 hints = [h for h in self.hints if h[:2] == (fields["Exten"], fields["Context"])]
                 return [{"Response": "Success", "Hint": f"PJSIP/{fields['Exten']}" if hints else ""}]
@@ -231,3 +236,15 @@ async def test_an_event_that_comes_amid_a_refresh_is_not_overwritten_by_what_was
     await presence.refresh()
     assert not presence.is_free("201")
     assert freed == ["201"]
+
+
+async def test_a_number_that_the_dialplan_does_not_have_takes_no_call_until_it_has() -> None:
+    asterisk = Asterisk()
+    asterisk.missing = {"2999"}
+    presence, freed = await presence_of(asterisk, "2999")
+    assert presence.obstacle("2999") == "there is no extension 2999 in [internal]"
+    assert (presence.staff("2999"), freed) == (Staff(0, 0, 0), [])
+    asterisk.missing = set()
+    await presence.refresh()
+    assert presence.obstacle("2999") is None
+    assert freed == ["2999"]

@@ -74,7 +74,8 @@ PROVOKED: dict[Rule, tuple[Situation, str]] = {
     ),
     Rule.NOT_DUE: (
         replace(CLEAR, schedule=Schedule(None, 600.0, "2026-11-25 15:10:00 MSK")),
-        "all numbers that wait do so for their time: their next attempt, or timeCallAllow, the next at 2026-11-25",
+        "all numbers that wait do so for their time: their next attempt, timeCallAllow, or the next day (maxPerDay), "
+        "the next at 2026-11-25",
     ),
     Rule.WINDOW: (
         replace(CLEAR, schedule=Schedule("the window is 09:00 to 18:00, it is 07:15 in Asia/Omsk", 6300.0)),

@@ -318,8 +318,9 @@ class TaskBody(_TaskFields):
 
     id: MaybeOwnId = None
     """Our id of a task that is to be updated; an unknown one creates."""
-    numbers: Numbers
-    """Who is dialled: telephone numbers, or objects with one; those with the same last ten digits are one."""
+    numbers: Annotated[Numbers | None, one_of(NUMBERS_SCHEMA, NULL)] = None
+    """Who is dialled: telephone numbers, or objects with one; those with the same last ten digits are one. A new task
+    needs them; not said: the list stays."""
 
 
 class TaskChangeBody(_TaskFields):

@@ -176,6 +176,9 @@ class TaskShown(_Shown):
     """Whether talks with employees are recorded; only where it was asked for."""
     notifyUrl: str = ""
     """Where results and answers are posted to, shortened for a read-only caller; only where it was asked for."""
+    duplicates: int = 0
+    """How many of the numbers posted were there before in the same list, only where there are some: each is dialled
+    once, as it is listed first."""
     spent: str = ""
     """What the task's calls have cost; only where the settings have prices."""
     maxAttempt: RuleShown = ""
@@ -250,6 +253,9 @@ class ResultShown(_Shown):
     """Before when it is not dialled, Unix seconds; 0: at once."""
     closeTime: str
     """When it was finished, Unix seconds; 0 before."""
+    nextTry: str = ""
+    """Only where the number has an attempt after this one, a row of its own: before when that is not made, Unix
+    seconds. Without it the result is the number's."""
     recording: str = ""
     """Only where a talk was recorded: the name for /recording."""
     clientId: str = ""

@@ -81,6 +81,7 @@ def result_json(row: ResultRow) -> dict[str, Any]:
         "timeCallAllow": str(row.due_us // SECOND_US),
         "closeTime": str((row.closed_us or 0) // SECOND_US),
         # not among the document's fields: shown where there is something
+        **({"nextTry": str(row.next_due_us // SECOND_US)} if row.next_due_us is not None else {}),
         **({"recording": row.recording} if row.recording and row.closed_us else {}),
         **({"clientId": row.client_id} if row.client_id is not None else {}),
         **({"callerId": row.caller_id} if row.caller_id is not None else {}),

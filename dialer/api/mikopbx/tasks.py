@@ -1,6 +1,7 @@
 """/task"""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from dialer.api.endpoint import Endpoint, Nothing
 from dialer.api.mikopbx.bodies import SignalBody, TaskBody, TaskChangeBody
 from dialer.api.mikopbx.envelope import RefusedError, reply
-from dialer.api.mikopbx.fields import QueryNumber, QueryState
+from dialer.api.mikopbx.fields import QueryId, QueryNumber, QueryState
 from dialer.api.mikopbx.plain import is_id
 from dialer.api.mikopbx.replies import NoData, SignalDone, TaskList, TaskShown, TaskWhole, answers
 from dialer.api.mikopbx.results import answer_json, result_json
@@ -20,7 +21,7 @@ from dialer.dispatch.desk import TaskDesk
 from dialer.model.access import Role
 from dialer.model.prices import shown
 from dialer.model.safe import phone_id_of
-from dialer.model.task import Task
+from dialer.model.task import Number, Task
 from dialer.model.webhook import shown_url
 from dialer.store.database import Store
 from dialer.store.finishing import close_by_signal
@@ -47,6 +48,8 @@ class TaskListQuery(Nothing):
 
     state: QueryState = None
     """Only those that are 0 open, 1 closed, 2 paused."""
+    crmId: QueryId = None
+    """Only the one with this id of the CRM's."""
     limit: QueryNumber = None
     """How many, 1000 at the most; 1000 by default."""
     offset: QueryNumber = None
@@ -80,22 +83,23 @@ class Tasks:
     async def post(self, call: Call[Nothing, Nothing, TaskBody]) -> dict[str, Any]:
         body, content = call.body, call.content
         self._check_notify(body.notifyUrl)
+        repeated = await asyncio.to_thread(_repeated, body.numbers)
         try:
             task = await self._desk.save(
                 body.crmId,
                 body.id,
                 body.change(body.numbers),
-                lambda operation: call.once(operation, lambda saved: _echo(saved, content)),
+                lambda operation: call.once(operation, lambda saved: _echo(saved, content, repeated)),
             )
         except TaskRefusedError as error:
             raise refused(error) from None
-        return _echo(task, content)
+        return _echo(task, content, repeated)
 
     async def list(self, call: Call[Nothing, TaskListQuery, None]) -> dict[str, Any]:
         query = call.query
         limit = LIST_LIMIT if query.limit is None else min(query.limit, LIST_LIMIT)
         tasks = await self._store.read(
-            lambda connection: fetch_tasks(connection, query.state, query.offset or 0, limit)
+            lambda connection: fetch_tasks(connection, query.state, query.offset or 0, limit, query.crmId)
         )
         return {"results": [_task_json(_for_caller(call, task)) for task in tasks]}
 
@@ -122,13 +126,14 @@ class Tasks:
     async def put(self, call: Call[TaskPath, Nothing, TaskChangeBody]) -> dict[str, Any]:
         task_id = known(call.path.id)
         self._check_notify(call.body.notifyUrl)
+        repeated = await asyncio.to_thread(_repeated, call.body.numbers)
         try:
             task = await self._desk.change(task_id, call.body.crmId, call.body.change(call.body.numbers))
         except TaskRefusedError as error:
             raise refused(error) from None
         if task is None:
             raise not_found(task_id)
-        return _echo(task, call.content)
+        return _echo(task, call.content, repeated)
 
     async def delete(self, call: Call[TaskPath, Nothing, None]) -> tuple[()]:
         task_id = known(call.path.id)
@@ -200,7 +205,12 @@ def _task_json(task: Task) -> dict[str, Any]:
     }
 
 
-def _echo(task: Task, content: dict[str, Any]) -> dict[str, Any]:
+def _repeated(numbers: Sequence[Number] | None) -> int:
+    """How many of a list are there before; each number is dialled once."""
+    return 0 if numbers is None else len(numbers) - len({number.phone_id for number in numbers})
+
+
+def _echo(task: Task, content: dict[str, Any], repeated: int) -> dict[str, Any]:
     """The task as POST and PUT answer it: what the client sent keeps the type it was sent in."""
     stored = {
         **_task_json(task),
@@ -215,4 +225,4 @@ def _echo(task: Task, content: dict[str, Any]) -> dict[str, Any]:
         and content[key] != ""
         and not isinstance(stored[key], list)
     }
-    return {**stored, **sent}
+    return {**stored, **sent, **({"duplicates": repeated} if repeated else {})}
