@@ -28,6 +28,7 @@ from dialer.store.attempts import DayCap
 from dialer.store.database import Store, StoreError
 from dialer.store.finishing import QUEUE_TOPIC, TASK_TOPIC
 from dialer.store.queue import Queued, fetch_called_out, postpone
+from dialer.store.rescheduling import capped_until_us
 from dialer.store.tasks import close_task_if_done, fetch_open_tasks, fetch_task
 
 log = logging.getLogger(__name__)
@@ -324,7 +325,7 @@ class Scheduler(Watching):
         if called_out:
             late = [number.attempt_id for number in numbers if number.phone_id in called_out]
             queue.drop(late)
-            await self._store.write(postpone(late, int(ends.timestamp() * 1_000_000)))
+            await self._store.write(postpone(late, capped_until_us(ends)))
         return True
 
     async def _nothing_to_dial(self, queue: TaskQueue) -> None:
@@ -367,13 +368,11 @@ class Scheduler(Watching):
         queue = self._queues.get(order.task_id)
         return queue is None or queue.is_open(order.zone, self._now())
 
-    def _day_cap(self, order: CallOrder) -> DayCap | None:
+    def _day_cap(self, order: CallOrder) -> DayCap:
         queue = self._queues.get(order.task_id)
         most = self.most_per_day(queue.task) if queue else self._max_per_day
-        if not most:
-            return None
         day, ends = self.today()
-        return DayCap(day, int(ends.timestamp() * 1_000_000), most)
+        return DayCap(day, capped_until_us(ends), most)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._wall(), UTC)

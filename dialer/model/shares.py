@@ -1,8 +1,8 @@
 """Whose call is next among tasks that share channels: by priority, and by weight of channel time. Pure.
 
 A task's virtual time is the channel-seconds it has used, running calls included, divided by its weight. The next task
-is the one that would be least far on `LOOK_AHEAD_S` from now, had it one call more: so channels are split by weight at
-once, and whoever got more than its part, by longer calls or by luck, waits until the others are as far.
+is the one that would be least far on `LOOK_AHEAD_S` from now, had it half a call more: so channels are split by weight
+at once, and whoever got more than its part, by longer calls or by luck, waits until the others are as far.
 Who could not dial for a while, or has too few channels of its own, saves up no more than the virtual time of one call.
 
 A priority goes before all lower ones, but every `OPEN_TURN`th call is begun by the priority that waits longest for one.
@@ -51,9 +51,10 @@ class _Share:
         return LOOK_AHEAD_S / self.weight
 
     @property
-    def with_one_more_s(self) -> float:
-        """The virtual time `LOOK_AHEAD_S` after it was settled, with one call more."""
-        return self.virtual_s + (self.running + 1) * LOOK_AHEAD_S / self.weight
+    def with_half_more_s(self) -> float:
+        """The virtual time `LOOK_AHEAD_S` after it was settled, with half a call more. A whole one would keep tasks of
+        small weight behind for ever (as seats of a parliament: by D'Hondt, and here by Sainte-Lague)."""
+        return self.virtual_s + (self.running + 0.5) * LOOK_AHEAD_S / self.weight
 
     def settle(self, now_s: float) -> None:
         """Account for the running calls up to now."""
@@ -125,7 +126,7 @@ class Shares:
         for share in peers:
             share.virtual_s = max(share.virtual_s, level.virtual_s - share.call_s)
             share.able_at = level.decisions
-        return min(peers, key=lambda share: (share.with_one_more_s, share.last_begun)).task_id
+        return min(peers, key=lambda share: (share.with_half_more_s, share.last_begun)).task_id
 
     def _next_priority(self, priorities: set[int]) -> int:
         if (self._begun + 1) % OPEN_TURN == 0:

@@ -15,6 +15,7 @@ from dialer.store.database import Operation, Transaction
 from dialer.store.finishing import LIFETIME_TOPIC, close_stopped, release_clients
 from dialer.store.naming import insert_named
 from dialer.store.pollings import find_polling_id
+from dialer.store.rescheduling import follow_rules
 from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, stop_number, task
 
 _ROWS_A_STATEMENT = 500
@@ -217,10 +218,11 @@ def _find(connection: Connection, crm_id: str | None, task_id: int | None) -> in
 
 
 def _change(tx: Transaction, task_id: int, change: TaskChange) -> Task:
-    columns = {**change.columns(), "changed_us": tx.now_us}
+    columns: dict[str, Any] = {**change.columns(), "changed_us": tx.now_us}
     if change.rules:
         stored = tx.connection.execute(select(task.c.rules).where(task.c.id == task_id)).scalar_one()
         columns["rules"] = {**stored, **as_stored(change.rules)}
+        follow_rules(tx, task_id, as_rules(stored), as_rules(columns["rules"]))
     tx.connection.execute(update(task).where(task.c.id == task_id).values(columns))
     changed = fetch_task(tx.connection, task_id)
     assert changed is not None  # noqa: S101 - we have just written it

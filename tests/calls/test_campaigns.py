@@ -245,7 +245,7 @@ async def test_ten_tasks_share_thirty_channels_by_their_weights_for_a_whole_run(
         tasks: dict[str, int] = {}
         lists: dict[int, set[str]] = {}
         for weight in weights:
-            numbers = [make_number(series + weight * 1000 + place, "62") for place in range(500)]
+            numbers = [make_number(series + weight * 1000 + place, "91") for place in range(500)]
             lists[weight] = set(numbers)
             fields: dict[str, Any] = {"weight": weight, "channels": 30, "state": 2}
             tasks[await post_task(world.dialer, numbers, polling, "polling", **fields)] = weight
@@ -258,7 +258,7 @@ async def test_ten_tasks_share_thirty_channels_by_their_weights_for_a_whole_run(
             )
             await asyncio.gather(*(world.dialer.data("PUT", f"/task/{task_id}", {"state": 0}) for task_id in tasks))
             every = set().union(*lists.values())
-            await wait_until(lambda: len(spans(observer, every)) >= 700, "700 calls", 180, poll_s=1.0)
+            await wait_until(lambda: len(spans(observer, every)) >= 1200, "1200 calls", 180, poll_s=1.0)
             calls = spans(observer, every)
         assert most_at_once(calls) == 30
         begun_s = min(call.begin_s for call in calls)

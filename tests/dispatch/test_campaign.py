@@ -193,11 +193,27 @@ async def test_a_telephone_called_often_enough_today_waits_for_tomorrow(tmp_path
         bench.ledger.note(second, BUSY)
         await bench.ledger.settle()
         await nothing_begins(bench)
-        assert (await why(bench, task_id, "79520000001"))[0] is Rule.NOT_DUE
-        clock_is(bench, "2026-11-26T00:00:00")
+        assert (await why(bench, task_id, "79520000001"))[0] is Rule.DAY_CAP
+        clock_is(bench, "2026-11-26T00:00:01")
         await bench.settled_files(1)
         (third,) = await claim(bench)
         assert (first, second, third) == (1, 3, 2)
+
+
+async def test_a_raised_cap_wakes_who_waits_for_tomorrow(tmp_path: Path) -> None:
+    async with running(tmp_path) as bench:
+        clock_is(bench, "2026-11-25T12:00:00")
+        await post(bench, [number(1)])
+        await bench.settled_files(1)
+        (first,) = await claim(bench)
+        bench.ledger.note(first, BUSY)
+        await bench.ledger.settle()
+        task_id = await post(bench, [number(1)], max_per_day=1)
+        await nothing_begins(bench)
+        assert (await why(bench, task_id, "79520000001"))[0] is Rule.DAY_CAP
+        await bench.desk.change(task_id, None, TaskChange(rules={"max_per_day": 2}))
+        await bench.settled_files(1)
+        assert await claim(bench) == [2]
 
 
 async def test_a_telephone_that_another_task_calls_first_is_refused_at_the_dial_instant(tmp_path: Path) -> None:

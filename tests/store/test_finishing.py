@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from dialer.model.verdict import Verdict
 from dialer.store.attempts import DayCap, claim_attempt, mark_spooled, requeue_attempt, save_result
 from dialer.store.database import Store, Transaction
 from dialer.store.finishing import Bill, close_by_signal, close_expired
-from dialer.store.queue import fetch_due, fetch_new, fetch_next_due_us, fetch_zones
+from dialer.store.queue import fetch_due, fetch_new, fetch_next_due_us, fetch_zones, postpone
+from dialer.store.rescheduling import capped_until_us
 from dialer.store.results import ResultRow, fetch_task_results
 from dialer.store.schema import stop_number
 from dialer.store.tasks import TaskChange, TaskRefusedError, change_task, fetch_task, save_task
@@ -403,3 +405,32 @@ async def test_a_task_that_has_spent_its_budget_is_not_opened_until_it_may_spend
         await store.write(change_task(task_id, None, TaskChange(state=TaskState.OPEN)))
     await store.write(change_task(task_id, None, TaskChange(state=TaskState.OPEN, rules={"max_cost_u": 6})))
     assert await state_of(store, task_id) is TaskState.OPEN
+
+
+async def test_a_changed_interval_moves_next_attempts_that_wait_but_no_time_of_the_list(store: Store) -> None:
+    task_id = await post(store, [number(1), number(2)], **RETRIED)
+    for order in await ready(store, task_id):
+        await call(store, order, BUSY)
+    of_list_us = 4_000_000_000_000_000
+    await post(store, [number(1), number(2, not_before_us=of_list_us)], task_id)
+    await store.write(change_task(task_id, None, TaskChange(rules={"try_interval_s": 5})))
+    found = {(row.phone_id, row.attempt_number): row for row in await rows(store, task_id)}
+    first_id, second_id = number(1).phone_id, number(2).phone_id
+    assert found[first_id, 2].due_us == found[first_id, 1].closed_us + 5_000_000
+    assert found[second_id, 2].due_us == of_list_us
+    await store.write(change_task(task_id, None, TaskChange(rules={"retry_on": (RetryRule("busy", 7),)})))
+    assert (await rows(store, task_id))[2].due_us == found[first_id, 1].closed_us + 7_000_000
+    await store.write(change_task(task_id, None, TaskChange(rules={"retry_on": (RetryRule("no_answer", 9),)})))
+    assert (await rows(store, task_id))[2].due_us == found[first_id, 1].closed_us + 7_000_000, "it is granted"
+
+
+async def test_a_changed_cap_wakes_who_was_called_out_today_but_no_time_of_the_list(store: Store) -> None:
+    midnight = datetime(2040, 1, 1, tzinfo=UTC)
+    of_list_us = int(midnight.timestamp()) * 1_000_000
+    task_id = await post(store, [number(1), number(2, not_before_us=of_list_us)])
+    capped = (await rows(store, task_id))[0]
+    await store.write(postpone([capped.id], capped_until_us(midnight)))
+    await store.write(change_task(task_id, None, TaskChange(rules={"try_interval_s": 5})))
+    assert [row.due_us for row in await rows(store, task_id)] == [of_list_us + 1, of_list_us]
+    await store.write(change_task(task_id, None, TaskChange(rules={"max_per_day": 5})))
+    assert [row.due_us for row in await rows(store, task_id)] == [0, of_list_us]
