@@ -176,7 +176,12 @@ class Daemon:
         self._http = build_http(
             (
                 Pollings(store, pollings, self._prompts),
-                Tasks(store, TaskDesk(store, self._scheduler, dialing.region), can_notify=self._webhooks is not None),
+                Tasks(
+                    store,
+                    TaskDesk(store, self._scheduler, dialing.region),
+                    self._prompts,
+                    can_notify=self._webhooks is not None,
+                ),
                 WebhookEvents(store),
                 TaskWhy(self._explainer(presence)),
                 Results(store),

@@ -11,7 +11,7 @@ A priority goes before all lower ones, but every `OPEN_TURN`th call is begun by 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-LOOK_AHEAD_S = 30.0
+LOOK_AHEAD_S = 15.0
 OPEN_TURN = 10
 
 

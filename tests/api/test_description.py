@@ -102,7 +102,7 @@ def served() -> web.Application:
     """Two resources are enough to see that routes and description are of one source."""
     absent: Any = None
     gate = Gate(absent, Peers([], own_tls=False), Password("admin", ""), trust_local=True)
-    return build_http((Tasks(absent, absent),), (Health(absent),), _serve, gate, max_body_mb=1)
+    return build_http((Tasks(absent, absent, absent),), (Health(absent),), _serve, gate, max_body_mb=1)
 
 
 def _serve(_endpoint: Any) -> Any:

@@ -56,7 +56,6 @@ SAID_AND_SHOWN: list[tuple[str, Any, Any]] = [
     ("maxAbandonRate", 7, "7"),
     ("maxAbandonRate", "0.1", "0.1"),
     ("apology", "Извините.", "Извините."),
-    ("apologyFile", "sorry.wav", "sorry.wav"),
     ("lang", "de-DE", "de-DE"),
     ("priority", 9, "9"),
     ("weight", 100, "100"),
@@ -255,7 +254,9 @@ def test_rules_are_shown_in_the_order_of_the_schema_and_come_back_the_same() -> 
     body: dict[str, Any] = {}
     for name, said, _ in SAID_AND_SHOWN:
         body.setdefault(name, said)
-    said = RulesFields(**{**body, "amdMessage": "Позвоните нам.", "amdMessageFile": "call.wav"}).said()
+    said = RulesFields(
+        **{**body, "amdMessage": "Позвоните нам.", "amdMessageFile": "call.wav", "apologyFile": "a"}
+    ).said()
     shown = rules_json(as_rules(as_stored(said)))
     names = [field.name for field in FIELDS]
     assert list(shown) == names == list(RulesFields.model_fields)
@@ -269,8 +270,9 @@ def test_rows_of_calls_that_cost_something_say_so() -> None:
         id=1, task_id=2, phone_id="9522233446", phone="79522233446", linked_id=None, call_file=None, result="SUCCESS",
         out_dial_state="ANSWER", in_dial_state=None, state="endCall", verbose_call_id=None, cause=None, params=None,
         changed_us=5_000_000, attempt_number=2, due_us=3_999_999, closed_us=6_000_000, recording=None,
-        client_id="17", caller_id="79520000099", talked_s=61, cost_u=1_500_000,
+        client_id="17", caller_id="79520000099", talked_s=61, cost_u=1_500_000, next_due_us=7_000_000,
     )  # fmt: skip
     shown = ResultShown.model_validate(result_json(row))
     assert (shown.countTry, shown.timeCallAllow, shown.clientId) == ("2", "3", "17")
+    assert (shown.closeTime, shown.nextTry) == ("6", "7")
     assert (shown.callerId, shown.talkTime, shown.cost) == ("79520000099", "61", "1.50")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,50 @@ async def test_a_known_id_updates_too_and_an_unknown_one_creates(dialer: Dialer)
 async def test_duplicates_in_a_list_are_one_number(dialer: Dialer) -> None:
     task = await dialer.data("POST", "/task", task_body("79520000001", "89520000001", "+79520000001", "79520000001"))
     assert list(await phones(dialer, task["id"])) == ["79520000001"]
+    assert task["duplicates"] == 3
+    again = await dialer.data("PUT", f"/task/{task['id']}", {"numbers": ["79520000001"]})
+    assert "duplicates" not in again
+
+
+async def test_an_update_by_post_needs_no_list_and_a_new_task_does(dialer: Dialer) -> None:
+    task = await dialer.data("POST", "/task", task_body("79520000001", crmId="a", state=1))
+    changed = await dialer.data("POST", "/task", {"crmId": "a", "name": "later"})
+    assert (changed["id"], changed["name"], changed["state"]) == (task["id"], "later", 1)
+    assert list(await phones(dialer, task["id"])) == ["79520000001"]
+    refused = await dialer.call("POST", "/task", {"crmId": "b", "innerNum": "201"})
+    assert (refused["result"], refused["messages"]) == (False, ["numbers: missing"])
+    assert [one["id"] for one in (await dialer.data("GET", "/task"))["results"]] == [task["id"]]
+
+
+async def test_a_task_is_found_by_the_id_of_the_crm(dialer: Dialer) -> None:
+    for crm_id in ("a", "b"):
+        await dialer.data("POST", "/task", task_body("79520000001", crmId=crm_id))
+    for crm_id in ("a", "b", "c"):
+        found = (await dialer.data("GET", f"/task?crmId={crm_id}"))["results"]
+        assert [one["crmId"] for one in found] == [one for one in ("a", "b") if one == crm_id]
+    assert len((await dialer.data("GET", "/task?crmId="))["results"]) == 2
+
+
+async def test_sound_files_of_a_task_are_looked_at_when_it_is_posted(dialer: Dialer) -> None:
+    for field, more in (("apologyFile", {}), ("amdMessageFile", {"amd": "message"})):
+        body = task_body("79520000001", **{field: "none.wav", **more})
+        refused = await dialer.call("POST", "/task", body)
+        assert refused["messages"] == [f"{field}: there is no uploaded file of that name, and it is not a full path"]
+        assert refused["data"] == {"error": "CannotBePlayed"}
+    task = await dialer.data("POST", "/task", task_body("79520000001"))
+    refused = await dialer.call("PUT", f"/task/{task['id']}", {"apologyFile": "/etc/passwd"})
+    assert refused["messages"][0].startswith("apologyFile: not in an allowed folder")
+    assert "apologyFile" not in await dialer.data("GET", f"/task/{task['id']}")
+    with wave.open(str(dialer.workdir / "sorry.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(b"\x00\x20\x00\xe0" * 8000)
+    form = aiohttp.FormData()
+    form.add_field("file", (dialer.workdir / "sorry.wav").read_bytes(), filename="sorry.wav")
+    async with aiohttp.ClientSession() as client, client.post(f"{dialer.url}{BASE}/audio", data=form) as reply:
+        uploaded = await reply.json()
+    assert uploaded["result"], uploaded
+    await dialer.data("PUT", f"/task/{task['id']}", {"apologyFile": "sorry.wav"})
+    assert (await dialer.data("GET", f"/task/{task['id']}"))["apologyFile"] == "sorry.wav"
 
 
 async def test_put_changes_what_is_said_and_echoes_types(dialer: Dialer) -> None:

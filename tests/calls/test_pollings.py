@@ -112,7 +112,10 @@ async def test_a_prompt_that_asterisk_cannot_play_is_told_and_not_laid_to_the_su
     task_id = await post_task(world.dialer, [number], polling_id, "polling")
     row = row_of(await world.dialer.wait_finished(task_id), number)
     assert (row["result"], row["cause"]) == ("FAIL_POLLING", "A prompt could not be played")
-    assert spoken.stem in (await world.dialer.health())["trouble"]
+    health = await world.dialer.health()
+    assert (health["status"], health["dialling"]) == ("degraded", True), "others are dialled all the same"
+    assert health["trouble"].startswith(f"task {task_id}: ")
+    assert spoken.stem in health["trouble"]
     spoken.unlink()
     number = make_number(series + 1, "11")
     task_id = await post_task(world.dialer, [number], polling_id, "polling")

@@ -225,10 +225,8 @@ PathText = Annotated[
 PathId = Annotated[str, Field(max_length=100), AfterValidator(_no_nul), WithJsonSchema(text_schema(100, min_length=1))]
 """The CRM's id in a path."""
 QueryId = Annotated[
-    str | None,
+    Annotated[str, Field(max_length=100), AfterValidator(_no_nul)] | None,
     BeforeValidator(lambda text: text or None),
-    Field(max_length=100),
-    AfterValidator(lambda text: text and _no_nul(text)),
     WithJsonSchema(text_schema(100)),
 ]
 """The CRM's id in a query; empty: not said."""

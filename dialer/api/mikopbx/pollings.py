@@ -1,18 +1,18 @@
 """/polling"""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dialer.api.endpoint import Endpoint, Nothing
 from dialer.api.mikopbx.bodies import PollingBody
-from dialer.api.mikopbx.envelope import MAX_MESSAGES, RefusedError
+from dialer.api.mikopbx.envelope import RefusedError
 from dialer.api.mikopbx.fields import PathText
+from dialer.api.mikopbx.prepared import prepare
 from dialer.api.mikopbx.replies import NoData, PollingHead, PollingHeads, PollingShown, answers
 from dialer.api.mikopbx.serving import Call
 from dialer.dispatch.pollings import PollingBook
 from dialer.model.compile_polling import prompt_of_press, prompt_of_question
-from dialer.model.flow import Prompt, PromptError
+from dialer.model.flow import Prompt
 from dialer.model.polling import SPEAKING, Question
 from dialer.model.texts import has_parameters
 from dialer.speech.prompts import PromptLibrary
@@ -63,7 +63,7 @@ class Pollings:
             return {"id": str(head.polling_id), "crmId": crm_id, "name": head.name}
 
         questions = body.model_questions()
-        await self._prepare(questions)
+        await prepare(self._prompts, dict(_prompts(questions)))
         try:
             head = await self._book.save(
                 body.crmId, body.name or "", questions, lambda operation: call.once(operation, render)
@@ -112,21 +112,6 @@ class Pollings:
         if not found:
             raise _not_found(reference)
         return ()
-
-    async def _prepare(self, questions: Sequence[Question]) -> None:
-        """Make every prompt before the first call needs it; refuse what cannot be played or spoken."""
-        wanted = dict(_prompts(questions))
-        done = await asyncio.gather(
-            *(self._prompts.fetch(prompt) for prompt in wanted.values()), return_exceptions=True
-        )
-        problems = []
-        for field, result in zip(wanted, done, strict=True):
-            if isinstance(result, PromptError):
-                problems.append(f"{field}: {result}")
-            elif isinstance(result, BaseException):
-                raise result
-        if problems:
-            raise RefusedError(*problems[:MAX_MESSAGES], data={"error": "CannotBePlayed"})
 
 
 def _not_found(reference: str) -> RefusedError:

@@ -1,7 +1,7 @@
 """/task"""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -13,16 +13,19 @@ from dialer.api.mikopbx.bodies import SignalBody, TaskBody, TaskChangeBody
 from dialer.api.mikopbx.envelope import RefusedError, reply
 from dialer.api.mikopbx.fields import QueryId, QueryNumber, QueryState
 from dialer.api.mikopbx.plain import is_id
+from dialer.api.mikopbx.prepared import prepare
 from dialer.api.mikopbx.replies import NoData, SignalDone, TaskList, TaskShown, TaskWhole, answers
 from dialer.api.mikopbx.results import answer_json, result_json
 from dialer.api.mikopbx.rules import rules_json
 from dialer.api.mikopbx.serving import CALLER, Call
 from dialer.dispatch.desk import TaskDesk
 from dialer.model.access import Role
+from dialer.model.flow import Prompt
 from dialer.model.prices import shown
 from dialer.model.safe import phone_id_of
 from dialer.model.task import Number, Task
 from dialer.model.webhook import shown_url
+from dialer.speech.prompts import PromptLibrary
 from dialer.store.database import Store
 from dialer.store.finishing import close_by_signal
 from dialer.store.results import fetch_task_answers, fetch_task_results
@@ -59,10 +62,11 @@ class TaskListQuery(Nothing):
 class Tasks:
     """The task resource."""
 
-    def __init__(self, store: Store, desk: TaskDesk, *, can_notify: bool = True) -> None:
+    def __init__(self, store: Store, desk: TaskDesk, prompts: PromptLibrary, *, can_notify: bool = True) -> None:
         """`can_notify`: whether there is a secret to sign webhooks with."""
         self._store = store
         self._desk = desk
+        self._prompts = prompts
         self._can_notify = can_notify
 
     def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
@@ -83,6 +87,7 @@ class Tasks:
     async def post(self, call: Call[Nothing, Nothing, TaskBody]) -> dict[str, Any]:
         body, content = call.body, call.content
         self._check_notify(body.notifyUrl)
+        await prepare(self._prompts, dict(_files(body)))
         repeated = await asyncio.to_thread(_repeated, body.numbers)
         try:
             task = await self._desk.save(
@@ -126,6 +131,7 @@ class Tasks:
     async def put(self, call: Call[TaskPath, Nothing, TaskChangeBody]) -> dict[str, Any]:
         task_id = known(call.path.id)
         self._check_notify(call.body.notifyUrl)
+        await prepare(self._prompts, dict(_files(call.body)))
         repeated = await asyncio.to_thread(_repeated, call.body.numbers)
         try:
             task = await self._desk.change(task_id, call.body.crmId, call.body.change(call.body.numbers))
@@ -203,6 +209,13 @@ def _task_json(task: Task) -> dict[str, Any]:
         **rules_json(task.rules),
         **({"spent": shown(task.spent_u)} if task.spent_u else {}),
     }
+
+
+def _files(body: TaskBody | TaskChangeBody) -> Iterator[tuple[str, Prompt]]:
+    """The sound files that a task names, by field."""
+    for field, file in (("apologyFile", body.apologyFile), ("amdMessageFile", body.amdMessageFile)):
+        if file:
+            yield field, Prompt(file=file)
 
 
 def _repeated(numbers: Sequence[Number] | None) -> int:
