@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, insert, select, update
 
 from dialer.model.polling import Press
+from dialer.model.rules import as_rules
+from dialer.model.task import TaskState
 from dialer.store.database import Operation, Transaction
-from dialer.store.schema import audio, polling, question
+from dialer.store.schema import audio, polling, question, task
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,10 @@ class StoredAudio:
 
 
 class AudioInUseError(Exception):
-    """A stored polling still plays the file."""
+    """A stored polling, or a task that is not closed, still plays the file."""
 
-    def __init__(self, crm_id: str) -> None:
-        super().__init__(f"the file is played by polling {crm_id!r}")
-        self.crm_id = crm_id
+    def __init__(self, user: str) -> None:
+        super().__init__(f"the file is played by {user}")
 
 
 def plain_reference(reference: str) -> str:
@@ -57,7 +58,8 @@ def _save(tx: Transaction, name: str, size: int) -> int:
 
 
 def delete_audio(name: str, path: str) -> Operation[bool]:
-    """False: no such file. Raises AudioInUseError while a stored polling plays it, by its name or its path."""
+    """False: no such file. Raises AudioInUseError while a stored polling or a task that is not closed plays it,
+    by its name or its path."""
     return lambda tx: _delete(tx.connection, name, path)
 
 
@@ -75,7 +77,12 @@ def _delete(connection: Connection, name: str, path: str) -> bool:
         presses = [Press.from_json(press) for press in user.press]
         played = [user.file, *(one.value for one in presses if one.plays_file)]
         if references & {plain_reference(one) for one in played if one}:
-            raise AudioInUseError(user.crm_id)
+            raise AudioInUseError(f"polling {user.crm_id!r}")
+    tasks = connection.execute(select(task.c.id, task.c.rules).where(task.c.state != TaskState.CLOSED.value))
+    for one in tasks.all():
+        rules = as_rules(one.rules)
+        if references & {plain_reference(file) for file in (rules.apology_file, rules.amd_message_file) if file}:
+            raise AudioInUseError(f"task {one.id}")
     connection.execute(delete(audio).where(audio.c.id == known.audio_id))
     return True
 

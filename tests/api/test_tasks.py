@@ -97,6 +97,10 @@ async def test_sound_files_of_a_task_are_looked_at_when_it_is_posted(dialer: Dia
     assert uploaded["result"], uploaded
     await dialer.data("PUT", f"/task/{task['id']}", {"apologyFile": "sorry.wav"})
     assert (await dialer.data("GET", f"/task/{task['id']}"))["apologyFile"] == "sorry.wav"
+    refused = await dialer.call("DELETE", "/audio/sorry.wav")
+    assert refused["messages"] == [f"name: the file is played by task {task['id']}"]
+    await dialer.data("PUT", f"/task/{task['id']}", {"state": 1})
+    await dialer.data("DELETE", "/audio/sorry.wav")
 
 
 async def test_put_changes_what_is_said_and_echoes_types(dialer: Dialer) -> None:

@@ -53,7 +53,7 @@ class AudioFiles:
             Endpoint("POST", "/audio", self.post, "Upload a sound file; the same name replaces it",
                      {**answers(AudioKept), **too_large}, form=form, once=True),
             Endpoint("GET", "/audio", self.list, "List uploaded sound files", answers(list[AudioShown])),
-            Endpoint("DELETE", "/audio/{name:[^/]+}", self.delete, "Delete a sound file that no polling uses",
+            Endpoint("DELETE", "/audio/{name:[^/]+}", self.delete, "Delete a sound file that nothing uses",
                      answers(NoData), path_model=AudioPath),
         )  # fmt: skip
 
