@@ -94,8 +94,8 @@ def check_number(number: str, config_file: Path) -> None:
 
 def _tell_added(added: dict[str, Any]) -> None:
     invalid = added.get("invalid", {"count": 0})["count"]
-    left_out = f", {invalid} cells or rows left out" if invalid else ""
-    click.echo(f"{added['added']} added, {added['known']} were on it{left_out}")
+    left_out = f", cells or rows left out: {invalid}" if invalid else ""
+    click.echo(f"{added['added']} added, {added['known']} on it before{left_out}")
 
 
 def _of(task_id: int | None) -> str:

@@ -22,8 +22,9 @@ from dialer.model.hours import Calendar
 from dialer.model.limits import Refusal
 from dialer.model.rules import Amd, Pacing
 from dialer.model.safe import UnsafeValueError
+from dialer.model.situation import Engine
 from dialer.model.task import Task, TaskState
-from dialer.model.why import DATABASE_RETRY_S, ENGINE_RULES, Engine, first_of
+from dialer.model.why import DATABASE_RETRY_S, ENGINE_RULES, first_of
 from dialer.store.attempts import DayCap
 from dialer.store.database import Store, StoreError
 from dialer.store.finishing import QUEUE_TOPIC, TASK_TOPIC

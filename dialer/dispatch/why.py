@@ -12,18 +12,9 @@ from dialer.dispatch.task_queue import TaskQueue
 from dialer.model.limits import Refusal
 from dialer.model.prices import shown
 from dialer.model.safe import phone_id_of
+from dialer.model.situation import Blocked, Held, NumberFacts, ProviderFailures, Rule, Schedule, Situation
 from dialer.model.task import Task, TaskState
-from dialer.model.why import (
-    Blocked,
-    Held,
-    NumberFacts,
-    ProviderFailures,
-    Rule,
-    Schedule,
-    Situation,
-    first_block,
-    shown_count,
-)
+from dialer.model.why import first_block, shown_count
 from dialer.store.database import Store
 from dialer.store.why import Asked, NumberRow, fetch_facts
 

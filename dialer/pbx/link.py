@@ -7,7 +7,7 @@ from itertools import count
 from typing import Protocol
 
 from dialer.model.attempt import DIALLED_STATES, Attempt, AttemptState, CallLost
-from dialer.model.why import Blocked, Rule
+from dialer.model.situation import Blocked, Rule
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError, AmiState, Forgetter
 from dialer.pbx.events import read_declined, read_talk, read_user_event
 from dialer.pbx.preflight import find_fault

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row, Select, func, literal, literal_column, s
 
 from dialer.model.attempt import AttemptState
 from dialer.model.outcome import Outcome
+from dialer.model.situation import MOST_COUNTED, PROVIDER_FAILURES
 from dialer.model.task import Task
-from dialer.model.why import MOST_COUNTED, PROVIDER_FAILURES
 from dialer.store.schema import OF_CLIENT, QUEUED, READY, TRIED, attempt, dialled
 from dialer.store.tasks import fetch_task
 

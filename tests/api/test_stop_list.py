@@ -169,11 +169,11 @@ async def test_the_command_adds_lists_checks_imports_and_removes(dialer: Dialer,
         assert done.returncode == code, done.stderr
         return done.stderr if code else done.stdout
 
-    assert said("add", ONE, "8 952 223-34-16", "--reason", "asked") == "2 added, 0 were on it\n"
+    assert said("add", ONE, "8 952 223-34-16", "--reason", "asked") == "2 added, 0 on it before\n"
     assert [line.split()[0] for line in said("list").splitlines()] == [ONE, "89522233416"]
     assert said("check", "+7 (952) 223-34-46") == f"{ONE}  all tasks  asked\n"
     (tmp_path / "list.csv").write_text(f"телефон\n{ONE}\n{THREE}\nxx1234567890123456789\n", encoding="cp1251")
-    assert said("import", str(tmp_path / "list.csv")) == "1 added, 1 were on it, 1 cells or rows left out\n"
+    assert said("import", str(tmp_path / "list.csv")) == "1 added, 1 on it before, cells or rows left out: 1\n"
     assert said("list", "--task", "5") == ""
     done = run_command(dialer, "stoplist", "remove", THREE, "79520000000", ONE)
     assert (done.returncode, done.stdout) == (1, "2 removed\n")

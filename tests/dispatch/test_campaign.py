@@ -16,8 +16,8 @@ from dialer.model.attempt import AttemptState, LegEnded, SubscriberAnswered, Tal
 from dialer.model.employees import Staff
 from dialer.model.records import InRecord, OutRecord
 from dialer.model.rules import Pacing
+from dialer.model.situation import Rule
 from dialer.model.task import InnerNumType, Number, TaskState
-from dialer.model.why import Rule
 from dialer.store.results import fetch_task_results
 from dialer.store.tasks import TaskChange
 from tests.dispatch.test_scheduler import BUSY, Bench, running

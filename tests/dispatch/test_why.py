@@ -10,8 +10,8 @@ import pytest_asyncio
 from dialer.dispatch.why import Explainer, Explanation
 from dialer.model.attempt import LegEnded, NeverDialled
 from dialer.model.records import OutRecord
+from dialer.model.situation import Blocked, Rule
 from dialer.model.task import TaskState
-from dialer.model.why import Blocked, Rule
 from dialer.store.tasks import TaskChange
 from tests.dispatch.test_scheduler import BUSY, Bench, locked, running
 from tests.rig.waiting import wait_for_answer, wait_until

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from dialer.model.attempt import Attempt, AttemptEvent, AttemptState, CallLost, TalkBegan
+from dialer.model.situation import Rule
 from dialer.model.task import InnerNumType
-from dialer.model.why import Rule
 from dialer.pbx import link
 from dialer.pbx.ami import AmiClient, AmiState
 from dialer.pbx.presence import Presence

@@ -8,7 +8,7 @@ import pytest_asyncio
 from sqlalchemy import Connection, event, insert, update
 
 from dialer.model.attempt import AttemptState
-from dialer.model.why import MOST_COUNTED
+from dialer.model.situation import MOST_COUNTED
 from dialer.store.attempts import mark_spooled, save_result
 from dialer.store.database import Store, Transaction
 from dialer.store.schema import attempt

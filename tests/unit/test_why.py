@@ -8,11 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.model.attempt import AttemptState
-from dialer.model.task import InnerNumType, Task, TaskState
-from dialer.model.why import (
-    ENGINE_RULES,
+from dialer.model.situation import (
     MOST_COUNTED,
-    RULES,
     Blocked,
     Engine,
     Held,
@@ -21,6 +18,11 @@ from dialer.model.why import (
     Rule,
     Schedule,
     Situation,
+)
+from dialer.model.task import InnerNumType, Task, TaskState
+from dialer.model.why import (
+    ENGINE_RULES,
+    RULES,
     first_block,
     first_of,
     number_waits,

@@ -11,7 +11,7 @@ from dialer.api.mikopbx.replies import answers
 from dialer.api.mikopbx.serving import Call
 from dialer.api.mikopbx.tasks import TaskPath, known, not_found
 from dialer.dispatch.why import Explainer
-from dialer.model.why import Rule
+from dialer.model.situation import Rule
 
 
 class WhyQuery(Nothing):
