@@ -342,7 +342,7 @@ def _said_of(report: HealthReport) -> str | None:
     """What a log says of a state; None: of a daemon that is being stopped nothing new."""
     if report.dialling:
         return "dialling" if report.trouble is None else f"dialling, but not all is well: {report.trouble}"
-    return None if report.trouble is None else f"nothing is dialled: {report.trouble}"
+    return None if report.trouble is None or report.status == "draining" else f"nothing is dialled: {report.trouble}"
 
 
 def _load_tls(http: Http) -> Tls | None:

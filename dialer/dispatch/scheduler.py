@@ -323,7 +323,7 @@ class Scheduler(Watching):
                 fetch_called_out, phone_ids=[number.phone_id for number in numbers], day=day, most=most
             )
         )  # fmt: skip
-        if called_out:
+        if called_out and self._queues.get(queue.task.task_id) is queue:  # else the cap may be another one now
             late = [number.attempt_id for number in numbers if number.phone_id in called_out]
             queue.drop(late)
             await self._store.write(postpone(late, capped_until_us(ends)))

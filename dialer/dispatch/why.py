@@ -16,7 +16,7 @@ from dialer.model.situation import Blocked, Held, NumberFacts, ProviderFailures,
 from dialer.model.task import Task, TaskState
 from dialer.model.why import first_block, shown_count
 from dialer.store.database import Store
-from dialer.store.why import Asked, NumberRow, fetch_facts
+from dialer.store.why import Asked, NumberRow, fetch_facts, has_held
 
 PROVIDER_WINDOW_S = 600
 """Results older than this say nothing of the provider now."""
@@ -123,7 +123,8 @@ class Explainer:
         if await queue.restock(now):
             return None
         if not queue.has_waiting:
-            return Schedule(held=True)
+            held = await self._store.read(lambda connection: has_held(connection, queue.task.task_id))
+            return Schedule(held=True) if held else None
         until = queue.waits_until
         at = "" if until is None else self._shown(until)
         return Schedule(queue.closed, None if until is None else (until - now).total_seconds(), at)

@@ -186,6 +186,8 @@ def day_cap(now: Situation) -> Blocked | None:
     number = now.number
     if number is None or not number.waits or not 0 < number.most_per_day <= number.called_today:
         return None
+    if number.due_in_s > number.day_ends_in_s + 1:  # it waits for longer than that
+        return None
     reason = f"{now.phone} has been called {number.called_today} times today, {number.most_per_day} are allowed"
     return _unless_over(now, Blocked(Rule.DAY_CAP, reason, number.day_ends_in_s, "when the next day begins"))
 
@@ -196,7 +198,7 @@ def _unless_over(now: Situation, waits: Blocked) -> Blocked:
     if now.number is None or over_in_s is None or (waits.next_look_s is not None and waits.next_look_s <= over_in_s):
         return waits
     reason = f"{waits.reason}; its lifetime is over before that, {now.number.over}"
-    return Blocked(waits.rule, reason, over_in_s, "when its lifetime is over: it ends without a call")
+    return Blocked(waits.rule, reason, max(0.0, over_in_s), "when its lifetime is over: it ends without a call")
 
 
 def window(now: Situation) -> Blocked | None:

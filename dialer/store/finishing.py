@@ -30,7 +30,7 @@ NOT_DIALLED = and_(
 """Waiting, or with a call file whose claim will find no row and be refused."""
 _OPEN = attempt.c.closed_us.is_(None)
 _OF_CLIENT = (attempt.c.task_id == bindparam("of_task"), attempt.c.client_id == bindparam("of_client"))
-_COPIED = ("task_id", "phone_id", "phone", "params", "client_id", "zone", "until_us", "caller_id")
+_COPIED = ("task_id", "phone_id", "phone", "params", "client_id", "zone", "until_us", "caller_id", "not_before_us")
 _ENDED = (
     select(attempt, task.c.rules, task.c.spent_u, task.c.state.label("task_state"))
     .join(task, task.c.id == attempt.c.task_id)

@@ -70,6 +70,7 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE attempt ADD COLUMN caller_id VARCHAR",
         "ALTER TABLE attempt ADD COLUMN talked_s INTEGER",
         "ALTER TABLE attempt ADD COLUMN cost_u BIGINT",
+        "ALTER TABLE attempt ADD COLUMN not_before_us BIGINT DEFAULT 0 NOT NULL",
         "DROP INDEX attempt_queued",
         "CREATE INDEX attempt_ready ON attempt (task_id, held, zone, due_us, id) "
         "WHERE state = 'CreateTask' AND closed_us IS NULL",

@@ -108,6 +108,7 @@ attempt = Table(
     Column("caller_id", String),
     Column("talked_s", Integer),
     Column("cost_u", BigInteger),
+    Column("not_before_us", BigInteger, server_default=text("0"), nullable=False),
     # exactly one result per number and attempt: see also the triggers below
     UniqueConstraint("task_id", "phone_id", "attempt_number"),
     CheckConstraint("(result IS NULL) = (closed_us IS NULL)", name="closed_with_result"),
@@ -116,7 +117,7 @@ attempt = Table(
 # zone: of the subscriber, empty: the PBX's. due_us: not dialled before; 0: at once. held: another number of the same
 # client is tried before this one. signalled: the CRM has said that the number is done while its call was in progress.
 # unlisted: taken off the list while its call was in progress. callback: its call rang the employee first.
-# cost_u: millionths of the currency.
+# cost_u: millionths of the currency. not_before_us: what the list says; due_us is never before it.
 # The queue and the calls in progress are found without looking at finished rows. The literals are literals in the
 # queries too: SQLite does not use a partial index for a bound parameter.
 QUEUED = and_(attempt.c.state == literal_column("'CreateTask'"), attempt.c.closed_us.is_(None))

@@ -139,7 +139,11 @@ def find_stops(connection: Connection, phone_id: str) -> list[StopRow]:
 
 def fetch_stopped(connection: Connection, phone_ids: Sequence[str], task_id: int | None) -> set[str]:
     """Those of the numbers that a task may not dial; None: any task."""
-    lists = [GLOBAL] if task_id is None else [GLOBAL, task_id]
+    return fetch_on_lists(connection, phone_ids, [GLOBAL] if task_id is None else [GLOBAL, task_id])
+
+
+def fetch_on_lists(connection: Connection, phone_ids: Sequence[str], lists: Sequence[int]) -> set[str]:
+    """Those of the numbers that stand on one of these lists: of tasks, or `GLOBAL`."""
     found: set[str] = set()
     for start in range(0, len(phone_ids), BATCH):
         some = phone_ids[start : start + BATCH]

@@ -22,7 +22,7 @@ _ROWS_A_STATEMENT = 500
 _KEPT = (
     attempt.c.id, attempt.c.phone_id, attempt.c.state, attempt.c.closed_us, attempt.c.params, attempt.c.client_id,
     attempt.c.zone, attempt.c.due_us, attempt.c.until_us, attempt.c.caller_id, attempt.c.held, attempt.c.attempt_number,
-    attempt.c.unlisted,
+    attempt.c.unlisted, attempt.c.not_before_us,
 )  # fmt: skip
 _CHANGE_QUEUED = (
     update(attempt)
@@ -34,6 +34,7 @@ _CHANGE_QUEUED = (
         due_us=bindparam("new_due_us"),
         until_us=bindparam("new_until_us"),
         caller_id=bindparam("new_caller"),
+        not_before_us=bindparam("new_not_before_us"),
         held=bindparam("new_held"),
     )
 )
@@ -323,9 +324,10 @@ def _change_of(row: Any, number: Number) -> dict[str, object] | None:
         "new_due_us": number.not_before_us if row.attempt_number == 1 else max(row.due_us, number.not_before_us),
         "new_until_us": number.until_us,
         "new_caller": number.caller_id,
+        "new_not_before_us": number.not_before_us,
         "new_held": 0 if number.client_id is None else row.held if number.client_id == row.client_id else 1,
     }
-    had = (row.params, row.client_id, row.zone, row.due_us, row.until_us, row.caller_id, row.held)
+    had = (row.params, row.client_id, row.zone, row.due_us, row.until_us, row.caller_id, row.not_before_us, row.held)
     return None if tuple(said.values()) == had else {"attempt_id": row.id, **said}
 
 
@@ -345,6 +347,7 @@ def _row_of(task_id: int, number: Number, busy_clients: set[str | None], now_us:
         "zone": number.zone,
         "due_us": number.not_before_us,
         "until_us": number.until_us,
+        "not_before_us": number.not_before_us,
         "caller_id": number.caller_id,
         "held": int(held),
     }

@@ -114,6 +114,12 @@ def fetch_number(connection: Connection, task_id: int, phone_id: str, day: int =
     )
 
 
+def has_held(connection: Connection, task_id: int) -> bool:
+    """Whether a number of a task waits for another one of its client."""
+    held = select(attempt.c.id).where(attempt.c.task_id == task_id, QUEUED, attempt.c.held == 1).limit(1)
+    return connection.execute(held).first() is not None
+
+
 def _held_by(connection: Connection, row: Row[Any]) -> str | None:
     same_client = (attempt.c.task_id == row.task_id, attempt.c.client_id == row.client_id, OF_CLIENT)
     return connection.execute(select(attempt.c.phone).where(*same_client, attempt.c.held == 0).limit(1)).scalar()

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,25 @@ async def test_a_telephone_that_another_task_calls_first_is_refused_at_the_dial_
         await bench.ledger.settle()
         await nothing_begins(bench)
         assert bench.ledger.in_use == 1
+
+
+async def test_why_of_a_task_sees_the_trunk_of_its_next_number_and_clients_that_are_called(tmp_path: Path) -> None:
+    trunk = Trunk("city", ("7952",), max_channels=1)
+    async with running(tmp_path, trunks=[trunk]) as bench:
+        clock_is(bench, "2026-11-25T12:00:00")
+        await post(bench, [number(1)])
+        await bench.settled_files(1)
+        full = await post(bench, [number(2)])
+        await nothing_begins(bench)
+        rule, reason = (await why(bench, full))[:2]
+        assert rule is Rule.TRUNK, reason
+    async with running(tmp_path / "clients") as bench:
+        clock_is(bench, "2026-11-25T12:00:00")
+        of_client = [replace(number(place), client_id="c") for place in (1, 2)]
+        task_id = await post(bench, of_client)
+        await bench.settled_files(1)
+        rule, reason = (await why(bench, task_id))[:2]
+        assert rule is Rule.OTHER_NUMBER, reason
 
 
 async def test_each_trunk_has_its_own_channels(tmp_path: Path) -> None:

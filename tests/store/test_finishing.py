@@ -434,3 +434,39 @@ async def test_a_changed_cap_wakes_who_was_called_out_today_but_no_time_of_the_l
     assert [row.due_us for row in await rows(store, task_id)] == [of_list_us + 1, of_list_us]
     await store.write(change_task(task_id, None, TaskChange(rules={"max_per_day": 5})))
     assert [row.due_us for row in await rows(store, task_id)] == [0, of_list_us]
+
+
+async def test_a_changed_rule_never_hurries_a_number_before_the_time_of_its_list(store: Store) -> None:
+    now_us = int(time.time()) * 1_000_000
+    midnight = datetime.fromtimestamp((now_us + 3600 * 1_000_000) // 60_000_000 * 60, UTC)
+    day = {"max_attempts": 3, "try_interval_s": 86_400}
+    task_id = await post(store, [number(1), number(2)], **day)
+    for order in await ready(store, task_id):
+        await call(store, order, BUSY)
+    in_six_hours_us = now_us + 6 * 3600 * 1_000_000
+    await post(store, [number(1, not_before_us=in_six_hours_us), number(2)], task_id)
+    await store.write(change_task(task_id, None, TaskChange(rules={"try_interval_s": 60})))
+    found = [row for row in await rows(store, task_id) if row.attempt_number == 2]
+    assert found[0].due_us == in_six_hours_us
+    assert found[1].due_us < now_us + 3600 * 1_000_000
+    await store.write(postpone([row.id for row in found], capped_until_us(midnight)))
+    await store.write(change_task(task_id, None, TaskChange(rules={"max_per_day": 9})))
+    found = [row for row in await rows(store, task_id) if row.attempt_number == 2]
+    assert [row.due_us for row in found] == [in_six_hours_us, 0]
+
+
+async def test_a_number_that_was_called_out_today_follows_a_longer_interval(store: Store) -> None:
+    midnight = datetime.fromtimestamp((int(time.time()) + 3600) // 60 * 60, UTC)
+    task_id = await post(store, [number(1)], **RETRIED)
+    (order,) = await ready(store, task_id)
+    await call(store, order, BUSY)
+    first, second = await rows(store, task_id)
+    for rules, due_us in (
+        ({"try_interval_s": 70}, capped_until_us(midnight)),
+        ({"try_interval_s": 86_400}, first.closed_us + 86_400 * 1_000_000),
+    ):
+        await store.write(postpone([second.id], capped_until_us(midnight)))
+        await store.write(change_task(task_id, None, TaskChange(rules=rules)))
+        assert (await rows(store, task_id))[1].due_us == due_us
+    await store.write(change_task(task_id, None, TaskChange(rules={"try_interval_s": 90, "max_per_day": 5})))
+    assert (await rows(store, task_id))[1].due_us == first.closed_us + 90 * 1_000_000

@@ -37,13 +37,14 @@ from dialer.api.mikopbx.tasks import not_found
 from dialer.api.sheets.limits import Row
 from dialer.model.safe import phone_id_of
 from dialer.store.database import Store
+from dialer.store.schema import GLOBAL
 from dialer.store.stop_list import (
     BATCH,
     Stop,
     StopRow,
     add_stops,
     end_stopped,
-    fetch_stopped,
+    fetch_on_lists,
     fetch_stops,
     fetch_tasks_with_waiting,
     find_stops,
@@ -248,7 +249,11 @@ class StopLists:
         known = 0
         for start in range(0, len(phone_ids), BATCH):
             some = phone_ids[start : start + BATCH]
-            known += len(await self._store.read(functools.partial(_on_list, phone_ids=some, task_id=task_id)))
+            known += len(
+                await self._store.read(
+                    functools.partial(fetch_on_lists, phone_ids=some, lists=[GLOBAL if task_id is None else task_id])
+                )
+            )
         return {"added": len(stops) - known, "known": known}
 
     async def _check_task(self, task_id: int | None) -> None:
@@ -271,17 +276,6 @@ def stops_of_rows(rows: Sequence[Row], reason: str) -> tuple[list[Stop], PhoneTa
         return (row[column] if column < len(row) else "")[:MAX_REASON] or reason
 
     return [Stop(one.number, phone_id_of(one.number), reason_of(rows[one.row - 1])) for one in table.numbers], table
-
-
-def _on_list(connection: Any, phone_ids: Sequence[str], task_id: int | None) -> set[str]:
-    """Those of the numbers that are on the list of all tasks, or on that of this one."""
-    stopped = fetch_stopped(connection, phone_ids, task_id)
-    elsewhere = set() if task_id is None else fetch_stopped(connection, phone_ids, None)
-    return {
-        one
-        for one in stopped
-        if one not in elsewhere or any(row.task_id == task_id for row in find_stops(connection, one))
-    }
 
 
 def _stop_json(row: StopRow) -> dict[str, Any]:
