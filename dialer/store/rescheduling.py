@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import and_, case, select, update
+from sqlalchemy import and_, case, func, not_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from dialer.model.outcome import Outcome
 from dialer.model.retry import seconds_to_next_attempt
 from dialer.model.rules import Rules
 from dialer.store.database import Transaction
-from dialer.store.schema import QUEUED, attempt
+from dialer.store.schema import OF_CLIENT, QUEUED, attempt
 
 _SECOND_US, _MINUTE_US = 1_000_000, 60_000_000
 _CAP_MARK_US = 1
@@ -34,11 +34,30 @@ def follow_rules(tx: Transaction, task_id: int, before: Rules, after: Rules) -> 
     waits already is made, also where the new rules would allow none."""
     cap_changed = after.max_per_day != before.max_per_day
     waiting = (attempt.c.task_id == task_id, QUEUED)
-    if (after.try_interval_s, after.retry_on) != (before.try_interval_s, before.retry_on):
+    intervals_changed = (after.try_interval_s, after.retry_on) != (before.try_interval_s, before.retry_on)
+    if not cap_changed and not intervals_changed:
+        return
+    if intervals_changed:
         _follow_intervals(tx, task_id, after, cap_changed=cap_changed)
     if cap_changed:  # who is called out still is put off again as soon as he is looked at
         again = update(attempt).where(*waiting, _CAPPED)
         tx.connection.execute(again.values(due_us=attempt.c.not_before_us))
+    _choose_turns(tx, task_id)
+
+
+def _choose_turns(tx: Transaction, task_id: int) -> None:
+    """Of each client whom nobody is calling, the number that may be called first is not held, and no other one."""
+    of_clients = (attempt.c.task_id == task_id, OF_CLIENT)
+    called = select(attempt.c.client_id).where(*of_clients, not_(QUEUED))
+    turn = func.row_number().over(partition_by=attempt.c.client_id, order_by=(attempt.c.due_us, attempt.c.id))
+    turns = (
+        select(attempt.c.id, turn.label("turn"))
+        .where(*of_clients, QUEUED, attempt.c.client_id.not_in(called))
+        .subquery()
+    )
+    for held, which in ((0, turns.c.turn == 1), (1, turns.c.turn > 1)):
+        of_turn = attempt.c.id.in_(select(turns.c.id).where(which))
+        tx.connection.execute(update(attempt).where(of_turn, attempt.c.held != held).values(held=held))
 
 
 def _follow_intervals(tx: Transaction, task_id: int, after: Rules, *, cap_changed: bool) -> None:

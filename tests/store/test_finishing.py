@@ -470,3 +470,18 @@ async def test_a_number_that_was_called_out_today_follows_a_longer_interval(stor
         assert (await rows(store, task_id))[1].due_us == due_us
     await store.write(change_task(task_id, None, TaskChange(rules={"try_interval_s": 90, "max_per_day": 5})))
     assert (await rows(store, task_id))[1].due_us == first.closed_us + 90 * 1_000_000
+
+
+async def test_after_a_changed_interval_a_client_is_called_by_the_number_that_may_be_called_first(store: Store) -> None:
+    task_id = await post(store, [number(1, "c"), number(2, "c"), number(3, "d")], **RETRIED)
+    for verdict in (BUSY, Verdict(Outcome.FAIL, "No answer")):
+        order, *_ = await ready(store, task_id, int(time.time() * 1_000_000))
+        await call(store, order, verdict)
+    again = [row for row in await rows(store, task_id) if row.attempt_number == 2]
+    assert [(row.phone_id, row.held) for row in again] == [(number(1).phone_id, 0), (number(2).phone_id, 1)]
+    later = (RetryRule("busy", 86_400), RetryRule("no_answer", 60))
+    await store.write(change_task(task_id, None, TaskChange(rules={"retry_on": later})))
+    again = [row for row in await rows(store, task_id) if row.attempt_number == 2]
+    assert [row.held for row in again] == [1, 0]
+    last = (await rows(store, task_id))[2]
+    assert (last.phone_id, last.held) == (number(3).phone_id, 0)
