@@ -177,11 +177,11 @@ class Webhooks:
         return await self._store.read(lambda connection: events.fetch_next_due_us(connection, receiver.url, now_us))
 
     async def _forget_if_done(self, receiver: _Receiver) -> None:
-        """A receiver for which nothing waits is remembered no longer."""
+        """A receiver for which nothing waits is remembered no longer. Asked anew: an event whose delivery has failed
+        since the last look is due later, and was not then."""
         receiver.news = False
-        now_us = self._now_us()
-        left = await self._store.read(lambda connection: events.fetch_due(connection, receiver.url, now_us, 1))
-        if not left and not receiver.under_way and not receiver.news:
+        left_us = await self._next_due_us(receiver, -1)
+        if left_us is None and not receiver.under_way and not receiver.news:
             self._receivers.pop(receiver.url, None)
 
     async def _deliver(self, receiver: _Receiver, event: Event) -> None:

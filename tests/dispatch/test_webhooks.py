@@ -228,6 +228,33 @@ async def test_an_event_that_is_refused_holds_up_its_own_number_only_and_is_give
     assert await dead(store) == []
 
 
+async def test_a_receiver_is_not_forgotten_when_a_delivery_fails_amid_the_look(
+    store: Store, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (poison,) = await orders_of(store, receiver.url)
+    receiver.refuse[poison.phone[-10:]] = 500
+    clock = Clock()
+    async with delivering(store, clock) as webhooks:
+        next_due_us = webhooks._next_due_us
+        late: list[int] = []
+
+        async def answered_before_the_failure(of: Any, now_us: int) -> int | None:
+            """As the database answered before the failure was noted; told to the loop after it."""
+            if now_us < 0 or late:
+                return await next_due_us(of, now_us)
+            await wait_until(lambda: not of.under_way, "the failure is noted")
+            late.append(now_us)
+            return None
+
+        monkeypatch.setattr(webhooks, "_next_due_us", answered_before_the_failure)
+        await answer_and_end(store, poison, answers=0)
+        await wait_until(lambda: late, "the failure was noted amid the look")
+        receiver.refuse.clear()
+        clock.ahead_us += HOUR_US
+        webhooks.look()
+        await wait_until(lambda: told_of(receiver, poison) == ["FAIL"], "it is told after all")
+
+
 async def test_an_event_that_brings_a_working_receiver_down_is_given_up_too(store: Store, receiver: Receiver) -> None:
     poison, good, later = await orders_of(store, receiver.url, 3)
     receiver.refuse[Number(poison.phone, poison.phone[-10:]).phone_id] = 504
