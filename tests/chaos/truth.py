@@ -68,6 +68,9 @@ class Judge:
                 return None if in_the_way else "nothing was in the way of the dialogue"
             case "FAIL_POLLING" if cause == UNSTORED and task.talk is None and expected.answered:
                 return None if Blow.FILL_DISK in in_the_way else "the disk was not full"
+            case "FAIL_POLLING" if not cause and task.talk is None and expected.answered:
+                # the daemon waited for the disk with an answer; keys pressed before the next question are none to it
+                return None if Blow.FILL_DISK in in_the_way else f"the disk was not full, {expected} expected"
             case "SUCCESS" | "FAIL" if task.talk is not None and expected.answered:
                 # one leg's word is lost: talked, and nobody can tell who hung up; or no trace of the talk
                 honest = Blow.KILL_ASTERISK in in_the_way or Blow.FILL_DISK in in_the_way
