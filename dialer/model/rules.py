@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 WHOLE_DAY_MIN = 1440
@@ -39,6 +39,33 @@ class RetryRule:
     """A result (`FAIL_PROVIDER`), a name of `dialer.model.retry` (`busy`), or the beginning of a cause (`SIP 486`)."""
     interval_s: int | None = None
     """Seconds until the next attempt; None: `tryInterval` of the task."""
+
+
+class DayKind(IntEnum):
+    """What a day is, for a schedule: 1 to 7 as ISO counts weekdays, or one that is not what its weekday says."""
+
+    MONDAY = 1
+    TUESDAY = 2
+    WEDNESDAY = 3
+    THURSDAY = 4
+    FRIDAY = 5
+    SATURDAY = 6
+    SUNDAY = 7
+    HOLIDAY = 8
+    """A holiday: nothing is dialled unless the schedule has windows for holidays."""
+    MOVED = 9
+    """A working day by the calendar's word: without windows of its own it is what its weekday says."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayWindow:
+    """When numbers may be dialled on one kind of day, minutes of the subscriber's day."""
+
+    day: DayKind
+    start_min: int
+    """0 to 1439."""
+    end_min: int
+    """1 to 1440, after `start_min`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +121,16 @@ class Rules:
     """Millionths of the currency: when the task has spent so much, it pauses."""
     lang: str = "ru-RU"
     """Of `apology` and `amd_message`."""
+    schedule: tuple[DayWindow, ...] = ()
+    """When there are any: they take the place of `start_min`, `end_min`, `weekdays`."""
+    not_before_us: int = 0
+    """Microseconds since 1970, before which nothing of the task is dialled; 0: at once."""
+    ring_timeout_s: int = 0
+    """How long subscribers are rung; 0: as long as the settings say."""
+    success_after_s: int | None = None
+    """A call that lasted so long is a success, whatever came of its dialogue (`script` tasks)."""
+    tells_progress: bool = False
+    """Whether its receiver is told every step of a call, not only the results."""
     max_per_day: int = 0
     """How often a telephone is called in a day by all tasks together; 0: as often as the settings say."""
 
@@ -107,6 +144,8 @@ def as_stored(rules: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in rules.items():
         if name == "retry_on" and value is not None:
             stored[name] = [[rule.on, rule.interval_s] for rule in value]
+        elif name == "schedule":
+            stored[name] = [[one.day.value, one.start_min, one.end_min] for one in value]
         elif isinstance(value, frozenset):
             stored[name] = sorted(value)
         elif isinstance(value, tuple):
@@ -118,6 +157,7 @@ def as_stored(rules: Mapping[str, Any]) -> dict[str, Any]:
 
 _READERS: Mapping[str, Any] = {
     "retry_on": lambda value: None if value is None else tuple(RetryRule(on, interval_s) for on, interval_s in value),
+    "schedule": lambda value: tuple(DayWindow(DayKind(day), start, end) for day, start, end in value),
     "weekdays": frozenset,
     "holidays": frozenset,
     "working_days": frozenset,
