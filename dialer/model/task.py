@@ -24,6 +24,8 @@ class InnerNumType(StrEnum):
     """A polling; `innerNum` is its id."""
     EXTEN = "exten"
     """An employee or a queue; `innerNum` is the internal number."""
+    SCRIPT = "script"
+    """A call flow of another facade; `innerNum` is the id of its script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Task:
     """When, how often and how its numbers are dialled."""
     spent_u: int = 0
     """What its calls have cost, millionths of the currency."""
+    owner: str = ""
+    """The account of a facade that it belongs to; empty: the PBX's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +68,5 @@ class Number:
     """After that it is not dialled any more; microseconds since 1970."""
     caller_id: str | None = None
     """The number that this subscriber is shown."""
+    ring_timeout_s: int | None = None
+    """How long it is rung; None: as long as the task says."""

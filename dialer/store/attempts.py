@@ -3,6 +3,7 @@
 The statements of the paths that run for every call are built once, here, and executed with parameters.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, insert, or_, select, update
@@ -10,13 +11,22 @@ from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, inser
 from dialer.model.attempt import Attempt, AttemptState, shown_state
 from dialer.model.call import CallOrder
 from dialer.model.outcome import Outcome
+from dialer.model.progress import Progress
 from dialer.model.task import Task, TaskState
-from dialer.model.verdict import dial_status_shown
+from dialer.model.verdict import Verdict, dial_status_shown
 from dialer.store.database import Operation, Transaction
-from dialer.store.events import add_answer
-from dialer.store.finishing import LIFETIME_OVER, STOPPED, Bill, after_result, close_undialled, is_stopped
+from dialer.store.events import add_answer, add_mail, add_progress
+from dialer.store.finishing import (
+    ENDED_BY_USER,
+    LIFETIME_OVER,
+    STOPPED,
+    Bill,
+    after_result,
+    close_undialled,
+    is_stopped,
+)
 from dialer.store.queue import Queued
-from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, dialled, task
+from dialer.store.schema import HUNG_UP, IN_PROGRESS, QUEUED, answer, attempt, dialled, task
 from dialer.store.tasks import fetch_task
 
 _THIS = attempt.c.id == bindparam("attempt_id")
@@ -94,11 +104,14 @@ _SAVE_RESULT = (
         recording=bindparam("recorded_as"),
         talked_s=bindparam("talked"),
         cost_u=bindparam("cost"),
+        employee=bindparam("called_employee"),
+        employee_talked_s=bindparam("employee_talked"),
+        employee_cost_u=bindparam("employee_cost"),
         changed_us=_NOW,
         closed_us=_NOW,
     )
 )
-_SIGNALLED = select(attempt.c.id).where(_THIS, attempt.c.signalled == 1)
+_INTERFERED = select(attempt.c.signalled, attempt.c.unlisted).where(_THIS)
 NO_BILL = Bill()
 _SAVE_ANSWER = insert(answer).from_select(
     [
@@ -161,11 +174,12 @@ def claim_attempt(
     *,
     now_us: int | None = None,
     counts: bool = True,
+    tells: bool = False,
 ) -> Operation[bool]:
     """Give leave to dial, once: True only for an attempt with a call file out and a task that is open now, whose time
     has come and whose lifetime is not over, on no stop list. One that is refused for its own sake gets its result, or
     waits for the next day. `now_us`: the caller's clock. `counts`: as a call to the telephone; False: that is done when
-    it is confirmed."""
+    it is confirmed. `tells`: the task's receiver is told the progress of calls."""
 
     def operation(tx: Transaction) -> bool:
         if cap is not None and not _within(tx, attempt_id, cap):
@@ -183,6 +197,8 @@ def claim_attempt(
         if done.rowcount == 1:
             if cap is not None and counts:
                 _count(tx, attempt_id, cap.day)
+            if tells:
+                add_progress(tx, attempt_id, Progress.DIALLED)
             return True
         _end_what_may_not_be_dialled(tx, attempt_id)
         return False
@@ -281,24 +297,40 @@ def save_result(closed: Attempt, recording: str | None = None, bill: Bill = NO_B
         "recorded_as": recording,
         "talked": bill.talked_s,
         "cost": bill.cost_u,
+        "called_employee": bill.employee,
+        "employee_talked": bill.employee_talked_s,
+        "employee_cost": bill.employee_cost_u,
     }
 
     def operation(tx: Transaction) -> None:
-        signal: dict[str, object] = {}
-        if (
-            not verdict.outcome.is_success
-            and tx.connection.execute(_SIGNALLED, {"attempt_id": closed.attempt_id}).first()
-        ):
-            signal = {"outcome": Outcome.SUCCESS_EXTERNAL_SIGNAL.value, "because": f"The call itself: {verdict}"}
-        done = tx.connection.execute(_SAVE_RESULT, {**values, **signal, "now_us": tx.now_us})
+        told = {} if verdict.outcome.is_success else _interference(tx, closed.attempt_id, verdict)
+        done = tx.connection.execute(_SAVE_RESULT, {**values, **told, "now_us": tx.now_us})
         if done.rowcount:
             after_result(tx, closed.attempt_id)
 
     return operation
 
 
-def save_answer(attempt_id: int, polling_id: int, question_id: str, result: str, keys: str) -> Operation[None]:
-    """Store what a subscriber pressed, for an attempt that still exists."""
+def _interference(tx: Transaction, attempt_id: int, verdict: Verdict) -> dict[str, object]:
+    """What somebody's word amid the call makes of a verdict that is no success."""
+    row = tx.connection.execute(_INTERFERED, {"attempt_id": attempt_id}).first()
+    if row is not None and row.signalled:
+        return {"outcome": Outcome.SUCCESS_EXTERNAL_SIGNAL.value, "because": f"The call itself: {verdict}"}
+    if row is not None and row.unlisted == HUNG_UP:
+        return {"because": f"{ENDED_BY_USER}: {verdict}"}
+    return {}
+
+
+def tell_progress(attempt_id: int, progress: Progress, details: Mapping[str, str]) -> Operation[None]:
+    """Note a step of the call for the task's receiver."""
+    return lambda tx: add_progress(tx, attempt_id, progress, details)
+
+
+def save_answer(
+    attempt_id: int, polling_id: int, question_id: str, result: str, keys: str, *, mail_to: str = ""
+) -> Operation[None]:
+    """Store what a subscriber pressed or said, for an attempt that still exists. `mail_to`: addresses, separated by
+    commas, that what was said, a recording, is sent to."""
     values = {
         "attempt_id": attempt_id, "polling": polling_id, "question": question_id, "value": result, "keys": keys,
     }  # fmt: skip
@@ -307,6 +339,8 @@ def save_answer(attempt_id: int, polling_id: int, question_id: str, result: str,
         done = tx.connection.execute(_SAVE_ANSWER, {**values, "now_us": tx.now_us})
         if done.rowcount:
             add_answer(tx, attempt_id)
+            for address in filter(None, mail_to.split(",")):
+                add_mail(tx, attempt_id, address)
 
     return operation
 
@@ -332,6 +366,8 @@ def fetch_in_progress(connection: Connection) -> list[InProgress]:
             zone=row.zone,
             callback=bool(row.callback),
         )
-        number = Queued(row.id, row.phone, row.phone_id, row.params, row.caller_id, row.zone)
+        number = Queued(
+            row.id, row.phone, row.phone_id, row.params, row.caller_id, row.zone, row.ring_timeout_s
+        )  # fmt: skip
         found.append(InProgress(order, AttemptState(row.state), row.linked_id or "", of, number))
     return found

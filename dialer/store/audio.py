@@ -43,18 +43,20 @@ def find_missing(connection: Connection, references: Iterable[str]) -> str | Non
     return names[min(missing)] if missing else None
 
 
-def save_audio(name: str, size: int) -> Operation[int]:
+def save_audio(name: str, size: int, owner: str = "") -> Operation[int]:
     """Note a file of `size` bytes; returns its id. The same name keeps its id."""
-    return lambda tx: _save(tx, name, size)
+    return lambda tx: _save(tx, name, size, owner)
 
 
-def _save(tx: Transaction, name: str, size: int) -> int:
+def _save(tx: Transaction, name: str, size: int, owner: str) -> int:
     values = {"size_bytes": size, "changed_us": tx.now_us}
     known = find_audio(tx.connection, name)
     if known is not None:
         tx.connection.execute(update(audio).where(audio.c.id == known.audio_id).values(values))
         return known.audio_id
-    return int(tx.connection.execute(insert(audio).values(name=name, **values).returning(audio.c.id)).scalar_one())
+    return int(
+        tx.connection.execute(insert(audio).values(name=name, owner=owner, **values).returning(audio.c.id)).scalar_one()
+    )
 
 
 def delete_audio(name: str, path: str) -> Operation[bool]:
@@ -88,7 +90,8 @@ def _delete(connection: Connection, name: str, path: str) -> bool:
 
 
 def fetch_audio(connection: Connection) -> list[StoredAudio]:
-    rows = connection.execute(select(audio).order_by(audio.c.id))
+    """Those that no other facade's account owns."""
+    rows = connection.execute(select(audio).where(audio.c.owner == "").order_by(audio.c.id))
     return [StoredAudio(row.id, row.name, row.size_bytes, row.changed_us) for row in rows]
 
 

@@ -5,30 +5,68 @@ one the time 0. So what is due is found by index, however much waits behind it.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, Row, Update, bindparam, case, delete, func, insert, null, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Update,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    update,
+)
 
+from dialer.model.attempt import AttemptState
+from dialer.model.progress import Progress
+from dialer.model.rules import as_rules
 from dialer.store.database import Operation, Transaction
 from dialer.store.results import NEXT_DUE
 from dialer.store.schema import DEAD, WAITING, answer, attempt, event, task
 
 TOPIC = "event"
 """What an operation tells when there is an event to deliver; the detail is its URL."""
-RESULT, ANSWER = "result", "answer"
+RESULT, ANSWER, PROGRESS, MAIL = "result", "answer", "progress", "mail"
 BATCH = 500
 """Events that one operation gives up or replays at the most: the writer is not held for long."""
 _OF_RESULT = (
-    select(attempt, NEXT_DUE, task.c.crm_id, task.c.notify_url)
+    select(attempt, NEXT_DUE, task.c.crm_id, task.c.notify_url, task.c.rules)
     .join(task, task.c.id == attempt.c.task_id)
     .where(attempt.c.id == bindparam("attempt_id"), task.c.notify_url > "")
 )
 _OF_ANSWER = (
-    select(answer, task.c.crm_id, task.c.notify_url)
+    select(answer, task.c.crm_id, task.c.notify_url, task.c.rules)
     .join(task, task.c.id == answer.c.task_id)
     .where(answer.c.attempt_id == bindparam("attempt_id"), task.c.notify_url > "")
+    .order_by(answer.c.id.desc())
+    .limit(1)
+)
+_first = attempt.alias("first")
+_FIRST_ID = (
+    select(_first.c.id)
+    .where(
+        _first.c.task_id == attempt.c.task_id,
+        _first.c.phone_id == attempt.c.phone_id,
+        _first.c.attempt_number == literal_column("1"),
+    )
+    .scalar_subquery()
+    .label("first_id")
+)
+_OF_PROGRESS = (
+    select(attempt, NEXT_DUE, _FIRST_ID, task.c.notify_url, task.c.rules)
+    .join(task, task.c.id == attempt.c.task_id)
+    .where(attempt.c.id == bindparam("attempt_id"), task.c.notify_url > "")
+)
+_OF_MAIL = (
+    select(answer.c.id, answer.c.task_id, answer.c.phone_id, answer.c.phone, answer.c.result, answer.c.changed_us)
+    .where(answer.c.attempt_id == bindparam("attempt_id"))
     .order_by(answer.c.id.desc())
     .limit(1)
 )
@@ -80,18 +118,43 @@ class Event:
 
 def add_result(tx: Transaction, attempt_id: int) -> None:
     """Note the result of an attempt that has just got it, for a task that wants to be told."""
-    _add(tx, RESULT, tx.connection.execute(_OF_RESULT, {"attempt_id": attempt_id}).first())
+    row = tx.connection.execute(_OF_RESULT, {"attempt_id": attempt_id}).first()
+    if row is None or not as_rules(row.rules).tells_progress:
+        _add(tx, RESULT, row)
+        return
+    if row.state == AttemptState.NOT_REACHED.value and row.linked_id is not None:
+        add_progress(tx, attempt_id, Progress.UNANSWERED)
+    add_progress(tx, attempt_id, Progress.ENDED)
 
 
 def add_answer(tx: Transaction, attempt_id: int) -> None:
-    """Note the latest answer of an attempt, which has just been stored."""
-    _add(tx, ANSWER, tx.connection.execute(_OF_ANSWER, {"attempt_id": attempt_id}).first())
+    """Note the latest answer of an attempt, which has just been stored. (Of a task that is told progress the keys are
+    told as they are pressed.)"""
+    row = tx.connection.execute(_OF_ANSWER, {"attempt_id": attempt_id}).first()
+    if row is not None and not as_rules(row.rules).tells_progress:
+        _add(tx, ANSWER, row)
 
 
-def _add(tx: Transaction, kind: str, row: Row[Any] | None) -> None:
+def add_progress(
+    tx: Transaction, attempt_id: int, progress: Progress, details: Mapping[str, str] | None = None
+) -> None:
+    """Note a step of a call, for a task that wants to be told progress: with the attempt's row as it is now."""
+    row = tx.connection.execute(_OF_PROGRESS, {"attempt_id": attempt_id}).first()
+    if row is not None and as_rules(row.rules).tells_progress:
+        _add(tx, PROGRESS, row, {"progress": progress.value, "at_us": tx.now_us, "details": dict(details or {})})
+
+
+def add_mail(tx: Transaction, attempt_id: int, address: str) -> None:
+    """Note that the latest answer of an attempt, a recording, is to be mailed."""
+    row = tx.connection.execute(_OF_MAIL, {"attempt_id": attempt_id}).first()
+    _add(tx, MAIL, cast("Row[Any] | None", row), {"notify_url": f"mailto:{address}"})
+
+
+def _add(tx: Transaction, kind: str, row: Row[Any] | None, more: Mapping[str, object] | None = None) -> None:
     if row is None:
         return
-    content = dict(row._mapping)
+    content = {**row._mapping, **(more or {})}
+    content.pop("rules", None)
     url = content.pop("notify_url")
     tx.connection.execute(
         insert(event).values(
@@ -224,7 +287,8 @@ def _of_each_number(tx: Transaction, change: Update, rows: Iterable[Row[*tuple[A
 
 def _event_of(row: Row[Any]) -> Event:
     """Of events stored by an earlier version, what it did not know is None; it knew no times of numbers."""
-    told = attempt if row.kind == RESULT else answer
+    told = {RESULT: attempt, ANSWER: answer}.get(row.kind)
+    known = () if told is None else (*told.c.keys(), NEXT_DUE.name)
     return Event(
         row.id,
         row.event_id,
@@ -232,7 +296,7 @@ def _event_of(row: Row[Any]) -> Event:
         row.task_id,
         row.phone_id,
         row.url,
-        {**dict.fromkeys((*told.c.keys(), NEXT_DUE.name)), "due_us": 0, **row.content},
+        {**dict.fromkeys(known), "due_us": 0, **row.content},
         row.created_us,
         row.due_us,
         row.first_tried_us,

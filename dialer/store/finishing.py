@@ -3,10 +3,11 @@
 Every row that gets a result gets it here or in `attempts.save_result`, which calls `after_result`.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, ScalarSelect, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from dialer.model.attempt import AttemptState
@@ -16,7 +17,7 @@ from dialer.model.rules import as_rules
 from dialer.model.task import TaskState
 from dialer.store.database import Operation, Transaction
 from dialer.store.events import add_result
-from dialer.store.schema import GLOBAL, MORTAL, QUEUED, attempt, stop_number, task
+from dialer.store.schema import GLOBAL, HUNG_UP, MORTAL, QUEUED, UNLISTED, attempt, stop_number, task
 
 QUEUE_TOPIC = "queue"
 """Told when numbers of a task may be dialled that could not be before; the detail is its id."""
@@ -30,7 +31,18 @@ NOT_DIALLED = and_(
 """Waiting, or with a call file whose claim will find no row and be refused."""
 _OPEN = attempt.c.closed_us.is_(None)
 _OF_CLIENT = (attempt.c.task_id == bindparam("of_task"), attempt.c.client_id == bindparam("of_client"))
-_COPIED = ("task_id", "phone_id", "phone", "params", "client_id", "zone", "until_us", "caller_id", "not_before_us")
+_COPIED = (
+    "task_id",
+    "phone_id",
+    "phone",
+    "params",
+    "client_id",
+    "zone",
+    "until_us",
+    "caller_id",
+    "not_before_us",
+    "ring_timeout_s",
+)
 _ENDED = (
     select(attempt, task.c.rules, task.c.spent_u, task.c.state.label("task_state"))
     .join(task, task.c.id == attempt.c.task_id)
@@ -43,6 +55,7 @@ _ONE_IS_FREE = select(attempt.c.id).where(*_OF_CLIENT, _OPEN, attempt.c.held == 
 _RELEASE = update(attempt).where(attempt.c.id == _NEXT_OF_CLIENT, ~_ONE_IS_FREE).values(held=0)
 _BATCH = 500
 STOPPED = "Stop list"
+ENDED_BY_USER = "Ended by the user"
 LIFETIME_OVER = "Lifetime over: timeCallUntil has passed"
 
 
@@ -52,6 +65,11 @@ class Bill:
 
     talked_s: int | None = None
     cost_u: int | None = None
+    employee: str | None = None
+    """The telephone that a dialogue called last …"""
+    employee_talked_s: int | None = None
+    employee_cost_u: int | None = None
+    """… and what the talk with it has taken and cost."""
 
 
 def is_stopped(task_id: ColumnElement[int], phone_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -66,7 +84,7 @@ def is_stopped(task_id: ColumnElement[int], phone_id: ColumnElement[str]) -> Col
 def after_result(tx: Transaction, attempt_id: int) -> None:
     """An attempt has just got its result by a call."""
     row = tx.connection.execute(_ENDED, {"attempt_id": attempt_id}).one()
-    if row.cost_u:
+    if row.cost_u or row.employee_cost_u:
         _add_cost(tx, row)
     outcome = Outcome(row.result)
     wait_s = None if row.signalled else seconds_to_next_attempt(
@@ -143,6 +161,32 @@ def close_expired() -> Operation[int | None]:
     return operation
 
 
+def end_numbers(
+    task_id: int, attempt_ids: Sequence[int] | None = None, *, hang_up: bool = False
+) -> Operation[list[int]]:
+    """The user ends numbers of a task, all of them for None: who waits has its result, and calls in progress are their
+    numbers' last. Returns the attempts in progress: with `hang_up` the caller ends their calls. All numbers: the task
+    is closed."""
+
+    def operation(tx: Transaction) -> list[int]:
+        of_task = attempt.c.task_id == task_id
+        in_progress: list[int] = []
+        for some in [None] if attempt_ids is None else _batches(attempt_ids):
+            which = of_task if some is None else and_(of_task, attempt.c.id.in_(some))
+            close_undialled(tx, which, Outcome.FAIL, ENDED_BY_USER)
+            mark = HUNG_UP if hang_up else case((attempt.c.unlisted == HUNG_UP, HUNG_UP), else_=UNLISTED)
+            marked = update(attempt).where(which, _OPEN).values(unlisted=mark).returning(attempt.c.id)
+            in_progress += tx.connection.execute(marked).scalars()
+        if attempt_ids is None:
+            tx.connection.execute(
+                update(task).where(task.c.id == task_id).values(state=TaskState.CLOSED.value, changed_us=tx.now_us)
+            )
+            tx.tell(TASK_TOPIC, str(task_id))
+        return in_progress
+
+    return operation
+
+
 def close_by_signal(phone_id: str, task_id: int | None) -> Operation[int]:
     """The CRM says that a number is done, and with it the other numbers of its client, in one task or in all. Calls in
     progress go on; whatever comes of them is their last attempt. Says how many rows it was about."""
@@ -213,9 +257,14 @@ def _release(tx: Transaction, task_id: int, client_id: str) -> None:
         tx.tell(QUEUE_TOPIC, str(task_id))
 
 
+def _batches(attempt_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(attempt_ids), _BATCH):
+        yield attempt_ids[start : start + _BATCH]
+
+
 def _add_cost(tx: Transaction, row: Any) -> None:
     """A task that has spent what it may is paused."""
-    spent_u = row.spent_u + row.cost_u
+    spent_u = row.spent_u + (row.cost_u or 0) + (row.employee_cost_u or 0)
     values: dict[str, object] = {"spent_u": spent_u}
     most_u = as_rules(row.rules).max_cost_u
     if most_u is not None and spent_u >= most_u and row.task_state == TaskState.OPEN.value:

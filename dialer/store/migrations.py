@@ -91,6 +91,17 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "'FAIL_USER_BUSY', 'FAIL_USER_NO_ANSWER', 'FAIL_CLIENT_H_BEFORE_ANSWER', 'FAIL_USER_H_BEFORE_CLIENT_ANSWER', "
         "'FAIL_ROUTE', 'FAIL_PROVIDER', 'FAIL') BEGIN SELECT RAISE(ABORT, 'no such state or result'); END",
     ),
+    6: (
+        "ALTER TABLE task ADD COLUMN owner VARCHAR DEFAULT '' NOT NULL",
+        "ALTER TABLE audio ADD COLUMN owner VARCHAR DEFAULT '' NOT NULL",
+        "ALTER TABLE attempt ADD COLUMN ring_timeout_s INTEGER",
+        "ALTER TABLE attempt ADD COLUMN employee VARCHAR",
+        "ALTER TABLE attempt ADD COLUMN employee_talked_s INTEGER",
+        "ALTER TABLE attempt ADD COLUMN employee_cost_u BIGINT",
+        "CREATE TABLE script ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, owner VARCHAR NOT NULL, "
+        "name TEXT NOT NULL, listed INTEGER NOT NULL, content JSON NOT NULL, created_us BIGINT NOT NULL )",
+        "CREATE INDEX ix_script_owner ON script (owner)",
+    ),
 }
 """For each version the statements that make it out of the one before. What was released is never edited: a change of
 schema.py needs a new version here, and a dump of the old one (`python -m tests.store.dump`)."""

@@ -9,7 +9,15 @@ from dialer.store.database import Operation, Transaction
 from dialer.store.schema import QUEUED, READY, attempt, dialled
 
 _LANE = (READY, attempt.c.task_id == bindparam("of_task"), attempt.c.zone == bindparam("of_zone"))
-_COLUMNS = (attempt.c.id, attempt.c.phone, attempt.c.phone_id, attempt.c.params, attempt.c.caller_id, attempt.c.zone)
+_COLUMNS = (
+    attempt.c.id,
+    attempt.c.phone,
+    attempt.c.phone_id,
+    attempt.c.params,
+    attempt.c.caller_id,
+    attempt.c.zone,
+    attempt.c.ring_timeout_s,
+)
 _FETCH_DUE = (
     select(*_COLUMNS)
     .where(*_LANE, attempt.c.due_us > literal_column("0"), attempt.c.due_us <= bindparam("now_us"))
@@ -39,6 +47,7 @@ class Queued:
     params: dict[str, object] | None
     caller_id: str | None
     zone: str
+    ring_timeout_s: int | None = None
 
 
 def fetch_due(connection: Connection, task_id: int, zone: str, now_us: int, limit: int) -> list[Queued]:

@@ -5,12 +5,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, select
 
-from dialer.store.schema import TRIED, answer, attempt
+from dialer.store.schema import TRIED, answer, attempt, task
 
 PAGE_ROWS = 10_000
 ResultRow = Row[Any]
 # Rows of numbers nobody has tried to call yet are not news, and a list of a million has them all in one second.
-_SHOWN = {attempt: (TRIED,)}
+# Those of other facades' accounts are theirs.
+_OTHERS = select(task.c.id).where(task.c.owner != "")
+_SHOWN = {
+    attempt: (TRIED, attempt.c.task_id.not_in(_OTHERS)),
+    answer: (answer.c.task_id.not_in(_OTHERS),),
+}
 _later = attempt.alias("later")
 NEXT_DUE = (
     select(_later.c.due_us)

@@ -25,7 +25,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from dialer.model.attempt import AttemptState
 from dialer.model.outcome import Outcome
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Raised with every change below; `migrations.py` then gets the way from the version before."""
 
 metadata = MetaData()
@@ -58,6 +58,20 @@ question = Table(
     sqlite_autoincrement=True,
 )
 
+script = Table(
+    "script",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("owner", String, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("listed", Integer, nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+# owner: the account of a facade that made it; a task's and a sound file's: likewise, empty: the PBX's own. listed: 0:
+# made for one task. content: in the words of its facade, whose compiler makes a call flow of it.
+
 task = Table(
     "task",
     metadata,
@@ -74,6 +88,7 @@ task = Table(
     Column("notify_url", Text),
     Column("rules", JSON, server_default=text("'{}'"), nullable=False),
     Column("spent_u", BigInteger, server_default=text("0"), nullable=False),
+    Column("owner", String, server_default=text("''"), nullable=False),
     sqlite_autoincrement=True,
 )
 
@@ -109,6 +124,10 @@ attempt = Table(
     Column("talked_s", Integer),
     Column("cost_u", BigInteger),
     Column("not_before_us", BigInteger, server_default=text("0"), nullable=False),
+    Column("ring_timeout_s", Integer),
+    Column("employee", String),
+    Column("employee_talked_s", Integer),
+    Column("employee_cost_u", BigInteger),
     # exactly one result per number and attempt: see also the triggers below
     UniqueConstraint("task_id", "phone_id", "attempt_number"),
     CheckConstraint("(result IS NULL) = (closed_us IS NULL)", name="closed_with_result"),
@@ -116,10 +135,13 @@ attempt = Table(
 )
 # zone: of the subscriber, empty: the PBX's. due_us: not dialled before; 0: at once. held: another number of the same
 # client is tried before this one. signalled: the CRM has said that the number is done while its call was in progress.
-# unlisted: taken off the list while its call was in progress. callback: its call rang the employee first.
-# cost_u: millionths of the currency. not_before_us: what the list says; due_us is never before it.
+# unlisted: no further attempt, decided while its call was in progress; `HUNG_UP`: and the call was ended. callback: its
+# call rang the employee first. cost_u: millionths of the currency. not_before_us: what the list says; due_us is never
+# before it. ring_timeout_s: null: the task's. employee: the telephone that a dialogue called last, and what the talk
+# with it has taken and cost.
 # The queue and the calls in progress are found without looking at finished rows. The literals are literals in the
 # queries too: SQLite does not use a partial index for a bound parameter.
+UNLISTED, HUNG_UP = 1, 2
 QUEUED = and_(attempt.c.state == literal_column("'CreateTask'"), attempt.c.closed_us.is_(None))
 TRIED = attempt.c.state != literal_column("'CreateTask'")
 IN_PROGRESS = and_(attempt.c.state != literal_column("'CreateTask'"), attempt.c.closed_us.is_(None))
@@ -158,6 +180,7 @@ audio = Table(
     Column("name", String, nullable=False, unique=True),
     Column("size_bytes", BigInteger, nullable=False),
     Column("changed_us", BigInteger, nullable=False),
+    Column("owner", String, server_default=text("''"), nullable=False),
     sqlite_autoincrement=True,
 )
 

@@ -17,12 +17,13 @@ from dialer.store.naming import insert_named
 from dialer.store.pollings import find_polling_id
 from dialer.store.rescheduling import follow_rules
 from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, stop_number, task
+from dialer.store.scripts import find_script
 
 _ROWS_A_STATEMENT = 500
 _KEPT = (
     attempt.c.id, attempt.c.phone_id, attempt.c.state, attempt.c.closed_us, attempt.c.params, attempt.c.client_id,
     attempt.c.zone, attempt.c.due_us, attempt.c.until_us, attempt.c.caller_id, attempt.c.held, attempt.c.attempt_number,
-    attempt.c.unlisted, attempt.c.not_before_us,
+    attempt.c.unlisted, attempt.c.not_before_us, attempt.c.ring_timeout_s,
 )  # fmt: skip
 _CHANGE_QUEUED = (
     update(attempt)
@@ -35,6 +36,7 @@ _CHANGE_QUEUED = (
         until_us=bindparam("new_until_us"),
         caller_id=bindparam("new_caller"),
         not_before_us=bindparam("new_not_before_us"),
+        ring_timeout_s=bindparam("new_ring_timeout_s"),
         held=bindparam("new_held"),
     )
 )
@@ -63,6 +65,8 @@ class TaskChange:
     """Where results go; empty: nowhere any more."""
     rules: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `Rules`, those that are said."""
+    owner: str | None = None
+    """Of a new task."""
 
     def columns(self) -> dict[str, object]:
         said = {
@@ -74,6 +78,7 @@ class TaskChange:
             "dial_prefix": self.dial_prefix,
             "record_talk": None if self.record_talk is None else int(self.record_talk),
             "notify_url": self.notify_url,
+            "owner": self.owner,
         }
         return {column: value for column, value in said.items() if value is not None}
 
@@ -181,9 +186,16 @@ def fetch_open_tasks(connection: Connection) -> list[Task]:
 
 
 def fetch_tasks(
-    connection: Connection, state: TaskState | None, after_id: int, limit: int, crm_id: str | None = None
+    connection: Connection,
+    state: TaskState | None,
+    after_id: int,
+    limit: int,
+    *,
+    crm_id: str | None = None,
+    owner: str = "",
 ) -> list[Task]:
-    query = select(task).where(task.c.id > after_id).order_by(task.c.id).limit(limit)
+    """Those of one owner."""
+    query = select(task).where(task.c.owner == owner, task.c.id > after_id).order_by(task.c.id).limit(limit)
     if state is not None:
         query = query.where(task.c.state == state.value)
     if crm_id is not None:
@@ -205,6 +217,7 @@ def _task_of(row: Row[tuple[object, ...]]) -> Task:
         row.notify_url or None,
         as_rules(row.rules),
         row.spent_u,
+        row.owner,
     )
 
 
@@ -260,6 +273,10 @@ def _check_inner_num(connection: Connection, changed: Task) -> None:
     if changed.inner_num_type is InnerNumType.POLLING:
         if find_polling_id(connection, changed.inner_num) is None:
             raise TaskRefusedError("innerNum", f"there is no polling {changed.inner_num!r}")
+        return
+    if changed.inner_num_type is InnerNumType.SCRIPT:
+        if find_script(connection, changed.inner_num, changed.owner) is None:
+            raise TaskRefusedError("innerNum", f"there is no script {changed.inner_num!r}")
         return
     try:
         safe_extension(changed.inner_num)
@@ -325,9 +342,13 @@ def _change_of(row: Any, number: Number) -> dict[str, object] | None:
         "new_until_us": number.until_us,
         "new_caller": number.caller_id,
         "new_not_before_us": number.not_before_us,
+        "new_ring_timeout_s": number.ring_timeout_s,
         "new_held": 0 if number.client_id is None else row.held if number.client_id == row.client_id else 1,
     }
-    had = (row.params, row.client_id, row.zone, row.due_us, row.until_us, row.caller_id, row.not_before_us, row.held)
+    had = (
+        row.params, row.client_id, row.zone, row.due_us, row.until_us, row.caller_id, row.not_before_us,
+        row.ring_timeout_s, row.held,
+    )  # fmt: skip
     return None if tuple(said.values()) == had else {"attempt_id": row.id, **said}
 
 
@@ -349,5 +370,6 @@ def _row_of(task_id: int, number: Number, busy_clients: set[str | None], now_us:
         "until_us": number.until_us,
         "not_before_us": number.not_before_us,
         "caller_id": number.caller_id,
+        "ring_timeout_s": number.ring_timeout_s,
         "held": int(held),
     }

@@ -161,7 +161,7 @@ async def test_operations_of_one_group_keep_their_order_on_a_full_disk(
 
 async def test_a_checkpoint_that_finds_no_room_costs_nothing(store: Store, disk: SmallDisk, database: Path) -> None:
     """The log has room from earlier, the database file cannot grow: commits go on, the log is emptied later."""
-    await store.write(stamped_task("long", 34_000))
+    await store.write(stamped_task("long", 32_000))
     checkpointed = database.stat().st_size
     assert checkpointed > 3_000_000
     disk.fill()

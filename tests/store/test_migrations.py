@@ -38,6 +38,7 @@ OUTCOMES_OF_OLD = set(Outcome) - {
     Outcome.FAIL_USER_H_BEFORE_CLIENT_ANSWER,
 }
 FIRST_WITH_EVENTS = 4
+FIRST_WITH_RULES = 5
 FAILING = "INSERT INTO nowhere VALUES (1)"
 OPEN_CHILD = """
 import asyncio, logging, sys
@@ -126,10 +127,11 @@ async def test_a_migrated_database_answers_every_query(tmp_path: Path, version: 
     assert [task.state for task in tasks] == [TaskState.OPEN, TaskState.PAUSED, TaskState.CLOSED, *beside_calls]
     assert (tasks[0].crm_id, tasks[0].name, tasks[0].inner_num) == ("обзвон-1", "Опрос клиентов", "опрос-7")
     results = await store.read(lambda connection: fetch_task_results(connection, tasks[0].task_id))
-    assert {row.result for row in results} == {None, *OUTCOMES_OF_OLD}
+    outcomes = OUTCOMES_OF_OLD if version < FIRST_WITH_RULES else set(Outcome)
+    assert {row.result for row in results} == {None, *outcomes}
     assert results[1].params == {"имя": "Иван № 1"}
     queued = await store.read(lambda connection: fetch_new(connection, tasks[0].task_id, "", 0, 100))
-    assert len(queued) == 5
+    assert len(queued) + len(outcomes) == 5 + len(OUTCOMES_OF_OLD)
     in_progress = await store.read(fetch_in_progress)
     assert {one.state for one in in_progress} == {
         AttemptState.SPOOLED,
@@ -139,7 +141,7 @@ async def test_a_migrated_database_answers_every_query(tmp_path: Path, version: 
         AttemptState.POLLED,
     }
     changed = await store.read(lambda connection: fetch_results_since(connection, 0, 1_000_000))
-    assert len(changed) == len(OUTCOMES_OF_OLD) + len(in_progress) + 3 + len(beside_calls)
+    assert len(changed) == len(outcomes) + len(in_progress) + 3 + len(beside_calls)
     answers = await store.read(lambda connection: fetch_answers_since(connection, 0, 100))
     assert {row.result for row in answers} - {"нет", "может быть"} == {"да", "нет, не доволен"}
     told = await store.read(lambda connection: fetch_events(connection, dead=False, after_id=0, limit=100))

@@ -104,7 +104,7 @@ class Tasks:
         query = call.query
         limit = LIST_LIMIT if query.limit is None else min(query.limit, LIST_LIMIT)
         tasks = await self._store.read(
-            lambda connection: fetch_tasks(connection, query.state, query.offset or 0, limit, query.crmId)
+            lambda connection: fetch_tasks(connection, query.state, query.offset or 0, limit, crm_id=query.crmId)
         )
         return {"results": [_task_json(_for_caller(call, task)) for task in tasks]}
 
