@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from agi.session import AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
-from dialer.model.flow import Ask, Connect, Finish, Flow, Keep, Prompt, PromptError, Record, Say
-from dialer.model.safe import KEYS, safe_extension, safe_recording_name
+from dialer.model.flow import Ask, Connect, Finish, Flow, Hunt, Keep, Prompt, PromptError, Reach, Record, Say
+from dialer.model.progress import Progress
+from dialer.model.safe import KEYS, safe_extension, safe_number, safe_recording_name
 
 log = logging.getLogger(__name__)
 NEXT_KEY_TIMEOUT_S = 2.0
@@ -27,9 +28,10 @@ _ALL_KEYS = "".join(sorted(KEYS))
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Play the prompt to its end."""
+    """Play the prompt to its end, or until one of the keys is pressed; reply with that, or nothing."""
 
     prompt: Prompt
+    keys: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class StoreAnswer:
     question_id: str
     result: str
     keys: str
+    mail_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,28 @@ class RecordAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class CallEmployee:
+    """Call one telephone of the hunt and let the two talk; reply with its number if somebody answered, or nothing."""
+
+    telephone: str
+    hunt: Hunt
+
+
+@dataclass(frozen=True, slots=True)
+class MarkGoal:
+    """What the flow is for has been reached: make that durable before going on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """The flow reached its end; `connect_to` is the extension that the subscriber gets, if any."""
 
     connect_to: str | None = None
+    refused: bool = False
+    """The subscriber wants no such calls."""
 
 
-Command = Play | Listen | StoreAnswer | RecordAnswer
+Command = Play | Listen | StoreAnswer | RecordAnswer | CallEmployee | MarkGoal
 Conversation = Generator[Command, str, Ending]
 
 
@@ -74,34 +92,57 @@ def converse(flow: Flow) -> Conversation:
     step_name = flow.start
     pressed = ""
     without_a_word = 0
+    asked = 0
     while True:
         without_a_word += 1
         if without_a_word > len(flow.steps):
             raise EndlessFlowError(f"the flow goes round by {step_name!r} without a word")
         match flow.steps[step_name]:
-            case Say(prompt, then):
+            case Say(prompt, then, keys_out):
+                key = ""
                 if not prompt.silent:
-                    yield Play(prompt)
+                    key = yield Play(prompt, frozenset(keys_out))
                     without_a_word = 0
-                step_name = then
-            case Ask(prompt, answers, timeout_s, default_key):
+                pressed = key or pressed
+                step_name = keys_out.get(key, then)
+            case Ask(prompt, answers, timeout_s, default_key, most_times, otherwise):
                 keys = yield Listen(prompt, frozenset(answers), timeout_s)
                 without_a_word = 0
-                key = keys if keys in answers else default_key
-                if key in answers:
-                    pressed, step_name = str(key), answers[str(key)]
+                asked += 1
+                answer = keys if keys in answers else default_key
+                if answer in answers:
+                    asked, pressed, step_name = 0, str(answer), answers[str(answer)]
+                elif otherwise is not None and most_times is not None and asked >= most_times:
+                    asked, step_name = 0, otherwise
             case Keep(question_id, value, then):
                 yield StoreAnswer(question_id, pressed if value is None else value, pressed)
                 step_name = then
-            case Record(question_id, max_s, then):
+            case Record(question_id, max_s, then, mail_to):
                 recording = yield RecordAnswer(max_s)
-                yield StoreAnswer(question_id, recording, pressed)
+                yield StoreAnswer(question_id, recording, pressed, mail_to)
                 without_a_word = 0
+                step_name = then
+            case Hunt() as hunt:
+                step_name = yield from _hunt(hunt)
+                without_a_word = 0
+            case Reach(then):
+                yield MarkGoal()
                 step_name = then
             case Connect(extension):
                 return Ending(extension)
-            case Finish():
-                return Ending()
+            case Finish(refused):
+                return Ending(refused=refused)
+
+
+def _hunt(hunt: Hunt) -> Generator[Command, str, str]:
+    """The step that follows."""
+    for telephone in hunt.telephones:
+        answered = yield CallEmployee(telephone, hunt)
+        if answered:
+            if hunt.reaches_goal:
+                yield MarkGoal()
+            return hunt.then
+    return hunt.otherwise
 
 
 class EndlessFlowError(AgiError):
@@ -113,13 +154,22 @@ class Voice(Protocol):
 
     async def fetch(self, prompt: Prompt, patience_s: float | None = None) -> Path: ...
 
+    async def melody(self, prompt: Prompt) -> str:
+        """The class of music on hold that plays it."""
+
     def tone(self) -> Path: ...
 
 
 class AnswerBook(Protocol):
-    """Where answers go."""
+    """Where answers and news of the dialogue go."""
 
-    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> bool: ...
+    async def keep_answer(
+        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = ""
+    ) -> bool: ...
+
+    def reached_goal(self, attempt_id: int) -> None: ...
+
+    def tell_progress(self, attempt_id: int, progress: Progress, **details: str) -> None: ...
 
 
 class Speaker:
@@ -132,11 +182,12 @@ class Speaker:
         self._recordings = recordings
         self._limit_s = limit_s
 
-    async def hold(self, session: AgiSession, attempt_id: int, flow: Flow) -> Ending:
-        """Run the flow to its end. Raises HungUpError when the subscriber leaves before, UnstoredError."""
+    async def hold(self, session: AgiSession, attempt_id: int, flow: Flow) -> str:
+        """Run the flow to its end; say what it came to: finished | missed | refused, as Asterisk's record is to tell.
+        Raises HungUpError when the subscriber leaves before, UnstoredError."""
         conversation = converse(flow)
         await session.hang_up_after(self._limit_s)
-        pressed, heard, answered = "", False, False
+        pressed, heard, answered, reached = "", False, False, not flow.has_goal
         while True:
             try:
                 command = conversation.send(pressed) if pressed else next(conversation)
@@ -145,22 +196,36 @@ class Speaker:
                 break
             if isinstance(command, StoreAnswer):
                 # No verb between the last answer and the end: who hangs up after the last key has finished.
-                if not await self._book.keep_answer(attempt_id, command.question_id, command.result, command.keys):
+                kept = await self._book.keep_answer(
+                    attempt_id, command.question_id, command.result, command.keys, mail_to=command.mail_to
+                )
+                if not kept:
                     raise UnstoredError(f"the answer to question {command.question_id!r} could not be stored")
                 answered, pressed = heard, ""
                 continue
             if answered:  # a key was pressed and accepted: the time begins anew (an assumed key does not count)
                 await session.hang_up_after(self._limit_s)
                 answered = heard = False
-            if isinstance(command, RecordAnswer):
-                pressed = await self._record(session, attempt_id, command.max_s)
-            else:
-                pressed = await self._speak(session, command)
+            match command:
+                case MarkGoal():
+                    reached, pressed = True, ""
+                    await session.set_variable("AUTODIALER_DIALOGUE", "finished")
+                    self._book.reached_goal(attempt_id)
+                    continue
+                case CallEmployee(telephone, hunt):
+                    pressed = await self._call(session, attempt_id, telephone, hunt)
+                    continue
+                case RecordAnswer(max_s):
+                    pressed = await self._record(session, attempt_id, max_s)
+                case Play() | Listen():
+                    pressed = await self._speak(session, command)
+                    if pressed:
+                        self._book.tell_progress(attempt_id, Progress.KEY, key=pressed)
             heard = heard or pressed != ""
         if ending.connect_to is not None:
             await session.hang_up_after(0)
             await session.set_variable("AUTODIALER_CONNECT", safe_extension(ending.connect_to))
-        return ending
+        return _told_of(ending, reached=reached)
 
     async def say(self, session: AgiSession, prompt: Prompt) -> None:
         """Play one prompt to its end. Raises HungUpError, UnplayableError."""
@@ -171,8 +236,36 @@ class Speaker:
         """Play, and return what was pressed."""
         if isinstance(command, Listen):
             return await self._listen(session, command)
-        await session.play(await self._fetch(command.prompt))
+        return await session.play(await self._fetch(command.prompt), "".join(sorted(command.keys)))
+
+    async def _call(self, session: AgiSession, attempt_id: int, telephone: str, hunt: Hunt) -> str:
+        """Call one telephone; its number after a talk, else nothing. Whoever hangs up amid the talk is a HungUpError
+        like any other: what there was of it, Asterisk's record tells."""
+        telephone = safe_number(telephone)
+        melody = "" if hunt.melody is None or hunt.melody.silent else await self._melody(hunt.melody)
+        await session.hang_up_after(0)
+        await session.record_talk()
+        await session.set_variable("AUTODIALER_EMPLOYEE", telephone)
+        await session.set_variable("_AUTODIALER_SHOWN", hunt.shown_number)
+        if hunt.reaches_goal:
+            await session.set_variable("AUTODIALER_DIALOGUE", "hunting")
+        self._book.tell_progress(attempt_id, Progress.REDIRECTED, telephone=telephone, about=hunt.about)
+        status, cause = await session.dial(telephone, hunt.ring_timeout_s, attempt_id, melody)
+        await session.hang_up_after(self._limit_s)
+        if status == "ANSWER":
+            return telephone
+        if hunt.reaches_goal:
+            await session.set_variable("AUTODIALER_DIALOGUE", "")
+        self._book.tell_progress(attempt_id, Progress.EMPLOYEE_UNANSWERED, telephone=telephone, cause=cause)
         return ""
+
+    async def _melody(self, prompt: Prompt) -> str:
+        """A melody that cannot be played leaves the ringing tone: the call is worth more."""
+        try:
+            return await self._voice.melody(prompt)
+        except PromptError as error:
+            log.warning("the ringing tone in place of a melody: %s", error)
+            return ""
 
     async def _record(self, session: AgiSession, attempt_id: int, max_s: int) -> str:
         """Record after a tone, and return the recording's name. Who hangs up has said what was to be said."""
@@ -207,6 +300,12 @@ class Speaker:
             return _sound(await self._voice.fetch(prompt, PATIENCE_S))
         except PromptError as error:
             raise UnplayableError(f"{prompt.file}: {error}" if prompt.file else str(error)) from error
+
+
+def _told_of(ending: Ending, *, reached: bool) -> str:
+    if reached:
+        return "finished"
+    return "refused" if ending.refused else "missed"
 
 
 def _sound(file: Path) -> str:

@@ -36,6 +36,9 @@ class CallDesk(AnswerBook, Protocol):
         """Wait for an employee for a subscriber who has answered; False: none became free in time. Cancelled when the
         subscriber leaves."""
 
+    def employee_joined(self, attempt_id: int, linked_id: str, telephone: str) -> None:
+        """Somebody has answered at a telephone that the dialogue called; the talk begins when this returns."""
+
     def apology_of(self, attempt_id: int) -> Prompt | None:
         """What the subscriber hears whom no employee could take."""
 
@@ -45,7 +48,7 @@ class CallDesk(AnswerBook, Protocol):
 
 class FastAgiServer:
     """Listens on host:port; `agi://host:port/claim,ID,LINKEDID,CALLID`, likewise `still`; `…/dialogue,ID,LINKEDID`,
-    likewise `employee` and `message`."""
+    likewise `employee` and `message`; `…/joined,ID,LINKEDID,TELEPHONE`."""
 
     def __init__(
         self, host: str, port: int, desk: CallDesk, voice: Voice, *, recordings: Path, dialogue_limit_s: int
@@ -110,6 +113,8 @@ class FastAgiServer:
                 await self._dialogue(session, attempt_id)
             case "employee":
                 await self._employee(session, attempt_id)
+            case "joined":
+                self._desk.employee_joined(attempt_id, session.argument(2), session.argument(3))
             case "message":
                 await self._message(session, attempt_id)
             case unknown:
@@ -125,10 +130,10 @@ class FastAgiServer:
             raise AgiError(f"no dialogue for attempt {attempt_id}")
         finished = False
         try:
-            await self._speaker.hold(session, attempt_id, flow)
-            finished = True
+            told = await self._speaker.hold(session, attempt_id, flow)
+            finished = told == "finished"
             self.trouble = None
-            await session.set_variable("AUTODIALER_DIALOGUE", "finished")
+            await session.set_variable("AUTODIALER_DIALOGUE", told)
         except UnplayableError as error:
             self._tell_trouble(attempt_id, f"a prompt cannot be played: {error}")
             await session.set_variable("AUTODIALER_DIALOGUE", "unplayable")

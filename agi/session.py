@@ -7,7 +7,15 @@ on a channel that has hung up is answered with `result=-1` or with `511`.
 import asyncio
 import re
 
-from dialer.model.safe import KEYS, safe_escape_keys, safe_line, safe_sound_path, safe_variable
+from dialer.model.safe import (
+    KEYS,
+    safe_context,
+    safe_escape_keys,
+    safe_line,
+    safe_number,
+    safe_sound_path,
+    safe_variable,
+)
 
 ENVIRONMENT_TIMEOUT_S = 10.0
 REPLY_TIMEOUT_S = 10.0
@@ -114,6 +122,33 @@ class AgiSession:
         safe_name, safe_value = safe_variable(name, value)
         await self._command(f'SET VARIABLE {safe_name} "{safe_value}"')
 
+    async def variable(self, name: str) -> str:
+        """The value of a channel variable; empty when it is not set."""
+        safe_name, _ = safe_variable(name, "")
+        result, rest = await self._reply_to(f"GET VARIABLE {safe_name}")
+        value = rest.strip()
+        return value[1:-1] if _unless_hung_up(result) and value.startswith("(") and value.endswith(")") else ""
+
+    async def record_talk(self) -> None:
+        """From now on record the subscriber's talks to the file that the call file names, if it does; once."""
+        path = await self.variable("AUTODIALER_RECORD")
+        if not path or await self.variable("AUTODIALER_RECORDS"):
+            return
+        await self.set_variable("AUTODIALER_RECORDS", "1")
+        await self._command(f"EXEC MixMonitor {safe_sound_path(path)},b")
+
+    async def dial(self, telephone: str, ring_timeout_s: int, attempt_id: int, melody: str = "") -> tuple[str, str]:
+        """Call an employee for the subscriber, who hears the music-on-hold class `melody` meanwhile, and let them talk.
+        DIALSTATUS and HANGUPCAUSE (Asterisk 22 app_dial.c), when both have put down or nobody has answered."""
+        call = safe_variable("CALL", await self.variable("AUTODIALER_CALL"))[1]
+        music = f"m({safe_context(melody)})" if melody else ""
+        joined = f"U(autodialer-joined^{attempt_id:d}^{call}^{safe_number(telephone)})"
+        # g: the subscriber stays when the employee puts down
+        await self._command(
+            f"EXEC Dial Local/{safe_number(telephone)}@autodialer-employee/n,{ring_timeout_s:d},g{music}{joined}", None
+        )
+        return await self.variable("DIALSTATUS"), await self.variable("HANGUPCAUSE")
+
     @staticmethod
     def _key(result: int) -> str:
         return chr(result) if 0 < result < 128 and chr(result) in KEYS else ""
@@ -122,7 +157,7 @@ class AgiSession:
         result, _ = await self._reply_to(command, timeout_s)
         return _unless_hung_up(result)
 
-    async def _reply_to(self, command: str, timeout_s: float | None) -> tuple[int, str]:
+    async def _reply_to(self, command: str, timeout_s: float | None = REPLY_TIMEOUT_S) -> tuple[int, str]:
         """The number after `result=` and what follows it."""
         self._writer.write(f"{safe_line(command)}\n".encode())
         async with asyncio.timeout(timeout_s):

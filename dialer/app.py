@@ -17,6 +17,7 @@ from dialer.api.access.login import Login
 from dialer.api.access.management import AccessManagement
 from dialer.api.access.passwords import Password
 from dialer.api.connections import Connections, allow_many_files
+from dialer.api.couriers import JsonCourier, MailCourier, MailServer, QueryCourier
 from dialer.api.health import Health, HealthReport
 from dialer.api.mikopbx.audio import AudioFiles
 from dialer.api.mikopbx.clients import Clients
@@ -32,11 +33,19 @@ from dialer.api.mikopbx.why import TaskWhy
 from dialer.api.server import build_http
 from dialer.api.sheets.reader import SheetReader
 from dialer.api.tls import Tls
+from dialer.api.votbox.accounts import Account, Accounts
+from dialer.api.votbox.facade import Facade
+from dialer.api.votbox.notices import notice_url
+from dialer.api.votbox.reports import VotboxReports
+from dialer.api.votbox.sounds import SoundStore
+from dialer.api.votbox.tasks import VotboxTasks
+from dialer.api.votbox.templates import VotboxTemplates
 from dialer.api.webhook_sender import HttpSender
-from dialer.config import ConfigError, Http, Settings
+from dialer.config import ConfigError, Http, Settings, Smtp, VotboxAccount
 from dialer.dispatch.callfile import CallFileSettings, Spool
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.dry_run import DryRun
+from dialer.dispatch.flows import FlowBook, TemplateBook
 from dialer.dispatch.ledger import Ledger
 from dialer.dispatch.lifetimes import Lifetimes
 from dialer.dispatch.orders import OrderBook
@@ -47,7 +56,7 @@ from dialer.dispatch.rehearsal import Rehearsal
 from dialer.dispatch.scheduler import Scheduler
 from dialer.dispatch.staffing import Staffing
 from dialer.dispatch.traffic import Traffic, Trunk
-from dialer.dispatch.webhooks import Webhooks
+from dialer.dispatch.webhooks import Courier, Webhooks
 from dialer.dispatch.why import Explainer
 from dialer.model.prices import Prices
 from dialer.model.webhook import Signer, secret_key
@@ -58,6 +67,7 @@ from dialer.speech.chain import EngineChain
 from dialer.speech.uploads import Uploads
 from dialer.store.attempts import fetch_in_progress
 from dialer.store.database import Store, StoreError
+from dialer.store.events import ANSWER, MAIL, PROGRESS, RESULT
 from dialer.store.receipts import forget_receipts
 from dialer.store.sole import sole_user
 from dialer.voices import MB, build_cache, build_engines, build_prompts
@@ -65,6 +75,8 @@ from dialer.voices import MB, build_cache, build_engines, build_prompts
 log = logging.getLogger(__name__)
 VERSION = version("autodialer")
 TELL_S = 1.0
+INTERNAL_DIGITS = 6
+"""A telephone of no more is one of the PBX's own: a talk with it costs nothing."""
 LAST_REPLIES_S = 5.0
 """At the end, for requests that are being answered; aiohttp waits up to twice as long."""
 KEEP_RECORDINGS_S = 3600.0
@@ -94,7 +106,8 @@ class Daemon:
         self._tls = tls
         dialing, asterisk = settings.dialing, settings.asterisk
         pollings = PollingBook(store)
-        self._ledger = Ledger(store, pollings)
+        flows = FlowBook(pollings, TemplateBook(store))
+        self._ledger = Ledger(store, flows)
         self._spool = spool = Spool(asterisk.spool_dir)
         zone = ZoneInfo(dialing.timezone)
         calendar = settings.calendar
@@ -111,6 +124,9 @@ class Daemon:
         )
         prices = Prices(settings.prices.per_minute, settings.prices.step_s)
         self._ledger.bill = lambda order, talked_s: prices.cost_u(orders.dial_string(order), talked_s)
+        self._ledger.bill_employee = lambda telephone, talked_s: (
+            prices.cost_u(telephone, talked_s) if len(telephone) > INTERNAL_DIGITS else None
+        )
         staffing = Staffing(wrap_up_s=dialing.wrap_up_s)
         self._scheduler = Scheduler(
             store,
@@ -151,7 +167,7 @@ class Daemon:
         self._cache = build_cache(settings)
         uploads = Uploads(settings.audio.dir)
         self._prompts = build_prompts(settings, self._voices, self._cache, uploads)
-        rehearsal = Rehearsal(pollings, self._prompts)
+        rehearsal = Rehearsal(flows, self._prompts)
         self._ledger.observers.append(rehearsal)
         self._rehearsal = rehearsal
         self._recordings = Recordings(
@@ -167,6 +183,8 @@ class Daemon:
             dialogue_limit_s=dialing.polling_limit_s,
         )
         self._draining = False
+        desk = TaskDesk(store, self._scheduler, dialing.region)
+        desk.hang_up = self._link.hang_up
         self._webhooks, self._sender = self._build_webhooks()
         http, auth = settings.http, settings.auth
         password = Password(auth.login, auth.password_hash.get_secret_value())
@@ -178,9 +196,9 @@ class Daemon:
                 Pollings(store, pollings, self._prompts),
                 Tasks(
                     store,
-                    TaskDesk(store, self._scheduler, dialing.region),
+                    desk,
                     self._prompts,
-                    can_notify=self._webhooks is not None,
+                    can_notify=bool(settings.webhooks.secret.get_secret_value()),
                 ),
                 WebhookEvents(store),
                 TaskWhy(self._explainer(presence)),
@@ -197,15 +215,33 @@ class Daemon:
             gate,
             max_body_mb=http.max_body_mb,
         )
+        if settings.votbox.accounts:
+            sounds = SoundStore(store, uploads, self._prompts)
+            accounts = Accounts([_account(name, one) for name, one in settings.votbox.accounts.items()], gate)
+            calls = (
+                sounds,
+                VotboxTemplates(store, desk, sounds, mails=bool(settings.smtp.host)),
+                VotboxTasks(store, desk, sounds),
+                VotboxReports(store, self._recordings),
+            )
+            votbox = Facade(accounts, [one for resource in calls for one in resource.calls()], http.max_body_mb * MB)
+            self._http.add_routes(votbox.routes())
 
     def _build_webhooks(self) -> tuple[Webhooks | None, HttpSender]:
+        """None: nothing in the settings asks for deliveries."""
         webhooks = self._settings.webhooks
         sender = HttpSender(webhooks.allow, webhooks.timeout_s)
+        couriers: dict[str, Courier] = {}
         secret = webhooks.secret.get_secret_value()
-        if not secret:
+        if secret:
+            couriers |= dict.fromkeys((RESULT, ANSWER), JsonCourier(sender, Signer(secret_key(secret)), render_event))
+        if self._settings.votbox.accounts:
+            couriers[PROGRESS] = QueryCourier(sender, notice_url)
+        if self._settings.smtp.host:
+            couriers[MAIL] = MailCourier(_mail_server(self._settings.smtp), self._recordings.find)
+        if not couriers:
             return None, sender
-        signer = Signer(secret_key(secret))
-        return Webhooks(self._store, sender, signer, render_event, give_up_after_h=webhooks.give_up_after_h), sender
+        return Webhooks(self._store, couriers, give_up_after_h=webhooks.give_up_after_h), sender
 
     def _explainer(self, presence: Presence) -> Explainer:
         zone = ZoneInfo(self._settings.dialing.timezone)
@@ -372,3 +408,13 @@ async def serve(settings: Settings) -> None:
             await Daemon(settings, store, tls).run(stop)
         finally:
             await store.close()
+
+
+def _mail_server(smtp: Smtp) -> MailServer:
+    password = smtp.password.get_secret_value()
+    return MailServer(smtp.host, smtp.port, smtp.sender, smtp.tls, smtp.username, password, smtp.timeout_s)
+
+
+def _account(name: str, account: VotboxAccount) -> Account:
+    hashed = account.password_hash.get_secret_value()
+    return Account(name, hashed, account.allow, account.caller_ids, account.any_caller_id, account.lines)

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import tomllib
 from datetime import date
 from decimal import Decimal
@@ -23,7 +24,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from dialer.dispatch.numbering import is_region
 from dialer.dispatch.public_holidays import calendar_of
-from dialer.model.safe import safe_context, safe_host_port, safe_prefix, safe_sound_path
+from dialer.model.safe import safe_caller, safe_context, safe_host_port, safe_prefix, safe_sound_path
 from dialer.model.webhook import secret_key
 
 ENVIRONMENT_PREFIX = "DIALER_"
@@ -43,6 +44,7 @@ Host = Annotated[str, AfterValidator(safe_host_port)]
 Context = Annotated[str, AfterValidator(safe_context)]
 Prefix = Annotated[str, AfterValidator(safe_prefix)]
 Voice = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9+_/-]*$", max_length=60)]
+VoiceOrVariant = Annotated[str, Field(pattern=r"^\+?[A-Za-z0-9][A-Za-z0-9+_/-]*$", max_length=60)]
 
 
 def _time_zone(name: str) -> str:
@@ -143,20 +145,34 @@ class YandexTts(_Section):
     api_key: SecretStr = SecretStr("")
     folder_id: str = ""
     voice: Voice = "alena"
+    female_voice: Voice = "alena"
+    male_voice: Voice = "filipp"
     url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] = YANDEX_URL
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
 
 
 class RhVoiceTts(_Section):
     voice: Voice = "anna"
+    female_voice: Voice = "anna"
+    male_voice: Voice = "aleksandr"
 
 
 class PiperTts(_Section):
     model: Path | None = None
+    female_model: Path | None = None
+    male_model: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_its_usual_voice(self) -> "PiperTts":
+        if self.model is None and (self.female_model or self.male_model):
+            raise ValueError("female_model and male_model need model, the voice that speaks where none is asked for")
+        return self
 
 
 class EspeakNgTts(_Section):
     voice: Voice | Literal[""] = ""
+    female_voice: VoiceOrVariant = "+f2"
+    male_voice: VoiceOrVariant = "+m3"
 
 
 class Tts(_Section):
@@ -201,6 +217,45 @@ class Webhooks(_Section):
     allow: tuple[IpNetwork, ...] = ()
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
     give_up_after_h: Annotated[float, Field(gt=0, le=720)] = 24.0
+
+
+class Smtp(_Section):
+    host: str = ""
+    port: Port = 25
+    tls: Literal["none", "starttls", "tls"] = "none"
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    sender: str = "autodialer@localhost"
+    timeout_s: Annotated[float, Field(gt=0, le=120)] = 20.0
+
+
+_ACCOUNT = re.compile(r"[A-Za-z0-9._@-]{1,64}", re.ASCII)
+
+
+def _account_name(name: str) -> str:
+    if not _ACCOUNT.fullmatch(name):
+        raise ValueError(f"the name of an account: 1 to 64 letters, digits and . _ @ - expected, got {name[:70]!r}")
+    return name
+
+
+def _caller_ids(numbers: dict[str, str]) -> dict[str, str]:
+    for ani_id, number in numbers.items():
+        if not (ani_id.isascii() and ani_id.isdecimal() and len(ani_id) < 10):
+            raise ValueError(f"ids of numbers are whole numbers, got {ani_id[:60]!r}")
+        safe_caller(number)
+    return numbers
+
+
+class VotboxAccount(_Section):
+    password_hash: SecretStr
+    allow: tuple[IpNetwork, ...] = ()
+    caller_ids: Annotated[dict[str, str], AfterValidator(_caller_ids)] = {}
+    any_caller_id: bool = False
+    lines: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
+class Votbox(_Section):
+    accounts: dict[Annotated[str, AfterValidator(_account_name)], VotboxAccount] = {}
 
 
 def _country(code: str) -> str:
@@ -280,6 +335,8 @@ class Settings(BaseSettings):
     tts: Tts = Tts()
     auth: Auth = Auth()
     webhooks: Webhooks = Webhooks()
+    smtp: Smtp = Smtp()
+    votbox: Votbox = Votbox()
     calendar: CalendarSettings = CalendarSettings()
     dialing: Dialing = Dialing()
     trunks: dict[str, TrunkSettings] = {}

@@ -5,6 +5,7 @@ from dialer.speech.cache import PromptCache
 from dialer.speech.chain import EngineChain
 from dialer.speech.engines import SpeechEngine
 from dialer.speech.local import EspeakNg, Piper, RhVoice
+from dialer.speech.melodies import Melodies
 from dialer.speech.prompts import PromptLibrary
 from dialer.speech.uploads import Uploads
 from dialer.speech.yandex import Yandex
@@ -19,12 +20,25 @@ def build_engines(settings: Tts) -> list[SpeechEngine]:
     if settings.yandex.api_key.get_secret_value():
         yandex = settings.yandex
         key = yandex.api_key.get_secret_value()
-        engines.append(Yandex(key, yandex.folder_id, yandex.voice, url=yandex.url, timeout_s=yandex.timeout_s))
+        engines.append(
+            Yandex(
+                key,
+                yandex.folder_id,
+                yandex.voice,
+                female_voice=yandex.female_voice,
+                male_voice=yandex.male_voice,
+                url=yandex.url,
+                timeout_s=yandex.timeout_s,
+            )
+        )
     if settings.engine == "rhvoice" or RhVoice.installed():
-        engines.append(RhVoice(settings.rhvoice.voice))
+        rhvoice = settings.rhvoice
+        engines.append(RhVoice(rhvoice.voice, female_voice=rhvoice.female_voice, male_voice=rhvoice.male_voice))
     if settings.piper.model is not None:
-        engines.append(Piper(settings.piper.model))
-    engines.append(EspeakNg(settings.espeak_ng.voice))
+        piper = settings.piper
+        engines.append(Piper(settings.piper.model, female_model=piper.female_model, male_model=piper.male_model))
+    espeak = settings.espeak_ng
+    engines.append(EspeakNg(espeak.voice, female_voice=espeak.female_voice, male_voice=espeak.male_voice))
     return sorted(engines, key=lambda engine: engine.name != settings.engine)
 
 
@@ -37,6 +51,7 @@ def build_prompts(settings: Settings, chain: EngineChain, cache: PromptCache, up
         [audio.dir, *audio.allowed_dirs],
         private_dirs=[audio.recordings],
         max_file_s=audio.max_upload_s,
+        melodies=Melodies(audio.dir / "melodies"),
     )
 
 

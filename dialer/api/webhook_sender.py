@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from dialer.dispatch.webhooks import DeliveryError
 
@@ -63,15 +64,20 @@ class HttpSender:
         self._resolver = OwnResolver()
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, url: str, headers: dict[str, str], body: bytes) -> int:
-        """The status of the reply, whose body nobody waits for. Raises DeliveryError."""
+    async def send(self, url: str, headers: dict[str, str], body: bytes | None) -> int:
+        """The status of the reply, whose body nobody waits for; without a body of ours it is a GET. Raises
+        DeliveryError."""
         if self._session is None:
             connector = aiohttp.TCPConnector(socket_factory=self._guarded_socket, resolver=self._resolver, limit=100)
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
             )
         try:
-            async with self._session.post(url, headers=headers, data=body, allow_redirects=False) as response:
+            method = "GET" if body is None else "POST"
+            address = URL(url, encoded=True)
+            async with self._session.request(
+                method, address, headers=headers, data=body, allow_redirects=False
+            ) as response:
                 return response.status
         except TimeoutError:
             raise DeliveryError(f"no reply within {self._timeout.total:g} s") from None

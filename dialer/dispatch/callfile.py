@@ -15,6 +15,7 @@ from dialer.model.safe import (
     safe_extension,
     safe_host_port,
     safe_line,
+    safe_prefix,
     safe_recording_name,
     safe_sound_path,
 )
@@ -43,13 +44,15 @@ class CallFileSettings:
 def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
     """The text of a call file. Raises UnsafeValueError for a value that may not reach Asterisk."""
     number = dial_string(order.dial_prefix or settings.dial_prefix, order.dialled or order.phone)
-    first_leg, answered = ("callback", "callback") if order.callback else ("out", order.inner_num_type.value)
+    talks = "exten" if order.inner_num_type is InnerNumType.EXTEN else "polling"
+    first_leg, answered = ("callback", "callback") if order.callback else ("out", talks)
+    ring_timeout_s = order.ring_timeout_s or settings.ring_timeout_s
     lines = [
         f"Channel: Local/{order.attempt_id:d}@autodialer-{first_leg}/n",
         "Context: autodialer-answered",
         f"Extension: {answered}",
         "Priority: 1",
-        f"WaitTime: {settings.ring_timeout_s:d}",
+        f"WaitTime: {ring_timeout_s:d}",
         "MaxRetries: 0",
         f"RetryTime: {RETRY_TIME_S}",
         "Archive: no",
@@ -59,16 +62,21 @@ def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
         f"Setvar: _AUTODIALER_NUMBER={number}",
         f"Setvar: _AUTODIALER_OUTGOING={safe_context(settings.outgoing_context)}",
         f"Setvar: _AUTODIALER_LIMIT_S={settings.max_call_s:d}",
-        f"Setvar: AUTODIALER_INTERNAL={safe_context(settings.internal_context)}",
     ]
+    if order.inner_num_type is not InnerNumType.SCRIPT:
+        lines.append(f"Setvar: AUTODIALER_INTERNAL={safe_context(settings.internal_context)}")
     if order.caller_id is not None:
         lines.append(f"Setvar: _AUTODIALER_CALLER={safe_caller(order.caller_id)}")
     if order.inner_num_type is InnerNumType.EXTEN:
         lines.append(f"Setvar: AUTODIALER_EXTEN={safe_extension(order.inner_num)}")
         if order.asks_for_employee:
             lines.append("Setvar: AUTODIALER_ASKS=1")
+    if order.inner_num_type is InnerNumType.SCRIPT:  # its employees may be outside, too
+        prefix = safe_prefix(order.dial_prefix or settings.dial_prefix)
+        lines += [f"Setvar: _AUTODIALER_INTERNAL={safe_context(settings.internal_context)}"]
+        lines += [f"Setvar: _AUTODIALER_PREFIX={prefix}"] if prefix else []
     if order.callback:
-        lines += ["Setvar: _AUTODIALER_CALLBACK=1", f"Setvar: _AUTODIALER_RING_S={settings.ring_timeout_s:d}"]
+        lines += ["Setvar: _AUTODIALER_CALLBACK=1", f"Setvar: _AUTODIALER_RING_S={ring_timeout_s:d}"]
     elif order.amd is not Amd.OFF:
         lines.append(f"Setvar: AUTODIALER_AMD={order.amd.value}")
     if order.recording is not None:

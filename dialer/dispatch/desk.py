@@ -9,6 +9,7 @@ from dialer.dispatch.numbering import zone_of
 from dialer.dispatch.scheduler import Scheduler
 from dialer.model.task import Number, Task
 from dialer.store.database import Operation, Store, as_it_is
+from dialer.store.finishing import end_numbers
 from dialer.store.tasks import TaskChange, change_task, delete_task, find_task, save_task
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ class TaskDesk:
         self._store = store
         self._scheduler = scheduler
         self._region = region
+        self.hang_up: Callable[[Sequence[int]], None] = lambda attempt_ids: None
+        """Ends the calls of these attempts."""
 
     async def save(
         self,
@@ -59,6 +62,16 @@ class TaskDesk:
             log.info("task %d: deleted", task_id)
         self._scheduler.task_is_gone(task_id)
         return found
+
+    async def end_numbers(
+        self, task_id: int, attempt_ids: Sequence[int] | None = None, *, hang_up: bool = False
+    ) -> None:
+        """The user ends numbers of a task, all of them for None: nothing of them is dialled any more. Calls in progress
+        go on, or are ended, too (`hang_up`)."""
+        in_progress = await self._store.write(end_numbers(task_id, attempt_ids, hang_up=hang_up))
+        log.info("task %d: ended by the user, %d calls in progress", task_id, len(in_progress))
+        if hang_up:
+            self.hang_up(in_progress)
 
     async def _with_zones(self, change: TaskChange, crm_id: str | None, task_id: int | None) -> TaskChange:
         """The list with the zones that its numbers' regions tell, where the task wants that. Numbers that are stored

@@ -9,8 +9,8 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
+from dialer.dispatch.flows import FlowSource
 from dialer.dispatch.observing import CallObserver
-from dialer.dispatch.pollings import PollingBook
 from dialer.dispatch.saving import Saver
 from dialer.model.attempt import (
     DIALLED_STATES,
@@ -29,6 +29,7 @@ from dialer.model.attempt import (
 )
 from dialer.model.call import CallOrder
 from dialer.model.flow import Flow, Prompt
+from dialer.model.progress import Progress
 from dialer.model.records import InRecord, OutRecord
 from dialer.model.task import InnerNumType
 from dialer.store import attempts as stored
@@ -62,9 +63,9 @@ def kept_under(event: AttemptEvent) -> tuple[str, ...]:
 class Ledger:
     """Attempts in progress. Each holds a channel of its task from its call file to the end of its last leg."""
 
-    def __init__(self, store: Store, pollings: PollingBook) -> None:
+    def __init__(self, store: Store, flows: FlowSource) -> None:
         self._store = store
-        self._pollings = pollings
+        self._flows = flows
         self._attempts: dict[int, Attempt] = {}
         self._orders: dict[int, CallOrder] = {}
         self._by_task: defaultdict[int, set[int]] = defaultdict(set)
@@ -90,6 +91,8 @@ class Ledger:
         """Waits for an employee for a subscriber who has answered; False: none became free in time."""
         self.bill: Callable[[CallOrder, int], int | None] = lambda order, talked_s: None
         """What a call of so many seconds has cost, in millionths of the currency."""
+        self.bill_employee: Callable[[str, int], int | None] = lambda telephone, talked_s: None
+        """Likewise, what a talk with an employee's telephone has cost."""
         self.observers: list[CallObserver] = []
         self.is_recorded: Callable[[str, bool], bool] = lambda name, expected: True
         """Whether there is a recording of this name, and whether there should be one."""
@@ -209,6 +212,7 @@ class Ledger:
             self.day_cap(order),
             now_us=self.now_us(),
             counts=not order.callback,
+            shown_number=(order.caller_id or "") if order.tells_progress else None,
         )
         try:
             return await self._store.write(claim)
@@ -263,19 +267,39 @@ class Ledger:
         attempt, order = self._attempts.get(attempt_id), self._orders.get(attempt_id)
         if attempt is None or order is None or attempt.state not in DIALLED_STATES:
             return None
-        if attempt.kind is not InnerNumType.POLLING or is_of_another_call(attempt, SubscriberAnswered(linked_id)):
+        if attempt.kind is InnerNumType.EXTEN or is_of_another_call(attempt, SubscriberAnswered(linked_id)):
             return None
-        found = await self._pollings.flow_for(order)
+        found = await self._flows.flow_for(order)
         if found is None:
             return None
         self._held[attempt_id], flow = found
         self.note(attempt_id, DialogueStarted())
+        self.tell_progress(attempt_id, Progress.ANSWERED)
         return flow
 
-    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> bool:
+    def reached_goal(self, attempt_id: int) -> None:
+        """What the dialogue is for has been reached; it may go on."""
+        self.note(attempt_id, DialogueFinished())
+
+    def employee_joined(self, attempt_id: int, linked_id: str, telephone: str) -> None:
+        """Somebody has answered at a telephone that the dialogue called."""
+        if self._order_of_call(attempt_id, linked_id) is not None:
+            self.tell_progress(attempt_id, Progress.EMPLOYEE_ANSWERED, telephone=telephone)
+
+    def tell_progress(self, attempt_id: int, progress: Progress, **details: str) -> None:
+        """Note a step of a call for the task's receiver, if that wants to know."""
+        order = self._orders.get(attempt_id)
+        if order is not None and order.tells_progress:
+            self._saver.save(attempt_id, stored.tell_progress(attempt_id, progress, details))
+
+    async def keep_answer(
+        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = ""
+    ) -> bool:
         """Store an answer; True when it is committed, so that the next question acknowledges it. The subscriber waits
         for a database that fails, but not for long."""
-        operation = stored.save_answer(attempt_id, self._held.get(attempt_id, 0), question_id, result, keys)
+        operation = stored.save_answer(
+            attempt_id, self._held.get(attempt_id, 0), question_id, result, keys, mail_to=mail_to
+        )
         deadline_s = asyncio.get_running_loop().time() + ANSWER_PATIENCE_S
         while True:
             try:
@@ -311,7 +335,13 @@ class Ledger:
 
     def _enter(self, order: CallOrder, state: AttemptState, linked_id: str) -> None:
         attempt = Attempt(
-            order.attempt_id, order.task_id, order.inner_num_type, state, linked_id, callback=order.callback
+            order.attempt_id,
+            order.task_id,
+            order.inner_num_type,
+            state,
+            linked_id,
+            callback=order.callback,
+            success_after_s=order.success_after_s,
         )
         self._attempts[order.attempt_id] = attempt
         self._orders[order.attempt_id] = order
@@ -331,14 +361,18 @@ class Ledger:
         recording, bill = self._recording_of(attempt), self._bill_of(attempt)
         order = self._forget(attempt)
         keys = ("out",) * (attempt.out_record is not None) + ("in",) * (attempt.in_record is not None)
-        self._saver.save(attempt.attempt_id, stored.save_result(attempt, recording, bill), keys)
+        result = stored.save_result(attempt, recording, bill, tells_progress=order.tells_progress)
+        self._saver.save(attempt.attempt_id, result, keys)
         self._tell_over(order, attempt)
 
     def _bill_of(self, attempt: Attempt) -> Bill:
         talked_s = None if attempt.out_record is None else attempt.out_record.talked_s
-        if talked_s is None:
-            return Bill()
-        return Bill(talked_s, self.bill(self._orders[attempt.attempt_id], talked_s))
+        cost_u = None if talked_s is None else self.bill(self._orders[attempt.attempt_id], talked_s)
+        leg = attempt.in_record
+        if leg is None or not leg.employee:
+            return Bill(talked_s, cost_u)
+        with_employee_s = int(leg.talk_s or 0) if leg.talked else 0
+        return Bill(talked_s, cost_u, leg.employee, with_employee_s, self.bill_employee(leg.employee, with_employee_s))
 
     def _tell_over(self, order: CallOrder, attempt: Attempt) -> None:
         for observer in self.observers:

@@ -45,6 +45,9 @@ class OrderBook:
             message=self._prompt(rules.amd_message, rules.amd_message_file, rules.lang, number),
             asks_for_employee=to_employee and (rules.pacing is not Pacing.PROGRESSIVE or apology is not None),
             apology=apology,
+            ring_timeout_s=number.ring_timeout_s or rules.ring_timeout_s,
+            success_after_s=rules.success_after_s,
+            tells_progress=rules.tells_progress and task.notify_url is not None,
         )
 
     def resumed(self, one: InProgress) -> CallOrder:

@@ -5,8 +5,8 @@ import logging
 from pathlib import Path
 from typing import Protocol
 
+from dialer.dispatch.flows import FlowSource
 from dialer.dispatch.observing import Watching
-from dialer.dispatch.pollings import PollingBook
 from dialer.model.attempt import Attempt, AttemptState
 from dialer.model.call import CallOrder
 from dialer.model.flow import Prompt, PromptError
@@ -26,8 +26,8 @@ class Rehearsal(Watching):
     """One task a ringing call, which fetches one prompt after the other: the first question first, an answering
     machine's message last. It ends with the call, so that nothing is spoken for somebody who did not answer."""
 
-    def __init__(self, pollings: PollingBook, voice: Voice) -> None:
-        self._pollings = pollings
+    def __init__(self, flows: FlowSource, voice: Voice) -> None:
+        self._flows = flows
         self._voice = voice
         self._rehearsing: dict[int, asyncio.Task[None]] = {}
 
@@ -35,7 +35,7 @@ class Rehearsal(Watching):
         """A telephone is about to ring."""
         if attempt.state is not AttemptState.DIALLING or order.attempt_id in self._rehearsing:
             return
-        if order.inner_num_type is not InnerNumType.POLLING and not (order.message or order.apology):
+        if order.inner_num_type is InnerNumType.EXTEN and not (order.message or order.apology):
             return
         task = asyncio.create_task(self._rehearse(order), name=f"rehearsal of attempt {order.attempt_id}")
         self._rehearsing[order.attempt_id] = task
@@ -55,8 +55,7 @@ class Rehearsal(Watching):
 
     async def _rehearse(self, order: CallOrder) -> None:
         try:
-            polls = order.inner_num_type is InnerNumType.POLLING
-            found = await self._pollings.flow_for(order) if polls else None
+            found = await self._flows.flow_for(order)
             for prompt in (*(found[1].prompts() if found else ()), order.apology, order.message):
                 if prompt is not None and not prompt.silent:
                     await self._fetch(order.attempt_id, prompt)

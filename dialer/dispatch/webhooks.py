@@ -5,15 +5,14 @@ in the store; a receiver that is down costs one try now and then, however much w
 """
 
 import asyncio
-import json
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from dialer.model.webhook import Fate, Signer, fate_of, pause_s, shown_url
+from dialer.model.webhook import Fate, fate_of, pause_s, shown_url
 from dialer.store import events
 from dialer.store.database import Store, StoreError
 from dialer.store.events import Event
@@ -33,11 +32,11 @@ class DeliveryError(Exception):
     """There was no reply; the text says why."""
 
 
-class Sender(Protocol):
-    """How events get to receivers."""
+class Courier(Protocol):
+    """How events of one kind get to receivers."""
 
-    async def send(self, url: str, headers: dict[str, str], body: bytes) -> int:
-        """The status of the reply. Raises DeliveryError."""
+    async def deliver(self, event: Event, now_s: int) -> int:
+        """The status of the reply, as HTTP has it; `now_s`: Unix seconds. Raises DeliveryError."""
 
 
 @dataclass(slots=True)
@@ -68,18 +67,15 @@ class Webhooks:
     def __init__(
         self,
         store: Store,
-        sender: Sender,
-        signer: Signer,
-        render: Callable[[Event], Any],
+        couriers: Mapping[str, Courier],
         *,
         give_up_after_h: float,
         now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
         luck: Callable[[], float] = random.random,
     ) -> None:
+        """`couriers`: by the kinds of events; one of another kind waits."""
         self._store = store
-        self._sender = sender
-        self._signer = signer
-        self._render = render
+        self._couriers = couriers
         self._give_up_us = round(give_up_after_h * 3600 * SECOND_US)
         self._now_us = now_us
         self._luck = luck
@@ -197,10 +193,11 @@ class Webhooks:
             self._wake.set()
 
     async def _send(self, event: Event) -> tuple[int | None, str]:
-        body = json.dumps(self._render(event), ensure_ascii=False).encode()
-        headers = self._signer.headers(event.event_id, self._now_us() // SECOND_US, body)
+        courier = self._couriers.get(event.kind)
+        if courier is None:
+            return None, f"nobody delivers events of kind {event.kind}: see the settings"
         try:
-            status = await self._sender.send(event.url, dict(headers), body)
+            status = await courier.deliver(event, self._now_us() // SECOND_US)
         except DeliveryError as error:
             return None, str(error)
         return status, f"HTTP {status}"

@@ -147,6 +147,8 @@ class Attempt:
     """The employee is called first."""
     talking: bool = False
     """Subscriber and employee have been connected."""
+    success_after_s: int | None = None
+    """A call that lasted so long has had its dialogue."""
 
     @property
     def closed(self) -> bool:
@@ -263,6 +265,8 @@ def _close_lost(attempt: Attempt) -> Attempt:
 
 
 def _close(attempt: Attempt) -> Attempt:
+    talked_s = attempt.out_record.talked_s if attempt.out_record else None
+    long_enough = attempt.success_after_s is not None and (talked_s or 0) >= attempt.success_after_s
     verdict = decide(
         attempt.kind,
         attempt.out_record,
@@ -270,7 +274,7 @@ def _close(attempt: Attempt) -> Attempt:
         callback=attempt.callback,
         answered=attempt.answered,
         dialogue_begun=attempt.state is S.POLLING,
-        dialogue_finished=attempt.state is S.POLLED,
+        dialogue_finished=attempt.state is S.POLLED or long_enough,
     )
     return replace(attempt, verdict=verdict)
 

@@ -37,6 +37,13 @@ class CallOrder:
     apology: Prompt | None = None
     """What a subscriber hears whom no employee could take."""
 
+    ring_timeout_s: int = 0
+    """How long the subscriber is rung; 0: as long as the settings say."""
+    success_after_s: int | None = None
+    """A call that lasted so long is a success, whatever came of its dialogue."""
+    tells_progress: bool = False
+    """Whether the task's receiver is told every step of the call."""
+
     @property
     def shown_call_file(self) -> str:
         """`callFile` of the API. (The file itself is named after the attempt: an inner_num may hold any character.)"""

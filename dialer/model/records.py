@@ -6,7 +6,7 @@ Written by `dialplan/extensions_autodialer.conf`, contexts autodialer-out-gone a
 from dataclasses import dataclass
 
 _OUT_FIELDS = frozenset({6, 5, 4})
-_IN_FIELDS = frozenset({9, 6})
+_IN_FIELDS = frozenset({10, 9, 6})
 """Older versions of the dialplan wrote fewer: such records may still lie in AstDB after an upgrade."""
 
 
@@ -61,9 +61,10 @@ class InRecord:
     hangup_cause: int
     dialogue: str
     """What the leg came to before an employee was called. The dialogue: finished | unplayable (Asterisk does not see a
-    prompt's file) | unstored (the database failed) | empty. A machine: listening (somebody left while AMD listened) |
-    machine | unsaid (its message was not said to the end) | message (it was) | unspoken (it cannot be played) | endless
-    (no end of its greeting). No employee: abandoned | apologised."""
+    prompt's file) | unstored (the database failed) | missed (its end without its goal) | refused (by the key for that)
+    | hunting (employees are called, whose answer is its goal) | empty. A machine: listening (somebody left while AMD
+    listened) | machine | unsaid (its message was not said to the end) | message (it was) | unspoken (it cannot be
+    played) | endless (no end of its greeting). No employee: abandoned | apologised."""
     agi_status: str
     """AGISTATUS: SUCCESS | FAILURE | HANGUP | NOTFOUND | empty."""
     sip_codes: tuple[int, ...] = ()
@@ -71,6 +72,8 @@ class InRecord:
     employee_hung_up: bool = False
     call: str = ""
     """As in `OutRecord`."""
+    employee: str = ""
+    """The telephone that a dialogue called last; empty: none, or an older dialplan."""
 
     @property
     def talked(self) -> bool:
@@ -106,9 +109,18 @@ def parse_record(text: str) -> OutRecord | InRecord:
                 side == "early",
             )
         if leg == "in" and len(fields) in _IN_FIELDS:
-            status, queue, talk_s, cause, dialogue, agi, codes, side, call = (*fields, "", "", "")[:9]
+            status, queue, talk_s, cause, dialogue, agi, codes, side, call, employee = (*fields, *[""] * 4)[:10]
             return InRecord(
-                status, queue, talk_s, int(cause or 0), dialogue, agi, _sip_codes(codes), side == "employee", call
+                status,
+                queue,
+                talk_s,
+                int(cause or 0),
+                dialogue,
+                agi,
+                _sip_codes(codes),
+                side == "employee",
+                call,
+                employee,
             )
     except ValueError as error:
         raise BadRecordError(f"{text[:120]!r}: {error}") from None

@@ -8,6 +8,8 @@ from dialer.model.rules import Rules
 _NOT_REACHED = frozenset({Outcome.FAIL, Outcome.FAIL_ROUTE, Outcome.FAIL_PROVIDER})
 _FINAL_CAUSES = ("Lost", "Stop list", "Lifetime", "No trace of", "Nobody can say", "Answering machine: message left")
 """Of FAIL: somebody may have been reached, or nobody may be."""
+_NEVER_AGAIN = ("Refused", "Ended by the user")
+"""Whatever the rules say."""
 _CODE = re.compile(r"(SIP|Q\.850) ([0-9]{1,3})\b")
 _NAME_OF_SIP = {
     486: "busy", 600: "busy", 408: "no_answer", 480: "unavailable", 603: "declined", 607: "declined",
@@ -41,7 +43,7 @@ def nobody_reached(outcome: Outcome, cause: str | None) -> bool:
 
 def seconds_to_next_attempt(rules: Rules, attempt_number: int, outcome: Outcome, cause: str | None) -> int | None:
     """Seconds until the number's next attempt; None: this result is its last. `attempt_number` counts from 1."""
-    if attempt_number >= rules.max_attempts:
+    if attempt_number >= rules.max_attempts or (cause or "").startswith(_NEVER_AGAIN):
         return None
     for rule in rules.retry_on or ():
         if _fits(rule.on, outcome, cause):

@@ -131,6 +131,8 @@ class Rules:
     """A call that lasted so long is a success, whatever came of its dialogue (`script` tasks)."""
     tells_progress: bool = False
     """Whether its receiver is told every step of a call, not only the results."""
+    breakable: bool = False
+    """Whether its user may end calls in progress."""
     max_per_day: int = 0
     """How often a telephone is called in a day by all tasks together; 0: as often as the settings say."""
 

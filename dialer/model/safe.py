@@ -114,3 +114,8 @@ def phone_id_of(phone: str) -> str:
     """What identifies a subscriber: the last ten digits; a number that is not all digits (after a +) is its own."""
     digits = phone.removeprefix("+")
     return digits[-10:] if digits.isdecimal() else phone
+
+
+def attempt_id_of_recording(value: str) -> int:
+    """The attempt that a recording is of. Raises UnsafeValueError for what is no recording's name."""
+    return int(safe_recording_name(value).split("-")[1])

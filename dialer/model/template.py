@@ -167,37 +167,32 @@ _PLAIN = (
 class OwnWords:
     """What the list says of one number beside its telephone: kept as the number's params."""
 
+    sent: str = ""
+    """The telephone as it was sent; empty: as it is dialled."""
     description: str = ""
     """DESCR, both halves."""
+    client: str = ""
+    """CLIID: whom the CRM knows the subscriber as."""
     greeting: Sound | None = None
     voice: Voice = Voice.ANY
     """For the template's texts, where the template leaves that to the list."""
     operator: str = ""
     """CCPHONE: called in place of every list of the template."""
-    line: int = 0
-    """Where it stands in the list, from 1."""
-    sent: str = ""
-    """The telephone as it was sent."""
 
-    def as_params(self) -> dict[str, object]:
-        return {
-            "description": self.description,
-            "greeting": None if self.greeting is None else self.greeting.as_json(),
-            "voice": self.voice.value,
-            "operator": self.operator,
-            "line": self.line,
-            "sent": self.sent,
-        }
+    def as_params(self) -> dict[str, object] | None:
+        """Only what is said: lists are long."""
+        said: dict[str, object] = {name: getattr(self, name) for name in _WORDS if getattr(self, name)}
+        if self.greeting is not None:
+            said["greeting"] = self.greeting.as_json()
+        if self.voice is not Voice.ANY:
+            said["voice"] = self.voice.value
+        return said or None
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any] | None) -> "OwnWords":
-        if not params:
-            return cls()
-        return cls(
-            params["description"],
-            Sound.from_json(params["greeting"]),
-            Voice(params["voice"]),
-            params["operator"],
-            params["line"],
-            params["sent"],
-        )
+        said = params or {}
+        words: dict[str, Any] = {name: said[name] for name in _WORDS if name in said}
+        return cls(**words, greeting=Sound.from_json(said.get("greeting")), voice=Voice(said.get("voice", "")))
+
+
+_WORDS = ("sent", "description", "client", "operator")

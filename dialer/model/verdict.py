@@ -38,6 +38,7 @@ Q850_NO_ANSWER = 19
 """Also what a call file's WaitTime leaves when it is over (Asterisk 22 pbx_spool.c)."""
 Q850_CALL_REJECTED = 21
 _SUBSCRIBER_Q850 = frozenset({1, 17, 18, 19, 21, 22, 28})
+REFUSED = "Refused: the subscriber pressed the key for that"
 _CUT = "Cut: the call lasted as long as any may"
 _MACHINE = "Answering machine"
 _NOBODY_FREE_FOR_IT = "Abandoned: no employee was free"
@@ -119,8 +120,12 @@ def _decide_machine(leg: InRecord) -> Verdict | None:
 
 def decide_polling(out: OutRecord | None, leg: InRecord | None, *, begun: bool, finished: bool) -> Verdict:
     """The subscriber answered a polling. A cause stands where the subscriber did nothing to end it."""
-    if finished or (leg and leg.dialogue == "finished"):
+    if finished or (leg and (leg.dialogue == "finished" or (leg.dialogue == "hunting" and leg.talked))):
         return Verdict(Outcome.SUCCESS_POLLING)
+    if leg and leg.dialogue == "refused":
+        return Verdict(Outcome.FAIL_POLLING, REFUSED)
+    if leg and leg.dialogue == "missed":
+        return Verdict(Outcome.FAIL_POLLING, "The dialogue ended without its goal")
     if leg and leg.dialogue == "unplayable":
         return Verdict(Outcome.FAIL_POLLING, "A prompt could not be played")
     if leg and leg.dialogue == "unstored":
@@ -260,7 +265,7 @@ def decide(
     machine = _decide_machine(leg) if leg else None
     if machine is not None:
         return machine
-    if kind is InnerNumType.POLLING:
+    if kind is not InnerNumType.EXTEN:
         return decide_polling(out, leg, begun=dialogue_begun, finished=dialogue_finished)
     return decide_talk(out, leg)
 

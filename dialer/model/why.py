@@ -258,7 +258,7 @@ def provider_down(now: Situation) -> Blocked | None:
 
 
 def dialogue(now: Situation) -> Blocked | None:
-    if now.dialogue_trouble is None or now.task.inner_num_type is not InnerNumType.POLLING:
+    if now.dialogue_trouble is None or now.task.inner_num_type is InnerNumType.EXTEN:
         return None
     reason = f"the last dialogue of the daemon could not be held: {now.dialogue_trouble}"
     return Blocked(Rule.DIALOGUE, reason, None, "with the next dialogue: dialling goes on", blocks=False)

@@ -54,6 +54,7 @@ class PbxLink:
         self._contexts = contexts
         self._on_ready = on_ready
         self._declined: asyncio.Queue[int] = asyncio.Queue()
+        self._to_end: asyncio.Queue[int] = asyncio.Queue()
         self._not_heard_whole: set[int] = set()
         """Attempts that were in progress when we began to listen."""
         self._changed = asyncio.Event()
@@ -122,6 +123,7 @@ class PbxLink:
                 group.create_task(self._look_for_silent(), name="look for silent attempts")
                 group.create_task(self._presence.run(), name="presence")
                 group.create_task(self._end_declined(), name="end declined calls")
+                group.create_task(self._end_calls(), name="end calls")
                 group.create_task(self._look_for_faults(), name="look for faults")
         finally:
             self._client.close()
@@ -213,6 +215,21 @@ class PbxLink:
                 await self._client.action({"Action": "Hangup", "Channel": channel, "Cause": "21"})
             except (AmiDownError, AmiRefusedError, TimeoutError) as error:
                 log.debug("attempt %d, declined: %r", attempt_id, error)  # it has ended by itself
+
+    def hang_up(self, attempt_ids: Collection[int]) -> None:
+        """End the calls of these attempts, soon; their records tell what they were."""
+        for attempt_id in attempt_ids:
+            self._to_end.put_nowait(attempt_id)
+
+    async def _end_calls(self) -> None:
+        """Every leg of a call, whichever of them is there yet; an Asterisk that is away keeps its calls."""
+        while True:
+            attempt_id = await self._to_end.get()
+            channel = f"/^Local.{attempt_id:d}@autodialer-(out|callback)-[0-9a-f]+;[12]/"
+            try:
+                await self._client.action({"Action": "Hangup", "Channel": channel, "Cause": "16"})
+            except (AmiDownError, AmiRefusedError, TimeoutError) as error:
+                log.debug("attempt %d, to be ended: %r", attempt_id, error)  # it has ended by itself
 
     async def _sweep(self) -> None:
         last: dict[int, Attempt] = {}

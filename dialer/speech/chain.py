@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from dialer.model.flow import Prompt
 from dialer.speech.audio import AudioError, convert_speech
 from dialer.speech.engines import EngineDownError, SpeechEngine, SpeechError
 from dialer.speech.reading import read_aloud
@@ -80,11 +81,13 @@ class EngineChain:
         return {name: asdict(state) for name, state in self._states.items()}
 
     async def speak(
-        self, engine: SpeechEngine, text: str, lang: str, files: tuple[Path, Path], *, urgent: bool = False
+        self, engine: SpeechEngine, prompt: Prompt, files: tuple[Path, Path], *, urgent: bool = False
     ) -> None:
-        """Have one engine speak: the first of `files` is its own, the second what a telephone gets. Near-empty audio is
-        a failure too. `urgent`: past everybody who waits. Raises SpeechError, and OSError, the disk's fault."""
+        """Have one engine speak the text: the first of `files` is its own, the second what a telephone gets. Near-empty
+        audio is a failure too. `urgent`: past everybody who waits. Raises SpeechError, and OSError, the disk's
+        fault."""
         spoken, target = files
+        text, lang = prompt.text, prompt.lang
         state = self._states[engine.name]
         late_try = self.rests(engine)
         async with (self._urgent_slots if urgent else self._slots)[engine.name]:
@@ -92,7 +95,7 @@ class EngineChain:
                 raise EngineDownError(f"{engine.name} rests: {state.last_error}")  # failed others while this one waited
             try:
                 read = text if engine.reads_russian else await asyncio.to_thread(read_aloud, text, lang)
-                await engine.synthesize(read, lang, spoken)
+                await engine.synthesize(read, lang, spoken, prompt.voice)
                 await asyncio.to_thread(convert_speech, spoken, target)
             except (SpeechError, AudioError) as error:
                 self._note_failure(engine, len(text), error)

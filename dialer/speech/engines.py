@@ -1,7 +1,13 @@
 """What every text-to-speech engine is to the rest: one small interface, and how one fails."""
 
+import functools
+import logging
 from pathlib import Path
 from typing import Protocol
+
+from dialer.model.flow import Voice
+
+log = logging.getLogger(__name__)
 
 
 class SpeechError(Exception):
@@ -17,8 +23,6 @@ class SpeechEngine(Protocol):
 
     name: str
     """As in the settings, `[tts] engine`."""
-    voice: str
-    """Name of the voice; with `name` and the language part of what a spoken text is kept under."""
     reads_russian: bool
     """Whether it reads numbers, dates and sums in Russian texts properly by itself."""
     at_once: int
@@ -30,9 +34,19 @@ class SpeechEngine(Protocol):
     def check(self) -> None:
         """Raises EngineDownError for what an administrator must mend first: not installed, no such voice."""
 
-    async def synthesize(self, text: str, lang: str, target: Path) -> None:
+    def voice_for(self, voice: Voice) -> str:
+        """Name of the voice that speaks when this one is asked for; with `name` and the language part of what a spoken
+        text is kept under. Where there is none of that kind it is the usual one: better a wrong one than silence."""
+
+    async def synthesize(self, text: str, lang: str, target: Path, voice: Voice = Voice.ANY) -> None:
         """Write the spoken text to `target`, a WAV file. Raises SpeechError; nothing of a process or a connection
         stays behind, also when cancelled."""
 
     async def close(self) -> None:
         """Give back what is kept between texts."""
+
+
+@functools.cache
+def note_missing_voice(engine: str, voice: Voice, missing: str) -> None:
+    """Tell, once, that an engine speaks with its usual voice where a woman's or a man's was asked for."""
+    log.warning("%s has no %s voice %s: its usual one speaks", engine, voice.value, missing)

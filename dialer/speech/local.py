@@ -10,7 +10,8 @@ import signal
 import sys
 from pathlib import Path
 
-from dialer.speech.engines import EngineDownError, SpeechError
+from dialer.model.flow import Voice
+from dialer.speech.engines import EngineDownError, SpeechError, note_missing_voice
 
 SYNTHESIS_TIMEOUT_S = 20.0
 ERROR_CHARS = 200
@@ -25,8 +26,12 @@ class EspeakNg:
     reads_russian = False
     at_once = 2
 
-    def __init__(self, voice: str = "", words_per_minute: int = 150) -> None:
-        self.voice = voice
+    def __init__(
+        self, voice: str = "", words_per_minute: int = 150, *, female_voice: str = "+f2", male_voice: str = "+m3"
+    ) -> None:
+        """A voice that begins with a plus is a variant of the usual one: of `voice`, else of the language's own."""
+        self._voices = {Voice.ANY: voice, Voice.FEMALE: female_voice, Voice.MALE: male_voice}
+        self._missing: set[Voice] = set()
         self._words_per_minute = words_per_minute
 
     def speaks(self, lang: str) -> bool:
@@ -36,12 +41,25 @@ class EspeakNg:
         if shutil.which("espeak-ng") is None:
             raise EngineDownError("espeak-ng is not installed")
 
-    async def synthesize(self, text: str, lang: str, target: Path) -> None:
-        voice = self.voice or _language(lang) or "ru"
-        command = ["espeak-ng", "-v", voice, "-s", str(self._words_per_minute), "-w", str(target), "--stdin"]
+    def voice_for(self, voice: Voice) -> str:
+        """A variant that does not exist is not told: espeak-ng 1.51 itself speaks with the usual voice then."""
+        usual, wanted = self._voices[Voice.ANY], self._voices[voice]
+        if voice in self._missing:
+            return usual
+        return usual.partition("+")[0] + wanted if wanted.startswith("+") else wanted
+
+    async def synthesize(self, text: str, lang: str, target: Path, voice: Voice = Voice.ANY) -> None:
+        name = self.voice_for(voice)
+        spoken_by = name if name and not name.startswith("+") else (_language(lang) or "ru") + name
+        command = ["espeak-ng", "-v", spoken_by, "-s", str(self._words_per_minute), "-w", str(target), "--stdin"]
         code, error = await run_command(self.name, command, text)
-        if code != 0 and self.voice and "voice does not exist" in error:
-            raise EngineDownError(f"espeak-ng has no voice {self.voice}")
+        if code != 0 and name == spoken_by and "voice does not exist" in error:
+            if name == self._voices[Voice.ANY]:
+                raise EngineDownError(f"espeak-ng has no voice {name}")
+            note_missing_voice(self.name, voice, name)
+            self._missing.add(voice)
+            await self.synthesize(text, lang, target, voice)
+            return
         _check_written(self.name, code, error, target)
 
     async def close(self) -> None:
@@ -55,8 +73,8 @@ class RhVoice:
     reads_russian = False
     at_once = 2
 
-    def __init__(self, voice: str = "anna") -> None:
-        self.voice = voice
+    def __init__(self, voice: str = "anna", *, female_voice: str = "anna", male_voice: str = "aleksandr") -> None:
+        self._voices = {Voice.ANY: voice, Voice.FEMALE: female_voice, Voice.MALE: male_voice}
 
     @staticmethod
     def installed() -> bool:
@@ -66,37 +84,48 @@ class RhVoice:
         return _language(lang) == "ru"
 
     def check(self) -> None:
+        self._check_voice(self._voices[Voice.ANY])
+
+    def voice_for(self, voice: Voice) -> str:
+        usual, wanted = self._voices[Voice.ANY], self._voices[voice]
+        if wanted == usual or _is_rhvoice(wanted):
+            return wanted
+        note_missing_voice(self.name, voice, wanted)
+        return usual
+
+    async def synthesize(self, text: str, lang: str, target: Path, voice: Voice = Voice.ANY) -> None:
+        name = self.voice_for(voice)
+        self._check_voice(name)
+        code, error = await run_command(self.name, ["RHVoice-test", "-p", name, "-o", str(target)], text)
+        _check_written(self.name, code, error, target)
+
+    def _check_voice(self, name: str) -> None:
         if not self.installed():
             raise EngineDownError("rhvoice is not installed")
         # RHVoice 1.8 speaks with another voice, and says nothing of it, when it does not know this one.
-        if self.voice.casefold() not in _folder_names(RHVOICE_VOICES):
-            raise EngineDownError(f"rhvoice has no voice {self.voice} (in {RHVOICE_VOICES})")
-
-    async def synthesize(self, text: str, lang: str, target: Path) -> None:
-        self.check()
-        code, error = await run_command(self.name, ["RHVoice-test", "-p", self.voice, "-o", str(target)], text)
-        _check_written(self.name, code, error, target)
+        if not _is_rhvoice(name):
+            raise EngineDownError(f"rhvoice has no voice {name} (in {RHVOICE_VOICES})")
 
     async def close(self) -> None:
         pass
 
 
 class Piper:
-    """The `piper` command with one voice, a model file (.onnx) that has its config (.onnx.json) beside it."""
+    """The `piper` command with its voices, each a model file (.onnx) that has its config (.onnx.json) beside it."""
 
     name = "piper"
     reads_russian = False
     at_once = 2
 
-    def __init__(self, model: Path) -> None:
-        self.voice = model.stem
+    def __init__(self, model: Path, *, female_model: Path | None = None, male_model: Path | None = None) -> None:
         self._model = model.absolute()
-        self._config = self._model.with_name(f"{model.name}.json")
+        others = {Voice.FEMALE: female_model, Voice.MALE: male_model}
+        self._others = {voice: other.absolute() for voice, other in others.items() if other is not None}
 
     def speaks(self, lang: str) -> bool:
         """Compares languages without regions. True also when the config is not readable: `synthesize` says so then."""
         try:
-            return self._read_language() == _language(lang)
+            return _read_language(self._model) == _language(lang)
         except EngineDownError:
             return True
 
@@ -104,11 +133,14 @@ class Piper:
         _find_piper()
         if not self._model.is_file():
             raise EngineDownError(f"piper: no model {self._model}")
-        self._read_language()
+        _read_language(self._model)
 
-    async def synthesize(self, text: str, lang: str, target: Path) -> None:
+    def voice_for(self, voice: Voice) -> str:
+        return self._model_for(voice).stem
+
+    async def synthesize(self, text: str, lang: str, target: Path, voice: Voice = Voice.ANY) -> None:
         self.check()
-        command = [_find_piper(), "-m", str(self._model), "-f", str(target)]
+        command = [_find_piper(), "-m", str(self._model_for(voice)), "-f", str(target)]
         code, error = await run_command(self.name, command, text, {"PYTHONUTF8": "1"})
         # What piper 1.2 .. 1.8 end with when a text has nothing to say; anything else is not the text's doing.
         if code != 0 and "channels not specified" not in error:
@@ -118,18 +150,19 @@ class Piper:
     async def close(self) -> None:
         pass
 
-    def _read_language(self) -> str:
-        """The language part of the voice's config. Raises EngineDownError."""
-        try:
-            config = json.loads(self._config.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise EngineDownError(f"piper: no config {self._config} ({error.strerror})") from None
-        except ValueError:
-            raise EngineDownError(f"piper: {self._config} is not JSON") from None
-        for section, field in (("language", "code"), ("espeak", "voice")):
-            with contextlib.suppress(KeyError, TypeError):
-                return _language(str(config[section][field]))
-        raise EngineDownError(f"piper: {self._config} has neither language.code nor espeak.voice")
+    def _model_for(self, voice: Voice) -> Path:
+        """That of the voice where it is whole and speaks the usual one's language, else the usual one."""
+        model = self._others.get(voice)
+        if voice is Voice.ANY or model == self._model:
+            return self._model
+        if model is None:
+            note_missing_voice(self.name, voice, "in the settings")
+            return self._model
+        with contextlib.suppress(EngineDownError):
+            if model.is_file() and _read_language(model) == _read_language(self._model):
+                return model
+        note_missing_voice(self.name, voice, str(model))
+        return self._model
 
 
 async def run_command(
@@ -180,11 +213,27 @@ def _language(lang: str) -> str:
     return re.split("[-_]", lang, maxsplit=1)[0].lower()
 
 
-def _folder_names(folder: Path) -> set[str]:
+def _read_language(model: Path) -> str:
+    """The language part of a Piper voice's config. Raises EngineDownError."""
+    file = model.with_name(f"{model.name}.json")
     try:
-        return {entry.name.casefold() for entry in folder.iterdir() if entry.is_dir()}
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise EngineDownError(f"piper: no config {file} ({error.strerror})") from None
+    except ValueError:
+        raise EngineDownError(f"piper: {file} is not JSON") from None
+    for section, field in (("language", "code"), ("espeak", "voice")):
+        with contextlib.suppress(KeyError, TypeError):
+            return _language(str(config[section][field]))
+    raise EngineDownError(f"piper: {file} has neither language.code nor espeak.voice")
+
+
+def _is_rhvoice(name: str) -> bool:
+    """Whether a voice of that name is installed; its case does not matter."""
+    try:
+        return any(entry.name.casefold() == name.casefold() for entry in RHVOICE_VOICES.iterdir() if entry.is_dir())
     except OSError:
-        return set()
+        return False
 
 
 def _find_piper() -> str:

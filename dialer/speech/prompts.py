@@ -11,6 +11,7 @@ from dialer.speech.audio import AudioError, convert_for_telephone
 from dialer.speech.cache import PromptCache, discard
 from dialer.speech.chain import EngineChain
 from dialer.speech.engines import SpeechEngine, SpeechError
+from dialer.speech.melodies import Melodies
 from dialer.speech.tone import write_tone
 from dialer.speech.uploads import Uploads
 
@@ -21,6 +22,8 @@ CONVERSIONS_AT_ONCE = 2
 MAX_TEXT_CHARS = 5000
 """Six minutes of speech: nobody listens for so long, and longer ones take memory and time from all other calls."""
 FULL_BYTES = 65_536
+MELODY_PATIENCE_S = 0.8
+"""How long a subscriber hears nothing at the most before the first telephone is called for him."""
 Making = Callable[[], Awaitable[Path]]
 
 
@@ -36,14 +39,17 @@ class PromptLibrary:
         *,
         private_dirs: Iterable[Path] = (),
         max_file_s: int = 600,
+        melodies: Melodies | None = None,
     ) -> None:
-        """Files may be played from `allowed_dirs`, but not from `private_dirs` below them."""
+        """Files may be played from `allowed_dirs`, but not from `private_dirs` below them. Melodies are beside the
+        cache where nothing else is said."""
         self._cache = cache
         self._chain = chain
         self._uploads = uploads
         self._allowed = list(allowed_dirs)
         self._private = list(private_dirs)
         self._tone = cache.folder.with_name("tone.wav")
+        self._melodies = melodies or Melodies(cache.folder.with_name("melodies"))
         self._closed = False
         self._max_file_s = max_file_s
         self._converting = asyncio.Semaphore(CONVERSIONS_AT_ONCE)
@@ -53,6 +59,7 @@ class PromptLibrary:
         """Create the folders and the tone; raises OSError."""
         self._cache.set_up()
         self._uploads.set_up()
+        self._melodies.set_up()
         _, part = self._cache.aside(self._tone)
         write_tone(part)
         part.replace(self._tone)
@@ -77,6 +84,14 @@ class PromptLibrary:
                     raise
                 log.warning("%s: its text is spoken instead: %s", prompt.file, error or "not converted yet")
         return await self._fetch_text(prompt, patience_s)
+
+    async def melody(self, prompt: Prompt) -> str:
+        """The class of music on hold that plays the prompt over and over, for Dial(…,m(CLASS)). Raises PromptError."""
+        sound = await self.fetch(prompt, MELODY_PATIENCE_S)
+        try:
+            return await asyncio.to_thread(self._melodies.place, sound)
+        except OSError as error:
+            raise PromptError(f"{error.filename or sound}: {error.strerror}") from error
 
     async def close(self) -> None:
         """Give up what is being made, and make nothing more."""
@@ -128,7 +143,7 @@ class PromptLibrary:
         spoken = next((path for one in others if self._cache.has(path := self._spoken_by(one, prompt))), None)
         if spoken and self._chain.rests(first):
             return spoken
-        making = self._start(("text", prompt.lang, prompt.text), lambda: self._speak(engines, prompt))
+        making = self._start(("text", prompt.lang, prompt.voice, prompt.text), lambda: self._speak(engines, prompt))
         if spoken and self._chain.is_doubtful(first):
             return spoken
         if patience_s is None:
@@ -143,7 +158,7 @@ class PromptLibrary:
         engine = self._chain.last_resort(engines)
         log.info("a text is not spoken yet: %s speaks it", engine.name)
         standing_in = self._start(
-            ("stand-in", prompt.lang, prompt.text), lambda: self._speak([engine], prompt, urgent=True)
+            ("stand-in", prompt.lang, prompt.voice, prompt.text), lambda: self._speak([engine], prompt, urgent=True)
         )
         done, _ = await asyncio.wait({making, standing_in}, return_when=asyncio.FIRST_COMPLETED)
         for first in done:
@@ -185,7 +200,8 @@ class PromptLibrary:
             return wanted
         spoken, part = self._cache.aside(wanted)
         try:
-            await self._chain.speak(engine, prompt.text, prompt.lang, (spoken, part), urgent=urgent)
+            await self._chain.speak(engine, prompt, (spoken, part), urgent=urgent)
+            wanted = self._spoken_by(engine, prompt)  # it may have found out that it has no such voice
             await asyncio.to_thread(self._cache.take_in, part, wanted)
         except OSError as error:
             raise PromptError(f"{error.filename or wanted.parent}: {error.strerror}") from error
@@ -194,7 +210,8 @@ class PromptLibrary:
         return wanted
 
     def _spoken_by(self, engine: SpeechEngine, prompt: Prompt) -> Path:
-        return self._cache.path_of("text", RECIPE, engine.name, engine.voice, prompt.lang, prompt.text)
+        voice = engine.voice_for(prompt.voice)
+        return self._cache.path_of("text", RECIPE, engine.name, voice, prompt.lang, prompt.text)
 
     async def _fetch_file(self, reference: str) -> Path:
         return await self.convert(self.check_file(reference))

@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
 
+from dialer.model.flow import Voice
 from dialer.speech.engines import EngineDownError, SpeechError
 
 TRIES = 3
@@ -32,9 +33,17 @@ class Yandex:
     at_once = 10
 
     def __init__(
-        self, api_key: str, folder_id: str = "", voice: str = "alena", *, url: str, timeout_s: float = 5.0
+        self,
+        api_key: str,
+        folder_id: str = "",
+        voice: str = "alena",
+        *,
+        female_voice: str = "alena",
+        male_voice: str = "filipp",
+        url: str,
+        timeout_s: float = 5.0,
     ) -> None:
-        self.voice = voice
+        self._voices = {Voice.ANY: voice, Voice.FEMALE: female_voice, Voice.MALE: male_voice}
         self._api_key = api_key
         self._folder_id = folder_id
         self._url = url
@@ -47,7 +56,11 @@ class Yandex:
     def check(self) -> None:
         """Nothing that could be told without asking the service."""
 
-    async def synthesize(self, text: str, lang: str, target: Path) -> None:
+    def voice_for(self, voice: Voice) -> str:
+        """What the settings name: which voices there are only the service knows, and tells when it is asked."""
+        return self._voices[voice]
+
+    async def synthesize(self, text: str, lang: str, target: Path, voice: Voice = Voice.ANY) -> None:
         if len(text) > MAX_TEXT_CHARS:
             raise SpeechError(f"yandex: text of {len(text)} characters, at most {MAX_TEXT_CHARS} are spoken")
         if not re.fullmatch(r"[!-~]+", self._api_key):
@@ -55,7 +68,7 @@ class Yandex:
         fields = {
             "text": text,
             "lang": lang,
-            "voice": self.voice,
+            "voice": self.voice_for(voice),
             "format": "lpcm",
             "sampleRateHertz": str(RATE_HZ),
         }

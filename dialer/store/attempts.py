@@ -174,12 +174,13 @@ def claim_attempt(
     *,
     now_us: int | None = None,
     counts: bool = True,
-    tells: bool = False,
+    shown_number: str | None = None,
 ) -> Operation[bool]:
     """Give leave to dial, once: True only for an attempt with a call file out and a task that is open now, whose time
     has come and whose lifetime is not over, on no stop list. One that is refused for its own sake gets its result, or
     waits for the next day. `now_us`: the caller's clock. `counts`: as a call to the telephone; False: that is done when
-    it is confirmed. `tells`: the task's receiver is told the progress of calls."""
+    it is confirmed. `shown_number`: to the subscriber; the task's receiver is told it, if that is told progress; None:
+    it is not."""
 
     def operation(tx: Transaction) -> bool:
         if cap is not None and not _within(tx, attempt_id, cap):
@@ -197,8 +198,8 @@ def claim_attempt(
         if done.rowcount == 1:
             if cap is not None and counts:
                 _count(tx, attempt_id, cap.day)
-            if tells:
-                add_progress(tx, attempt_id, Progress.DIALLED)
+            if shown_number is not None:
+                add_progress(tx, attempt_id, Progress.DIALLED, {"shown": shown_number})
             return True
         _end_what_may_not_be_dialled(tx, attempt_id)
         return False
@@ -280,7 +281,9 @@ def save_progress(moved: Attempt) -> Operation[None]:
     return operation
 
 
-def save_result(closed: Attempt, recording: str | None = None, bill: Bill = NO_BILL) -> Operation[None]:
+def save_result(
+    closed: Attempt, recording: str | None = None, bill: Bill = NO_BILL, *, tells_progress: bool = False
+) -> Operation[None]:
     """Store the one result, the name of the talk's recording, and what the call has cost; with it what follows, the
     next attempt above all. An attempt that already has a result, or whose task was deleted, is left as it is."""
     verdict = closed.verdict
@@ -306,6 +309,8 @@ def save_result(closed: Attempt, recording: str | None = None, bill: Bill = NO_B
         told = {} if verdict.outcome.is_success else _interference(tx, closed.attempt_id, verdict)
         done = tx.connection.execute(_SAVE_RESULT, {**values, **told, "now_us": tx.now_us})
         if done.rowcount:
+            if tells_progress and out is not None and not closed.answered:
+                add_progress(tx, closed.attempt_id, Progress.UNANSWERED, {"cause": str(out.hangup_cause)})
             after_result(tx, closed.attempt_id)
 
     return operation

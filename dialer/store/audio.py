@@ -2,7 +2,7 @@
 
 import posixpath
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -12,6 +12,8 @@ from dialer.model.rules import as_rules
 from dialer.model.task import TaskState
 from dialer.store.database import Operation, Transaction
 from dialer.store.schema import audio, polling, question, task
+
+_NAMES_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,15 @@ def find_missing(connection: Connection, references: Iterable[str]) -> str | Non
     known = connection.execute(select(audio.c.name).where(audio.c.name.in_(names))).scalars()
     missing = names.keys() - set(known)
     return names[min(missing)] if missing else None
+
+
+def fetch_known(connection: Connection, names: Sequence[str]) -> set[str]:
+    """Those of the names that there are files of."""
+    found: set[str] = set()
+    for start in range(0, len(names), _NAMES_AT_ONCE):
+        some = audio.c.name.in_(names[start : start + _NAMES_AT_ONCE])
+        found.update(connection.execute(select(audio.c.name).where(some)).scalars())
+    return found
 
 
 def save_audio(name: str, size: int, owner: str = "") -> Operation[int]:

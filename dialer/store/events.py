@@ -24,7 +24,6 @@ from sqlalchemy import (
     update,
 )
 
-from dialer.model.attempt import AttemptState
 from dialer.model.progress import Progress
 from dialer.model.rules import as_rules
 from dialer.store.database import Operation, Transaction
@@ -122,8 +121,6 @@ def add_result(tx: Transaction, attempt_id: int) -> None:
     if row is None or not as_rules(row.rules).tells_progress:
         _add(tx, RESULT, row)
         return
-    if row.state == AttemptState.NOT_REACHED.value and row.linked_id is not None:
-        add_progress(tx, attempt_id, Progress.UNANSWERED)
     add_progress(tx, attempt_id, Progress.ENDED)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from dialer.store.schema import answer, attempt, task
 
+BATCH = 500
 ItemRow = Row[Any]
 """The columns of the latest attempt, and `item_id`, the id of the first."""
 _first = attempt.alias("first")
@@ -34,6 +35,43 @@ def _items() -> Select[Any]:
 def fetch_items(connection: Connection, task_id: int, offset: int, limit: int) -> Sequence[ItemRow]:
     """In the order of the list."""
     return connection.execute(_items().where(_first.c.task_id == task_id).offset(offset).limit(limit)).all()
+
+
+def fetch_new_items(connection: Connection, task_id: int) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Ids, telephones and params of a task that has just been listed."""
+    columns = (attempt.c.id, attempt.c.phone, attempt.c.params)
+    return connection.execute(select(*columns).where(attempt.c.task_id == task_id).order_by(attempt.c.id)).all()
+
+
+def fetch_items_of(connection: Connection, task_id: int, phone_ids: Sequence[str]) -> dict[str, int]:
+    """The ids of a task's numbers, by their phone ids."""
+    found: dict[str, int] = {}
+    for start in range(0, len(phone_ids), BATCH):
+        some = _first.c.phone_id.in_(phone_ids[start : start + BATCH])
+        rows = connection.execute(
+            select(_first.c.phone_id, _first.c.id).where(
+                _first.c.task_id == task_id, _first.c.attempt_number == 1, some
+            )
+        )
+        found.update((row.phone_id, row.id) for row in rows)
+    return found
+
+
+def fetch_open_attempts(connection: Connection, task_id: int, item_ids: Sequence[int]) -> dict[int, int]:
+    """The attempts without a result of these numbers of a task, by the numbers' ids."""
+    found: dict[int, int] = {}
+    for start in range(0, len(item_ids), BATCH):
+        rows = connection.execute(
+            select(_first.c.id.label("item_id"), attempt.c.id)
+            .select_from(_first)
+            .join(attempt, _OF_NUMBER)
+            .where(
+                _first.c.task_id == task_id, _first.c.id.in_(item_ids[start : start + BATCH]),
+                attempt.c.closed_us.is_(None),
+            )
+        )  # fmt: skip
+        found.update((row.item_id, row.id) for row in rows)
+    return found
 
 
 def find_item(connection: Connection, item_id: int, owner: str) -> ItemRow | None:

@@ -203,6 +203,13 @@ def fetch_tasks(
     return [_task_of(row) for row in connection.execute(query)]
 
 
+def fetch_tasks_of_script(connection: Connection, script_id: int) -> list[Task]:
+    """Those that are not closed."""
+    of_script = (task.c.inner_num_type == InnerNumType.SCRIPT.value, task.c.inner_num == str(script_id))
+    rows = connection.execute(select(task).where(*of_script, task.c.state != TaskState.CLOSED.value))
+    return [_task_of(row) for row in rows]
+
+
 def _task_of(row: Row[tuple[object, ...]]) -> Task:
     return Task(
         row.id,

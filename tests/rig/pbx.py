@@ -209,6 +209,11 @@ class Pbx:
         # The daemon's own user, as an administrator installs it: only the secret is changed.
         manager = (REPO_DIR / "dialplan" / "manager_autodialer.conf").read_text()
         (self.etc_dir / "manager_autodialer.conf").write_text(manager.replace("CHANGE-ME", self.ami_secret))
+        # Likewise the classes of its melodies: only the folder is changed, to [audio] dir of daemon.py.
+        classes = (REPO_DIR / "dialplan" / "musiconhold_autodialer.conf").read_text()
+        (self.etc_dir / "musiconhold_autodialer.conf").write_text(
+            classes.replace("/var/lib/autodialer/audio/", f"{self.workdir / 'audio'}/")
+        )
 
     def _registration_section(self) -> str:
         """Our registration with the registrar that refuses it; none where there is no registrar."""

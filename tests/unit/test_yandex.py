@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tenacity import AsyncRetrying, RetryCallState
 
+from dialer.model.flow import Voice
 from dialer.speech import yandex
 from dialer.speech.engines import EngineDownError, SpeechEngine, SpeechError
 from dialer.speech.yandex import Yandex
@@ -64,9 +65,11 @@ async def test_a_text_becomes_an_8_khz_wav_and_another_text_another_one(engine: 
 
 async def test_what_is_asked_is_a_form_with_these_fields_and_no_others(speechkit: SpeechKit, target: Path) -> None:
     plain = Yandex(API_KEY, url=speechkit.url)
-    full = Yandex(API_KEY, "b1gfolder", "filipp", url=speechkit.url)
+    full = Yandex(API_KEY, "b1gfolder", "filipp", female_voice="jane", male_voice="zahar", url=speechkit.url)
     await plain.synthesize(TEXT, "ru-RU", target)
     await full.synthesize(TEXT, "en-US", target)
+    await full.synthesize(TEXT, "ru-RU", target, Voice.FEMALE)
+    await full.synthesize(TEXT, "ru-RU", target, Voice.MALE)
     await plain.close()
     await full.close()
     for request in speechkit.requests:
@@ -76,7 +79,19 @@ async def test_what_is_asked_is_a_form_with_these_fields_and_no_others(speechkit
     assert [request.fields for request in speechkit.requests] == [
         {**common, "lang": "ru-RU", "voice": "alena"},
         {**common, "lang": "en-US", "voice": "filipp", "folderId": "b1gfolder"},
+        {**common, "lang": "ru-RU", "voice": "jane", "folderId": "b1gfolder"},
+        {**common, "lang": "ru-RU", "voice": "zahar", "folderId": "b1gfolder"},
     ]
+
+
+async def test_a_woman_s_and_a_man_s_voice_are_asked_for_by_name_and_sound_different(
+    engine: Yandex, speechkit: SpeechKit, tmp_path: Path
+) -> None:
+    for voice in Voice:
+        await engine.synthesize(TEXT, "ru-RU", tmp_path / f"{voice.name}.wav", voice)
+    asked = [request.fields["voice"] for request in speechkit.requests]
+    assert asked == [engine.voice_for(voice) for voice in Voice] == ["alena", "alena", "filipp"]
+    assert (tmp_path / "FEMALE.wav").read_bytes() != (tmp_path / "MALE.wav").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -238,7 +253,7 @@ async def test_ten_texts_at_once_and_speech_after_a_close(engine: Yandex, tmp_pa
 
 def test_it_reads_russian_speaks_whatever_the_service_does_and_shows_no_key() -> None:
     engine: SpeechEngine = Yandex(API_KEY, url="http://127.0.0.1/")
-    assert (engine.name, engine.voice, engine.reads_russian) == ("yandex", "alena", True)
+    assert (engine.name, engine.voice_for(Voice.ANY), engine.reads_russian) == ("yandex", "alena", True)
     assert engine.speaks("ru-RU")
     assert engine.speaks("tt-RU")
     assert API_KEY not in f"{engine} {engine!r}"

@@ -9,9 +9,10 @@ from typing import Any
 from aiohttp import web
 
 from dialer.api.endpoint import Answer, Endpoint, Form, Nothing
+from dialer.api.forms import TooLargeError
 from dialer.api.mikopbx.envelope import RefusedError, refusal
 from dialer.api.mikopbx.fields import PathText
-from dialer.api.mikopbx.forms import TooLargeError, file_of_form
+from dialer.api.mikopbx.forms import file_of_form
 from dialer.api.mikopbx.replies import AudioKept, AudioShown, NoData, Refused, answers
 from dialer.api.mikopbx.serving import Call
 from dialer.model.flow import PromptError

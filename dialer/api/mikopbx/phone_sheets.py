@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from dialer.api.endpoint import Answer, Endpoint, Form, Nothing
+from dialer.api.forms import TooLargeError
 from dialer.api.mikopbx.envelope import MAX_MESSAGES, RefusedError, envelope, refusal
 from dialer.api.mikopbx.fields import QueryFlag, QueryNumber
-from dialer.api.mikopbx.forms import TooLargeError, file_of_form
+from dialer.api.mikopbx.forms import file_of_form
 from dialer.api.mikopbx.numbers import phone_of
 from dialer.api.mikopbx.replies import Refused, SheetNumbers
 from dialer.api.mikopbx.serving import Call

@@ -1,0 +1,92 @@
+"""The facade: one route for all calls, who calls, and what a refusal looks like."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from dialer.api.access.gate import PEER
+from dialer.api.votbox.accounts import Account, Accounts
+from dialer.api.votbox.errors import Code, VotboxError
+from dialer.api.votbox.form import Form, FormReader
+from dialer.api.votbox.xml import refusal, reply
+from dialer.store.database import StoreError
+from dialer.store.tasks import TaskRefusedError
+
+log = logging.getLogger(__name__)
+ENDING = ".api.php"
+HEADERS = {"Content-Type": "text/xml; charset=UTF-8"}
+NO_EFFECT = "параметр не имеет действия в этом вызове"
+Item = tuple[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of an account."""
+
+    account: Account
+    form: Form
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+    """Parameter and message: what the caller should know although the call is carried out."""
+
+    def warn(self, parameter: str, message: str) -> None:
+        self.warnings.append((parameter, message))
+
+
+Answer = Sequence[Item] | web.StreamResponse
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class VotboxCall:
+    """`name`: as in the document, `autocall.check`; compared without regard to case."""
+
+    name: str
+    handle: Handler
+
+
+class Facade:
+    """Every reply is XML with status 200, as client programs expect; its `<error>` tells."""
+
+    def __init__(self, accounts: Accounts, calls: Iterable[VotboxCall], max_bytes: int) -> None:
+        self._accounts = accounts
+        self._calls = {call.name.lower(): call.handle for call in calls}
+        self._reader = FormReader(max_bytes)
+
+    def routes(self) -> tuple[web.RouteDef, ...]:
+        """`/api/NAME.api.php` in any case."""
+        return (web.RouteDef("*", "/{api:[Aa][Pp][Ii]}/{call}", self.serve, {"name": "votbox"}),)
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except VotboxError as error:
+            return _refused(error.code, error.message)
+        except TaskRefusedError as error:
+            return _refused(Code.WRONG, str(error))
+        except StoreError as error:
+            return _refused(Code.INTERNAL, f"База данных недоступна: {error}")
+        except Exception:
+            log.exception("%s failed", request.path)
+            return _refused(Code.INTERNAL, "Внутренняя ошибка, см. журнал автоинформатора")
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["call"].lower()
+        handle = self._calls.get(name.removesuffix(ENDING)) if name.endswith(ENDING) else None
+        if handle is None:
+            raise VotboxError(Code.NO_SUCH_CALL, f"Нет такого вызова: {request.match_info['call'][:60]}")
+        if request.method != "POST":
+            raise VotboxError(Code.WRONG, f"Ожидается метод POST, получен {request.method}")
+        form = await self._reader.read(request)
+        call = Call(await self._accounts.admit(form, request[PEER]), form)
+        answer = await handle(call)
+        if isinstance(answer, web.StreamResponse):
+            return answer
+        warnings = [*call.warnings, *((name, NO_EFFECT) for name in form.unused())]
+        return web.Response(body=await asyncio.to_thread(reply, answer, warnings), headers=HEADERS)
+
+
+def _refused(code: Code, message: str) -> web.Response:
+    return web.Response(body=refusal(code, message), headers=HEADERS)

@@ -1,0 +1,109 @@
+"""Sounds of an account: uploaded with a template or for later, or texts to be spoken."""
+
+import asyncio
+import re
+import secrets
+from pathlib import PurePath
+
+from dialer.api.votbox.accounts import Account
+from dialer.api.votbox.errors import Code, VotboxError, quoted
+from dialer.api.votbox.facade import Call, Item, VotboxCall
+from dialer.api.votbox.form import Form, SentFile
+from dialer.model.flow import Prompt, PromptError, Voice
+from dialer.model.template import Sound
+from dialer.speech.prompts import MAX_TEXT_CHARS, PromptLibrary
+from dialer.speech.uploads import Uploads
+from dialer.store.audio import fetch_known, find_audio, save_audio
+from dialer.store.database import Store
+
+VOICES = {"0": Voice.FEMALE, "1": Voice.MALE}
+_FILE_ID = re.compile(r"[^\x00-\x1f/\\|]{1,100}")
+_ENDINGS = frozenset({".cda", ".m2a", ".mp1", ".mp2", ".mp3", ".mpga", ".mpa", ".mpx", ".mpg", ".wav"})
+
+
+class SoundStore:
+    """Keeps files where the engine keeps those of pollings, under names that no two accounts share."""
+
+    def __init__(self, store: Store, uploads: Uploads, prompts: PromptLibrary) -> None:
+        self._store = store
+        self._uploads = uploads
+        self._prompts = prompts
+
+    def calls(self) -> tuple[VotboxCall, ...]:
+        return (VotboxCall("autocall.mediafile", self.upload),)
+
+    async def upload(self, call: Call) -> list[Item]:
+        """13. AUTOCALL CREATE WAV FILE."""
+        form = call.form
+        file_id = form.text("UserID") or str(10**11 + secrets.randbelow(9 * 10**11))
+        if not _FILE_ID.fullmatch(file_id):
+            raise VotboxError(Code.WRONG, "UserID: ожидается до 100 знаков без / \\ | и управляющих")
+        sent = form.file("userfile")
+        if sent is not None:
+            await self._save(call.account, file_id, "userfile", sent)
+        else:
+            sound = self.text_of(form, "userfile")
+            if sound is None:
+                raise VotboxError(Code.MISSING, "userfile: ожидается звуковой файл или текст tts_userfile")
+            await self._save_spoken(call.account, file_id, sound)
+        call_id = await self._store.read(lambda connection: find_audio(connection, _name(call.account, file_id)))
+        size = None if call_id is None else call_id.size_bytes
+        return [("obj", {"id": file_id, "size": size})]
+
+    async def sound_of(self, call: Call, field: str) -> Sound | None:
+        """The file FIELD or the text tts_FIELD of a form; None: neither."""
+        sent = call.form.file(field)
+        if sent is None:
+            return self.text_of(call.form, field)
+        file_id = secrets.token_hex(12)
+        return Sound(file=await self._save(call.account, file_id, field, sent))
+
+    @staticmethod
+    def text_of(form: Form, field: str) -> Sound | None:
+        text = form.text(f"tts_{field}")
+        if text is None:
+            return None
+        if len(text) > MAX_TEXT_CHARS:
+            raise VotboxError(Code.WRONG, f"tts_{field}: не более {MAX_TEXT_CHARS} знаков, получено {len(text)}")
+        voice = form.choice(f"tts_voice_{field}", tuple(VOICES))
+        return Sound(text=text, voice=Voice.ANY if voice is None else VOICES[voice])
+
+    async def find(self, account: Account, file_ids: set[str]) -> dict[str, str]:
+        """The names of files by the ids that lists know them by; those that there are."""
+        names = {file_id: _name(account, file_id) for file_id in file_ids if _FILE_ID.fullmatch(file_id)}
+        known = await self._store.read(lambda connection: fetch_known(connection, list(names.values())))
+        return {file_id: name for file_id, name in names.items() if name in known}
+
+    async def _save(self, account: Account, file_id: str, field: str, sent: SentFile) -> str:
+        """The name that prompts know it by. Converted before it is kept: what cannot be played is refused."""
+        ending = PurePath(sent.name).suffix.lower()
+        if ending and ending not in _ENDINGS:
+            raise VotboxError(
+                Code.WRONG, f"{field}: допустимые форматы: {' '.join(sorted(_ENDINGS))}; получено {quoted(sent.name)}"
+            )
+        name = _name(account, file_id)
+        temporary = self._uploads.aside()
+        try:
+            await asyncio.to_thread(temporary.write_bytes, sent.content)
+            await self._prompts.convert(temporary)
+            await asyncio.to_thread(self._uploads.save, name, temporary)
+        except PromptError as error:
+            raise VotboxError(Code.WRONG, f"{field}: файл нельзя проиграть: {error}") from None
+        except OSError as error:
+            raise VotboxError(Code.INTERNAL, f"{field}: файл не сохранён: {error.strerror}") from None
+        finally:
+            temporary.unlink(missing_ok=True)
+        await self._store.write(save_audio(name, len(sent.content), account.name))
+        return name
+
+    async def _save_spoken(self, account: Account, file_id: str, sound: Sound) -> None:
+        try:
+            spoken = await self._prompts.fetch(Prompt(sound.text, voice=sound.voice))
+            content = await asyncio.to_thread(spoken.read_bytes)
+        except PromptError as error:
+            raise VotboxError(Code.INTERNAL, f"tts_userfile: текст не произнесён: {error}") from None
+        await self._save(account, file_id, "tts_userfile", SentFile("", content))
+
+
+def _name(account: Account, file_id: str) -> str:
+    return f"{account.name}|{file_id}"
