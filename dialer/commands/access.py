@@ -2,6 +2,7 @@
 runs or not: who may read its settings and write its files is the administrator."""
 
 import asyncio
+import hashlib
 import os
 import re
 import secrets
@@ -27,7 +28,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", re.ASCII)
 
 
 @click.command()
-def passwd() -> None:
+@click.option("--votbox", is_flag=True, help="For [votbox.accounts.NAME]: its clients send the MD5 of the password.")
+def passwd(votbox: bool) -> None:
     """Print the line of [auth] for a password that is asked for, or read from standard input.
 
     Put it into the settings and restart the daemon; sessions of the old password are over then.
@@ -38,7 +40,8 @@ def passwd() -> None:
         password = sys.stdin.readline().rstrip("\r\n")
     if not 8 <= len(password) <= MAX_PASSWORD:
         raise click.ClickException(f"a password of 8 to {MAX_PASSWORD} characters expected")
-    click.echo(f'password_hash = "{hash_password(password)}"')
+    sent = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest() if votbox else password
+    click.echo(f'password_hash = "{hash_password(sent)}"')
 
 
 @click.group()

@@ -129,7 +129,7 @@ def _item(row: Mapping[str, Any]) -> dict[str, object]:
         "descr": first,
         "descr2": second if _SEPARATOR in own.description else None,
         "cliid": own.client or None,
-        "attempts": row["attempt_number"] - (row["closed_us"] is None and row["linked_id"] is None),
+        "attempts": row["attempt_number"] - (row["linked_id"] is None),
         "duration": row["talked_s"] or 0,
         "operduration": row["employee_talked_s"] or 0,
         "operphone": row["employee"],
