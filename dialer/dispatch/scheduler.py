@@ -388,14 +388,15 @@ class Scheduler(Watching):
         self._wake.set()
 
     async def _take_changed_tasks(self) -> None:
-        """Tasks that the engine itself has paused."""
+        """Tasks that the engine itself has paused, or whose user has ended them."""
         while self._changed_tasks:
             task_id = next(iter(self._changed_tasks))
             queue = self._queues.get(task_id)
             task = await self._store.read(functools.partial(fetch_task, task_id=task_id))
             self._changed_tasks.discard(task_id)
             if task is not None and self._queues.get(task_id) is queue:  # else the CRM has changed it meanwhile
-                log.warning("task %d: state %s, it has spent what it may", task_id, task.state.name)
+                if task.state is TaskState.PAUSED:
+                    log.warning("task %d: paused, it has spent what it may", task_id)
                 self.task_is(task)
 
     def _feed_all(self) -> None:

@@ -225,7 +225,7 @@ class PbxLink:
         """Every leg of a call, whichever of them is there yet; an Asterisk that is away keeps its calls."""
         while True:
             attempt_id = await self._to_end.get()
-            channel = f"/^Local.{attempt_id:d}@autodialer-(out|callback)-[0-9a-f]+;[12]/"
+            channel = f"/^Local.{attempt_id:d}@autodialer-[a-z]+-[0-9a-f]+;[12]/"
             try:
                 await self._client.action({"Action": "Hangup", "Channel": channel, "Cause": "16"})
             except (AmiDownError, AmiRefusedError, TimeoutError) as error:

@@ -120,6 +120,7 @@ def _streams() -> Mapping[str, Stream]:
         streams[f"first_{key}"] = _keys(0, {1_500: key}, end_ms=3_500)
         streams[f"second_{key}"] = _keys(3_500, {3_500: key}, end_ms=5_000)
     streams["wrong_key_then_1_1"] = _keys(0, {1_500: "9", 3_500: "1", 5_500: "1"}, end_ms=7_000)
+    streams["keys_9_3_2_1"] = _keys(0, {1_500: "9", 3_500: "3", 5_500: "2", 7_500: "1"}, end_ms=9_000)
     streams["quick_1_2"] = _keys(0, {1_500: "1", 1_750: "2"}, end_ms=3_500)
     streams["speaks_after_first"] = Stream(3_500)
     streams["speaks_after_first"].silence_until(SPEAKS_MS[0])

@@ -108,6 +108,9 @@ BEHAVIOURS: dict[str, Behaviour] = {
         hangs_up=HangsUp.SUBSCRIBER,
         talks_s=6.5,
     ),
+    "83": Behaviour(
+        "answers, presses 9, 3, 2, 1 after 1.5, 3.5, 5.5, 7.5 s, stays", keys="9321", key_times_s=(1.5, 3.5, 5.5, 7.5)
+    ),
     "84": Behaviour("voicemail: greeting of 5 s with a pause, beep at 6.2 s, then silence, stays"),
     "85": Behaviour('says a short "hello", then nothing, stays'),
     "86": Behaviour("voicemail as 84, hangs up after 10 s", hangs_up=HangsUp.SUBSCRIBER, talks_s=10.0),

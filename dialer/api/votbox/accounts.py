@@ -1,5 +1,6 @@
 """Accounts: who may call this facade. Its own ones, with MD5 passwords, as the API has them."""
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
@@ -7,6 +8,7 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from dialer.api.access.addresses import Peer
 from dialer.api.access.gate import Gate
@@ -46,22 +48,27 @@ class Accounts:
         self._key = secrets.token_bytes(32)
         self._right: dict[str, tuple[bytes, float]] = {}
         """What was right last, as a keyed digest, and until when it is not checked anew: argon2 takes a while."""
+        self._checks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+        """One name and password is checked once, however many calls a client program begins with at a time."""
 
     async def admit(self, form: Form, peer: Peer) -> Account:
         """The account of a call. Raises VotboxError."""
         name, password = form.required("username"), form.required(PASSWORD).lower()
-        if self._gate.wait_s(peer):
-            raise VotboxError(Code.LOCKED, "Слишком много неудачных попыток входа с этого адреса, повторите позже")
-        if not self._was_right(name, password):
-            await self._check(name, password, peer)
+        digest = self._digest(name, password)
+        async with self._checks.setdefault(digest, asyncio.Lock()):
+            if self._gate.wait_s(peer):
+                raise VotboxError(Code.LOCKED, "Слишком много неудачных попыток входа с этого адреса, повторите позже")
+            if not self._was_right(name, digest):
+                await self._check(name, password, peer)
+                self._right[name] = (digest, time.monotonic() + REMEMBER_S)
         account = self._accounts[name]
         if account.allow and not _is_within(peer.address, account.allow):
             raise VotboxError(Code.ADDRESS, f"Вызовы с адреса {peer.address} для этой учётной записи запрещены")
         return account
 
-    def _was_right(self, name: str, password: str) -> bool:
-        digest, until_s = self._right.get(name, (b"", 0.0))
-        return until_s > time.monotonic() and hmac.compare_digest(digest, self._digest(name, password))
+    def _was_right(self, name: str, digest: bytes) -> bool:
+        right, until_s = self._right.get(name, (b"", 0.0))
+        return until_s > time.monotonic() and hmac.compare_digest(right, digest)
 
     async def _check(self, name: str, password: str, peer: Peer) -> None:
         self._gate.count(peer)
@@ -72,7 +79,6 @@ class Accounts:
             self._gate.tell_failed(peer, "VotBox account", name)
             raise VotboxError(Code.LOGIN, "Неверное имя пользователя или пароль")
         self._gate.succeeded(peer)
-        self._right[name] = (self._digest(name, password), time.monotonic() + REMEMBER_S)
 
     def _digest(self, name: str, password: str) -> bytes:
         return hmac.digest(self._key, f"{name}\0{password}".encode(errors="replace"), hashlib.sha256)

@@ -30,6 +30,8 @@ class Call:
     form: Form
     warnings: list[tuple[str, str]] = field(default_factory=list)
     """Parameter and message: what the caller should know although the call is carried out."""
+    undo: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """Takes back what has been stored, should the call be refused after all."""
 
     def warn(self, parameter: str, message: str) -> None:
         self.warnings.append((parameter, message))
@@ -81,7 +83,12 @@ class Facade:
             raise VotboxError(Code.WRONG, f"Ожидается метод POST, получен {request.method}")
         form = await self._reader.read(request)
         call = Call(await self._accounts.admit(form, request[PEER]), form)
-        answer = await handle(call)
+        try:
+            answer = await handle(call)
+        except Exception:
+            for take_back in call.undo:
+                await take_back()
+            raise
         if isinstance(answer, web.StreamResponse):
             return answer
         warnings = [*call.warnings, *((name, NO_EFFECT) for name in form.unused())]

@@ -1,9 +1,10 @@
 """What became of tasks and numbers, and the recordings of talks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
+from sqlalchemy import Connection
 
 from dialer.api.votbox.errors import Code, VotboxError, quoted
 from dialer.api.votbox.facade import Call, Item, VotboxCall
@@ -27,7 +28,7 @@ from dialer.store.tasks import fetch_tasks
 
 PAGE = 10_000
 MAX_PAGE = 100_000
-TASKS = 10_000
+TASKS_AT_ONCE = 1000
 _SEPARATOR = "~"
 
 
@@ -58,17 +59,8 @@ class VotboxReports:
         return told
 
     async def list_active(self, call: Call) -> list[Item]:
-        tasks = await self._store.read(
-            lambda connection: fetch_tasks(connection, None, 0, TASKS, owner=call.account.name)
-        )
-        told: list[Item] = []
-        for task in tasks:
-            unfinished = await self._store.read(
-                lambda connection, task_id=task.task_id: count_unfinished(connection, task_id)  # type: ignore[misc]
-            )
-            if stage_of(task, unfinished, now_us()) is not Stage.DONE:
-                told.append(("task", task_item(task, unfinished, now_us())))
-        return told
+        owner = call.account.name
+        return await self._store.read(lambda connection: list(_active(connection, owner)))
 
     async def tell_call(self, call: Call) -> list[Item]:
         row = await self._find_item(call, "itemid", call.form.required("itemid"))
@@ -112,6 +104,17 @@ class VotboxReports:
         if row is None:
             raise VotboxError(Code.NOT_FOUND, f"{name}: нет такого звонка: {quoted(reference)}")
         return row._asdict()
+
+
+def _active(connection: Connection, owner: str) -> Iterator[Item]:
+    """The owner's tasks that are not done."""
+    last_id = 0
+    while tasks := fetch_tasks(connection, None, last_id, TASKS_AT_ONCE, owner=owner):
+        for task in tasks:
+            unfinished = count_unfinished(connection, task.task_id)
+            if stage_of(task, unfinished, now_us()) is not Stage.DONE:
+                yield "task", task_item(task, unfinished, now_us())
+        last_id = tasks[-1].task_id
 
 
 def _item(row: Mapping[str, Any]) -> dict[str, object]:

@@ -12,8 +12,8 @@ from dialer.api.votbox.form import Form, SentFile
 from dialer.model.flow import Prompt, PromptError, Voice
 from dialer.model.template import Sound
 from dialer.speech.prompts import MAX_TEXT_CHARS, PromptLibrary
-from dialer.speech.uploads import Uploads
-from dialer.store.audio import fetch_known, find_audio, save_audio
+from dialer.speech.uploads import Uploads, check_name
+from dialer.store.audio import delete_audio, fetch_known, find_audio, save_audio
 from dialer.store.database import Store
 
 VOICES = {"0": Voice.FEMALE, "1": Voice.MALE}
@@ -36,27 +36,29 @@ class SoundStore:
         """13. AUTOCALL CREATE WAV FILE."""
         form = call.form
         file_id = form.text("UserID") or str(10**11 + secrets.randbelow(9 * 10**11))
-        if not _FILE_ID.fullmatch(file_id):
-            raise VotboxError(Code.WRONG, "UserID: ожидается до 100 знаков без / \\ | и управляющих")
+        name = _name(call.account, file_id)
+        if name is None:
+            raise VotboxError(Code.WRONG, "UserID: ожидается до 100 знаков (190 байт) без / \\ | и управляющих")
         sent = form.file("userfile")
         if sent is not None:
-            await self._save(call.account, file_id, "userfile", sent)
+            await self._save(call.account, name, "userfile", sent)
         else:
             sound = self.text_of(form, "userfile")
             if sound is None:
                 raise VotboxError(Code.MISSING, "userfile: ожидается звуковой файл или текст tts_userfile")
-            await self._save_spoken(call.account, file_id, sound)
-        call_id = await self._store.read(lambda connection: find_audio(connection, _name(call.account, file_id)))
-        size = None if call_id is None else call_id.size_bytes
-        return [("obj", {"id": file_id, "size": size})]
+            await self._save_spoken(call.account, name, sound)
+        stored = await self._store.read(lambda connection: find_audio(connection, name))
+        return [("obj", {"id": file_id, "size": None if stored is None else stored.size_bytes})]
 
     async def sound_of(self, call: Call, field: str) -> Sound | None:
-        """The file FIELD or the text tts_FIELD of a form; None: neither."""
+        """The file FIELD or the text tts_FIELD of a form; None: neither. The file goes if the call is refused."""
         sent = call.form.file(field)
         if sent is None:
             return self.text_of(call.form, field)
-        file_id = secrets.token_hex(12)
-        return Sound(file=await self._save(call.account, file_id, field, sent))
+        name = f"{call.account.name}|{secrets.token_hex(12)}"
+        await self._save(call.account, name, field, sent)
+        call.undo.append(lambda: self._remove(name))
+        return Sound(file=name)
 
     @staticmethod
     def text_of(form: Form, field: str) -> Sound | None:
@@ -70,18 +72,17 @@ class SoundStore:
 
     async def find(self, account: Account, file_ids: set[str]) -> dict[str, str]:
         """The names of files by the ids that lists know them by; those that there are."""
-        names = {file_id: _name(account, file_id) for file_id in file_ids if _FILE_ID.fullmatch(file_id)}
+        names = {file_id: name for file_id in file_ids if (name := _name(account, file_id)) is not None}
         known = await self._store.read(lambda connection: fetch_known(connection, list(names.values())))
         return {file_id: name for file_id, name in names.items() if name in known}
 
-    async def _save(self, account: Account, file_id: str, field: str, sent: SentFile) -> str:
-        """The name that prompts know it by. Converted before it is kept: what cannot be played is refused."""
+    async def _save(self, account: Account, name: str, field: str, sent: SentFile) -> None:
+        """Under the name that prompts know it by. Converted before it is kept: what cannot be played is refused."""
         ending = PurePath(sent.name).suffix.lower()
         if ending and ending not in _ENDINGS:
             raise VotboxError(
                 Code.WRONG, f"{field}: допустимые форматы: {' '.join(sorted(_ENDINGS))}; получено {quoted(sent.name)}"
             )
-        name = _name(account, file_id)
         temporary = self._uploads.aside()
         try:
             await asyncio.to_thread(temporary.write_bytes, sent.content)
@@ -94,16 +95,23 @@ class SoundStore:
         finally:
             temporary.unlink(missing_ok=True)
         await self._store.write(save_audio(name, len(sent.content), account.name))
-        return name
 
-    async def _save_spoken(self, account: Account, file_id: str, sound: Sound) -> None:
+    async def _remove(self, name: str) -> None:
+        await self._store.write(delete_audio(name, str(self._uploads.path_of(name))))
+        await asyncio.to_thread(self._uploads.remove, name)
+
+    async def _save_spoken(self, account: Account, name: str, sound: Sound) -> None:
         try:
             spoken = await self._prompts.fetch(Prompt(sound.text, voice=sound.voice))
             content = await asyncio.to_thread(spoken.read_bytes)
         except PromptError as error:
             raise VotboxError(Code.INTERNAL, f"tts_userfile: текст не произнесён: {error}") from None
-        await self._save(account, file_id, "tts_userfile", SentFile("", content))
+        await self._save(account, name, "tts_userfile", SentFile("", content))
 
 
-def _name(account: Account, file_id: str) -> str:
-    return f"{account.name}|{file_id}"
+def _name(account: Account, file_id: str) -> str | None:
+    """What the file is kept under; None: none can be called so."""
+    try:
+        return check_name(f"{account.name}|{file_id}") if _FILE_ID.fullmatch(file_id) else None
+    except ValueError:
+        return None

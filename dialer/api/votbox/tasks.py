@@ -2,15 +2,24 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from dialer.api.votbox.accounts import Account
 from dialer.api.votbox.errors import Code, VotboxError, quoted
 from dialer.api.votbox.facade import Call, Item, VotboxCall
+from dialer.api.votbox.form import Form
 from dialer.api.votbox.moscow import MOSCOW, as_us, now_us
-from dialer.api.votbox.phone_list import BadLine, ListedLine, PhoneList, moment_of, read_list, read_stop_list
+from dialer.api.votbox.phone_list import (
+    BadLine,
+    ListedLine,
+    PhoneList,
+    moment_of,
+    read_list,
+    read_stop_list,
+    telephone_of,
+)
 from dialer.api.votbox.schedule import shown_schedule
 from dialer.api.votbox.sounds import SoundStore
 from dialer.api.votbox.statuses import JOB_WORDS, Job, Stage, stage_of, task_item
@@ -21,6 +30,7 @@ from dialer.api.votbox.templates import (
     MAX_RING_TIMEOUT_S,
     Dialling,
     caller_ids_of,
+    calls_operators,
     find_template,
     notify_url_of,
 )
@@ -28,12 +38,12 @@ from dialer.dispatch.desk import TaskDesk
 from dialer.model.flow import Voice
 from dialer.model.retry import DEFAULT
 from dialer.model.rules import RetryRule
-from dialer.model.safe import phone_id_of
+from dialer.model.safe import UnsafeValueError, phone_id_of
 from dialer.model.task import InnerNumType, Number, Task, TaskState
 from dialer.model.template import RING_TIMEOUT_S, Goal, OwnWords, Sound, Template
 from dialer.store.database import Store
 from dialer.store.items import count_unfinished, fetch_items_of, fetch_new_items, fetch_open_attempts
-from dialer.store.scripts import Script, save_script
+from dialer.store.scripts import save_script
 from dialer.store.tasks import TaskChange, fetch_task
 
 LEAST_INTERVAL_S = 10
@@ -47,7 +57,8 @@ class _Listing:
     """What a task is made of."""
 
     name: str
-    script_id: int
+    script_id: int | None
+    """None: the template is of this task only, and not yet stored."""
     dialling: Dialling
     template: Template
     paused: bool
@@ -92,11 +103,12 @@ class VotboxTasks:
         """One number by a template."""
         script = await find_template(self._store, call.account, call.form.required("schemeid"))
         phone = call.form.required("phone")
-        numbers = read_list(phone.replace(";", "").encode())
-        if not numbers.lines:
+        try:
+            numbers = PhoneList([ListedLine(1, phone, telephone_of(phone))], [])
+        except UnsafeValueError:
             raise VotboxError(
-                Code.WRONG, f"phone: {numbers.bad[0].reason}" if numbers.bad else "phone: номер не указан"
-            )
+                Code.WRONG, f"phone: ожидается номер вида 89110000000, получено {quoted(phone)}"
+            ) from None
         template = Template.from_json(script.content)
         if template.greeting_from_list and template.greeting is None:
             raise VotboxError(Code.WRONG, "schemeid: приветствие этого шаблона задаётся в FLIST (autocall.api.php)")
@@ -148,27 +160,28 @@ class VotboxTasks:
         phone_ids = [phone_id_of(line.phone) for line in lines if line.phone]
         items = await self._store.read(lambda connection: fetch_items_of(connection, task.task_id, phone_ids))
         wanted: dict[int, str] = {}
-        for number, line in enumerate(lines, 1):
+        left: list[Item] = []
+        for line in lines:
             shown = f"{line.phone or ''};{line.item_id or ''}"
             found = items.get(phone_id_of(line.phone)) if line.phone else None
             said = int(line.item_id) if line.item_id and line.item_id.isdecimal() and len(line.item_id) < 19 else None
             if line.phone and line.item_id and found != said:
-                bad.append(BadLine(number, shown, "номер и ITEMID принадлежат разным звонкам"))
-            elif (found or said) is not None:
-                wanted[int(found or said or 0)] = shown
+                left.append(_not_stopped(shown, "номер и ITEMID принадлежат разным звонкам"))
+            elif (item_id := found or said) is not None:
+                wanted[item_id] = shown
             else:
-                bad.append(BadLine(number, shown, "нет такого номера в задаче"))
+                left.append(_not_stopped(shown, "нет такого номера в задаче"))
         attempts = await self._store.read(
             lambda connection: fetch_open_attempts(connection, task.task_id, list(wanted))
         )
         await self._desk.end_numbers(task.task_id, list(attempts.values()))
         stopped: list[Item] = [("item", {"id": item_id}) for item_id in attempts]
-        left: list[Item] = [
-            ("badline", {"text": shown, "reason": "этого звонка нет в задаче, или он уже завершён"})
+        left += [
+            _not_stopped(shown, "этого звонка нет в задаче, или он уже завершён")
             for item_id, shown in wanted.items()
             if item_id not in attempts
         ]
-        return [await self._task_item(task.task_id), *stopped, *left, *_shown_bad(bad)]
+        return [await self._task_item(task.task_id), *stopped, *left[:BAD_LINES_SHOWN], *_shown_bad(bad)]
 
     async def _find_unfinished(self, call: Call) -> Task:
         task, unfinished = await find_task(self._store, call.account, call.form.required("taskid"))
@@ -190,48 +203,29 @@ class VotboxTasks:
     async def _listing(self, call: Call) -> _Listing:
         """The form of autocall, but for its list."""
         form, account = call.form, call.account
-        scheme = form.text("schemeid")
+        scheme, name, start = form.text("schemeid"), form.text("taskname"), form.text("start_time")
+        start_us = _start_us(start) if start else now_us()
+        paused, breakable = form.flag("isPaused", False), form.flag("canbreakcalls", False)
         from_list = form.flag("voicefilefromcsv", False)
+        script = None if scheme is None else await find_template(self._store, account, scheme)
         greeting = await self._sounds.sound_of(call, "FGREETING")
-        if scheme is None and greeting is None and not from_list:
-            raise VotboxError(Code.MISSING, "schemeid: ожидается schemeid, voicefilefromcsv=1 или FGREETING")
-        name = form.text("taskname")
-        if scheme is not None:
-            script = await find_template(self._store, account, scheme)
+        if script is not None:
+            template = Template.from_json(script.content)
+        elif greeting is not None or from_list:
+            template = _own_template(form, account, greeting, from_list=from_list)
         else:
-            script = await self._make_template(call, name or "", greeting, from_list=from_list)
-        template = Template.from_json(script.content)
-        start = form.text("start_time")
+            raise VotboxError(Code.MISSING, "schemeid: ожидается schemeid, voicefilefromcsv=1 или FGREETING")
         return _Listing(
-            name or f"{script.name or 'Задача'} {_now_shown()}",
-            script.script_id,
+            name or f"{script.name if script else 'Задача'} {_now_shown()}",
+            script and script.script_id,
             Dialling.from_json(template.task_defaults),
             template,
-            form.flag("isPaused", False),
-            _start_us(start) if start else now_us(),
-            form.flag("canbreakcalls", False),
+            paused,
+            start_us,
+            breakable,
             from_list or template.greeting_from_list,
-            greeting if scheme is not None else None,
+            greeting if script is not None else None,
         )
-
-    async def _make_template(self, call: Call, name: str, greeting: Sound | None, *, from_list: bool) -> Script:
-        """Of a task that has none: a greeting, and no more."""
-        form, account = call.form, call.account
-        dialling = Dialling(
-            account.lines,
-            form.number("schemedialtimeout", 1, MAX_RING_TIMEOUT_S, RING_TIMEOUT_S),
-            form.number("schememaxattempts", 1, MAX_ATTEMPTS, 1),
-            form.number("schemeattemptsdelay", 0, MAX_INTERVAL_MIN, DEFAULT_INTERVAL_MIN),
-            caller_ids_of(form, account, "schemeaniid", required=False),
-            notify_url_of(form, "schemenotifyurl"),
-            [],
-        )
-        template = Template(
-            greeting, from_list, None if from_list else Voice.ANY, goal=Goal.ANSWER, task_defaults=dialling.as_json()
-        )
-        content = {**template.as_json(), "description": ""}
-        script_id = await self._store.write(save_script(account.name, name, content, listed=False))
-        return Script(script_id, account.name, name, content)
 
     async def _list(self, call: Call, listing: _Listing, listed: PhoneList) -> list[Item]:
         bad = list(listed.bad)
@@ -241,6 +235,9 @@ class VotboxTasks:
             first = f": строка {bad[0].number}: {bad[0].reason}" if bad else ""
             raise VotboxError(Code.WRONG, f"FLIST: нет ни одного пригодного номера{first}")
         dialling, goal = listing.dialling, listing.template.goal
+        script_id = listing.script_id or await self._store.write(
+            save_script(call.account.name, listing.name, listing.template.as_json(), listed=False)
+        )
         rules = {
             "max_attempts": dialling.max_attempts,
             "try_interval_s": max(dialling.interval_min * 60, LEAST_INTERVAL_S),
@@ -260,7 +257,7 @@ class VotboxTasks:
             TaskChange(
                 listing.name,
                 TaskState.PAUSED if listing.paused else TaskState.OPEN,
-                str(listing.script_id),
+                str(script_id),
                 InnerNumType.SCRIPT,
                 dialling.lines,
                 numbers=numbers,
@@ -297,9 +294,37 @@ class VotboxTasks:
                 numbers.append(_number_of(line, listing, names, call.account))
             except ValueError as error:
                 bad.append(BadLine(line.line_number, line.sent, str(error)))
-        if not listing.greeting_from_list and any(line.file_id or line.text for line in lines):
-            call.warn("FLIST", "FILEID, VOICETEXT: не используются без voicefilefromcsv=1 и GreetingFromFile=1")
+        for reason in _unused_columns(listing, lines):
+            call.warn("FLIST", reason)
         return numbers
+
+
+def _own_template(form: Form, account: Account, greeting: Sound | None, *, from_list: bool) -> Template:
+    """Of a task that has none: a greeting, and no more."""
+    dialling = Dialling(
+        account.lines,
+        form.number("schemedialtimeout", 1, MAX_RING_TIMEOUT_S, RING_TIMEOUT_S),
+        form.number("schememaxattempts", 1, MAX_ATTEMPTS, 1),
+        form.number("schemeattemptsdelay", 0, MAX_INTERVAL_MIN, DEFAULT_INTERVAL_MIN),
+        caller_ids_of(form, account, "schemeaniid", required=False),
+        notify_url_of(form, "schemenotifyurl"),
+        [],
+    )
+    return Template(
+        greeting, from_list, None if from_list else Voice.ANY, goal=Goal.ANSWER, task_defaults=dialling.as_json()
+    )
+
+
+def _unused_columns(listing: _Listing, lines: Sequence[ListedLine]) -> Iterator[str]:
+    """What the list says to no effect with this template."""
+    template, from_list = listing.template, listing.greeting_from_list
+    if not from_list and any(line.file_id or line.text for line in lines):
+        yield "FILEID, VOICETEXT: не используются без voicefilefromcsv=1 или GreetingFromFile=1"
+    voices = (line for line in lines if line.voice is not Voice.ANY)
+    if template.voice is not None and any(not (from_list and line.text) for line in voices):
+        yield "VOICEID: не используется: голос текстов задаёт шаблон (ttsVoice=-1: брать из списка)"
+    if not calls_operators(template) and any(line.employee for line in lines):
+        yield "CCPHONE: не используется: шаблон не соединяет с оператором"
 
 
 def _number_of(line: ListedLine, listing: _Listing, files: dict[str, str], account: Account) -> Number:
@@ -336,6 +361,10 @@ def _number_of(line: ListedLine, listing: _Listing, files: dict[str, str], accou
         caller_id=line.caller_id or None,
         ring_timeout_s=line.ring_timeout_s,
     )
+
+
+def _not_stopped(shown: str, reason: str) -> Item:
+    return "badline", {"text": shown, "reason": reason}
 
 
 def _shown_bad(bad: Iterable[BadLine]) -> list[Item]:

@@ -181,8 +181,10 @@ class VotboxTemplates:
             automatic = _automatic(form)
         refusing_key = _refusing_key(form, keys)
         goal = Goal(form.number("CallOkType", 0, 4, 0))
-        calls_operators = any(one.telephones for one in (*keys, *([automatic] if automatic else [])))
-        _check_goal(goal, information=information is not None, keys=bool(keys), operators=calls_operators)
+        operators = any(one.telephones for one in (*keys, *([automatic] if automatic else [])))
+        _check_goal(goal, information=information is not None, keys=bool(keys), operators=operators)
+        if automatic is not None and automatic.action is Action.REPEAT and information is None:
+            call.warn("AutoAction", "повторять нечего: информационного файла нет (CheckPlayInfo=1)")
         return Template(
             greeting,
             greeting_from_list,
@@ -197,11 +199,11 @@ class VotboxTemplates:
             keys,
             automatic,
             await self._place(call, "CheckPlayFinal", "FFINAL"),
-            await self._place(call, "CheckPlayLoop", "FLOOP") if calls_operators else None,
+            await self._place(call, "CheckPlayLoop", "FLOOP") if operators else None,
             goal,
             _duration_s(form) if goal is Goal.DURATION else 0,
             dialling.ring_timeout_s,
-            form.flag("TransANI", False) if calls_operators else False,
+            form.flag("TransANI", False) if operators else False,
             dialling.as_json(),
         )
 
@@ -228,6 +230,11 @@ class VotboxTemplates:
             call.warn("MessageParam", NO_MAIL)
             return ""
         return ",".join(addresses)
+
+
+def calls_operators(template: Template) -> bool:
+    actions = (*template.keys, *([template.automatic] if template.automatic else []))
+    return any(one.action is Action.OPERATOR for one in actions)
 
 
 async def find_template(store: Store, account: Account, reference: str) -> Script:
