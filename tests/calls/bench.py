@@ -29,6 +29,7 @@ from dialer.model.attempt import (
 )
 from dialer.model.call import CallOrder
 from dialer.model.flow import Ask, Finish, Flow, Keep, Prompt, Say
+from dialer.model.progress import Progress
 from dialer.model.task import InnerNumType
 from dialer.model.verdict import Verdict
 from dialer.pbx.ami import AmiClient
@@ -125,8 +126,19 @@ class Desk:
         self.note(attempt_id, DialogueStarted())
         return FLOW
 
-    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> bool:
+    async def keep_answer(
+        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = ""
+    ) -> bool:
         return True
+
+    def reached_goal(self, attempt_id: int) -> None:
+        self.note(attempt_id, DialogueFinished())
+
+    def tell_progress(self, attempt_id: int, progress: Progress, **details: str) -> None:
+        """Nobody is told."""
+
+    def employee_joined(self, attempt_id: int, linked_id: str, telephone: str) -> None:
+        """Nobody is told."""
 
     async def end_dialogue(self, attempt_id: int, *, finished: bool) -> None:
         if finished:
@@ -168,6 +180,9 @@ class Sounds:
 
     async def fetch(self, prompt: Prompt, patience_s: float | None = None) -> Path:
         return self.path(prompt)
+
+    async def melody(self, prompt: Prompt) -> str:
+        return "default"
 
     def tone(self) -> Path:
         return self.folder / "question.wav"

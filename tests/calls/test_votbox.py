@@ -334,3 +334,25 @@ async def test_individual_greetings_are_heard(stage: Stage, series: int) -> None
         heard = listener.heard(number)
     assert done.one("item")["jobstatus"] == "3"
     assert seconds_of(900, heard.pcm) > 0.9
+
+
+async def test_a_daemon_that_is_killed_amid_a_talk_with_an_operator_costs_nothing(stage: Stage, series: int) -> None:
+    scheme = await make_template(
+        stage, {"FGREETING": 500}, CheckUserReaction=1, AutoAction=2, ActionPhoneList="201", CallOkType=4,
+        MaxAttempts=3, AttemptsInterval=0,
+    )  # fmt: skip
+    number = make_number(series, "67")  # hangs up after 8 s
+    made = await stage.client.ok("autocall", {"schemeid": scheme}, {"FLIST": ("list.csv", number.encode())})
+    item_id = made.one("item")["id"]
+    await wait_until(lambda: "CALLPROCESS" in stage.notify.states_of(item_id), "they talk", timeout_s=20)
+    await stage.world.dialer.kill()
+    await stage.world.dialer.start()
+    done = await finished(stage, made.one("task")["id"])
+    item = done.one("item")
+    assert (item["jobstatus"], item["attempts"], item["operphone"]) == ("4", "1", "201")
+    assert 4 <= int(item["operduration"]) <= 8
+    assert stage.world.provider.invites()[number] == 1
+    states = [query["STATE"] for query in await told(stage, item_id)]
+    assert list(dict.fromkeys(states)) == ["CALLOUT", "STARTCALL", "REDIRECT", "CALLPROCESS", "ENDCALL"]
+    talk = await stage.client.post("autocall.recordtalk", {"callid": item_id})
+    assert talk.content_type == "audio/wav"

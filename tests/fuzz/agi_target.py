@@ -6,7 +6,8 @@ import zlib
 from pathlib import Path
 
 from agi.server import FastAgiServer
-from dialer.model.flow import Ask, Connect, Flow, Keep, Prompt, Record, Say
+from dialer.model.flow import Ask, Connect, Flow, Hunt, Keep, Prompt, Reach, Record, Say
+from dialer.model.progress import Progress
 from dialer.model.safe import KEYS
 from tests.fuzz.loops import TimelessLoop, run_timeless
 
@@ -15,17 +16,22 @@ _SOUND = "/sounds/[a-z]+"
 VERB = re.compile(
     rf'STREAM FILE {_SOUND} "[0-9*#]*"|CHANNEL STATUS|WAIT FOR DIGIT [0-9]+|SET AUTOHANGUP [0-9]+'
     r'|RECORD FILE /nowhere/answer-[0-9]+-[0-9a-f]{16} wav "#\*0123456789" [0-9]+ s=3'
-    r'|SET VARIABLE [A-Z_]+ "[a-z0-9]+"'
+    r'|SET VARIABLE [A-Z_]+ "[a-z0-9]*"|GET VARIABLE [A-Z_]+|EXEC MixMonitor /[A-Za-z0-9._/-]+,b'
+    r"|EXEC Dial Local/[0-9]+@autodialer-employee/n,9,gm\(autodialer-1\)"
+    r"U\(autodialer-joined\^[0-9]+\^[A-Za-z0-9*#._+-]*\^[0-9]+\)"
 )
 FLOW = Flow(
     "hello",
     {
-        "hello": Say(Prompt("Здравствуйте"), "first"),
+        "hello": Say(Prompt("Здравствуйте"), "first", {"9": "hunt"}),
         "first": Ask(Prompt("Один или двенадцать?"), {"1": "one", "12": "twelve", "#": "say"}, 5.0, "1"),
         "one": Keep("1", None, "second"),
         "twelve": Keep("1", "двенадцать", "second"),
         "second": Ask(Prompt(""), {"*": "say", "0": "end"}, 0.1, "0"),
-        "say": Record("2", 10, "end"),
+        "say": Record("2", 10, "goal"),
+        "goal": Reach("hunt"),
+        "hunt": Hunt(("203", "89520000001"), 9, "end", "last", Prompt("Ждите"), "79520000002", reaches_goal=True),
+        "last": Ask(Prompt("Ещё?"), {"1": "end"}, 1.0, most_times=2, otherwise="end"),
         "end": Connect("201"),
     },
 )
@@ -74,7 +80,19 @@ class Desk:
         assert isinstance(finished, bool)
         self.ended.append(attempt_id)
 
-    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> bool:
+    def reached_goal(self, attempt_id: int) -> None:
+        assert attempt_id == self.begun[-1]
+
+    def tell_progress(self, attempt_id: int, progress: Progress, **details: str) -> None:
+        assert attempt_id == self.begun[-1]
+        assert set(details.get("key", "")) <= KEYS
+
+    def employee_joined(self, attempt_id: int, _linked_id: str, _telephone: str) -> None:
+        assert 0 <= attempt_id < 10**19
+
+    async def keep_answer(
+        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = ""
+    ) -> bool:
         assert attempt_id == self.begun[-1]
         assert set(keys) <= KEYS
         expected = {"1": r"1|12|двенадцать|#?", "2": r"answer-[0-9]+-[0-9a-f]{16}\.wav"}[question_id]
@@ -84,6 +102,10 @@ class Desk:
     async def fetch(self, prompt: Prompt, _patience_s: float | None = None) -> Path:
         assert not prompt.silent
         return Path("/sounds/a.wav")
+
+    async def melody(self, prompt: Prompt) -> str:
+        assert not prompt.silent
+        return "autodialer-1"
 
     def tone(self) -> Path:
         return Path("/sounds/tone.wav")

@@ -26,8 +26,8 @@ EMPLOYEES = range(201, 210)
 UNREACHABLE_EMPLOYEE = 209
 
 # Indices in the port block.
-_UNITS = 20  # 400 subscribers and 400 employees at once, RTP and RTCP each, and some to spare
-_SIP, _AMI, _DEAD_PROVIDER, _DEAD_EMPLOYEE, _RTP_START, _RTP_END = 1, 1, 2, 3, 100, 1_999
+_UNITS = 10  # 200 subscribers and 200 employees at once, RTP and RTCP each, and some to spare
+_SIP, _AMI, _DEAD_PROVIDER, _DEAD_EMPLOYEE, _RTP_START, _RTP_END = 1, 1, 2, 3, 100, 999
 
 # sun_path is 108 bytes with its final zero (unix(7)).
 _LONGEST_SOCKET_PATH = 107
