@@ -39,6 +39,9 @@ Q850_NO_ANSWER = 19
 Q850_CALL_REJECTED = 21
 _SUBSCRIBER_Q850 = frozenset({1, 17, 18, 19, 21, 22, 28})
 REFUSED = "Refused: the subscriber pressed the key for that"
+MISSED = "The dialogue ended without its goal"
+SCRIPT_CAUSES = frozenset({REFUSED, MISSED})
+"""Of scripts only: no polling has a goal or a key that refuses."""
 _CUT = "Cut: the call lasted as long as any may"
 _MACHINE = "Answering machine"
 _NOBODY_FREE_FOR_IT = "Abandoned: no employee was free"
@@ -125,7 +128,7 @@ def decide_polling(out: OutRecord | None, leg: InRecord | None, *, begun: bool, 
     if leg and leg.dialogue == "refused":
         return Verdict(Outcome.FAIL_POLLING, REFUSED)
     if leg and leg.dialogue == "missed":
-        return Verdict(Outcome.FAIL_POLLING, "The dialogue ended without its goal")
+        return Verdict(Outcome.FAIL_POLLING, MISSED)
     if leg and leg.dialogue == "unplayable":
         return Verdict(Outcome.FAIL_POLLING, "A prompt could not be played")
     if leg and leg.dialogue == "unstored":

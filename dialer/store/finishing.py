@@ -204,7 +204,9 @@ def close_by_signal(phone_id: str, task_id: int | None) -> Operation[int]:
 
 
 def _signalled(connection: Connection, phone_id: str, task_id: int | None) -> list[int]:
-    tasks = select(task.c.id) if task_id is None else select(task.c.id).where(task.c.id == task_id)
+    tasks = select(task.c.id).where(task.c.owner == "")  # other facades' accounts have CRMs of their own
+    if task_id is not None:
+        tasks = tasks.where(task.c.id == task_id)
     own = connection.execute(
         select(attempt.c.id, attempt.c.task_id, attempt.c.client_id, attempt.c.closed_us).where(
             attempt.c.task_id.in_(tasks), attempt.c.phone_id == phone_id

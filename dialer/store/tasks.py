@@ -66,7 +66,7 @@ class TaskChange:
     rules: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `Rules`, those that are said."""
     owner: str | None = None
-    """Of a new task."""
+    """Whose task it is, None: the PBX's own; another owner's is not found."""
 
     def columns(self) -> dict[str, object]:
         said = {
@@ -100,7 +100,7 @@ def save_task(crm_id: str | None, task_id: int | None, change: TaskChange) -> Op
     """
 
     def operation(tx: Transaction) -> Task:
-        found = _find(tx.connection, crm_id, task_id)
+        found = _find(tx.connection, crm_id, task_id, change.owner or "")
         wanted = change
         if found is None:
             if change.inner_num is None:
@@ -124,7 +124,7 @@ def change_task(task_id: int, crm_id: str | None, change: TaskChange) -> Operati
     """Change what is said; None: no such task."""
 
     def operation(tx: Transaction) -> Task | None:
-        if fetch_task(tx.connection, task_id) is None:
+        if fetch_task_of(tx.connection, task_id, change.owner or "") is None:
             return None
         if crm_id is not None:
             _rename(tx, task_id, crm_id)
@@ -134,9 +134,11 @@ def change_task(task_id: int, crm_id: str | None, change: TaskChange) -> Operati
 
 
 def delete_task(task_id: int) -> Operation[bool]:
-    """Delete the task with its rows; False: no such task."""
+    """Delete the task with its rows; False: the PBX has no such task of its own."""
 
     def operation(tx: Transaction) -> bool:
+        if fetch_task_of(tx.connection, task_id) is None:
+            return False
         for table in (answer, attempt, stop_number):
             tx.connection.execute(delete(table).where(table.c.task_id == task_id))
         return tx.connection.execute(delete(task).where(task.c.id == task_id)).rowcount > 0
@@ -163,6 +165,12 @@ def close_task_if_done(task_id: int) -> Operation[bool]:
 def fetch_task(connection: Connection, task_id: int) -> Task | None:
     row = connection.execute(select(task).where(task.c.id == task_id)).first()
     return _task_of(row) if row else None
+
+
+def fetch_task_of(connection: Connection, task_id: int, owner: str = "") -> Task | None:
+    """None also for another owner's task."""
+    found = fetch_task(connection, task_id)
+    return found if found is not None and found.owner == owner else None
 
 
 def find_task(connection: Connection, crm_id: str | None, task_id: int | None) -> Task | None:
@@ -228,12 +236,13 @@ def _task_of(row: Row[tuple[object, ...]]) -> Task:
     )
 
 
-def _find(connection: Connection, crm_id: str | None, task_id: int | None) -> int | None:
+def _find(connection: Connection, crm_id: str | None, task_id: int | None, owner: str = "") -> int | None:
+    own = select(task.c.id).where(task.c.owner == owner)
     if crm_id is not None:
-        found = connection.execute(select(task.c.id).where(task.c.crm_id == crm_id)).scalar()
+        found = connection.execute(own.where(task.c.crm_id == crm_id)).scalar()
         if found is not None:
             return int(found)
-    if task_id is not None and connection.execute(select(task.c.id).where(task.c.id == task_id)).first():
+    if task_id is not None and connection.execute(own.where(task.c.id == task_id)).first():
         return task_id
     return None
 

@@ -160,6 +160,18 @@ def _as_state(value: Any) -> Any:
     raise ValueError(f"0, 1 or 2 expected, got {got}")
 
 
+KINDS = (InnerNumType.POLLING, InnerNumType.EXTEN)
+"""Scripts are other facades'."""
+
+
+def _as_kind(value: Any) -> Any:
+    """polling or exten."""
+    if value not in [kind.value for kind in KINDS]:
+        got = repr(value)[:60] if isinstance(value, str) else kind_of(value)
+        raise ValueError(f"'polling' or 'exten' expected, got {got}")
+    return value
+
+
 _LANG = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
 Text = Annotated[str, Field(max_length=20_000), AfterValidator(_no_nul), AsText, one_of(text_schema(20_000), INTEGER)]
@@ -208,9 +220,9 @@ MaybeFlag = Annotated[
     one_of({"enum": [0, 1, False, True, "0", "1"]}, BLANK),
 ]
 MaybeKind = Annotated[
-    InnerNumType | None,
+    Annotated[InnerNumType, BeforeValidator(_as_kind)] | None,
     NoneIfBlank,
-    one_of({"enum": [kind.value for kind in InnerNumType]}, BLANK),
+    one_of({"enum": [kind.value for kind in KINDS]}, BLANK),
 ]
 
 MaybeUrl = Annotated[

@@ -29,7 +29,7 @@ from dialer.speech.prompts import PromptLibrary
 from dialer.store.database import Store
 from dialer.store.finishing import close_by_signal
 from dialer.store.results import fetch_task_answers, fetch_task_results
-from dialer.store.tasks import TaskRefusedError, fetch_task, fetch_tasks
+from dialer.store.tasks import TaskRefusedError, fetch_task_of, fetch_tasks
 
 LIST_LIMIT = 1000
 LARGE_ROWS = 1000
@@ -110,7 +110,7 @@ class Tasks:
 
     async def get(self, call: Call[TaskPath, Nothing, None]) -> web.Response:
         task_id = known(call.path.id)
-        task = await self._store.read(lambda connection: fetch_task(connection, task_id))
+        task = await self._store.read(lambda connection: fetch_task_of(connection, task_id))
         if task is None:
             raise not_found(task_id)
         results = await self._store.read(lambda connection: fetch_task_results(connection, task_id))
@@ -149,8 +149,10 @@ class Tasks:
 
     async def signal(self, call: Call[Nothing, Nothing, SignalBody]) -> dict[str, Any]:
         phone, task_id = call.body.phone, call.body.taskId
-        if task_id is not None and await self._store.read(lambda connection: fetch_task(connection, task_id)) is None:
-            raise not_found(task_id, "taskId")
+        if task_id is not None:
+            task = await self._store.read(lambda connection: fetch_task_of(connection, task_id))
+            if task is None:
+                raise not_found(task_id, "taskId")
         phone_id = phone_id_of(phone)
         closed = await self._store.write(close_by_signal(phone_id, task_id))
         return {

@@ -59,7 +59,7 @@ class Facade:
 
     def routes(self) -> tuple[web.RouteDef, ...]:
         """`/api/NAME.api.php` in any case."""
-        return (web.RouteDef("*", "/{api:[Aa][Pp][Ii]}/{call}", self.serve, {"name": "votbox"}),)
+        return (web.RouteDef("*", "/{api:[Aa][Pp][Ii]}/{call}", self.serve, NAMED),)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -93,6 +93,13 @@ class Facade:
             return answer
         warnings = [*call.warnings, *((name, NO_EFFECT) for name in form.unused())]
         return web.Response(body=await asyncio.to_thread(reply, answer, warnings), headers=HEADERS)
+
+
+async def _say_nothing(_request: web.Request) -> None:
+    """The server itself has said 100 Continue."""
+
+
+NAMED = {"name": "votbox", "expect_handler": _say_nothing}
 
 
 def _refused(code: Code, message: str) -> web.Response:

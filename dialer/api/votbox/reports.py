@@ -1,10 +1,9 @@
 """What became of tasks and numbers, and the recordings of talks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Connection
 
 from dialer.api.votbox.errors import Code, VotboxError, quoted
 from dialer.api.votbox.facade import Call, Item, VotboxCall
@@ -14,6 +13,7 @@ from dialer.api.votbox.tasks import find_task
 from dialer.dispatch.recordings import Recordings
 from dialer.model.compile_template import MESSAGE_QUESTION
 from dialer.model.safe import UnsafeValueError, attempt_id_of_recording
+from dialer.model.task import Task
 from dialer.model.template import OwnWords
 from dialer.store.database import Store
 from dialer.store.items import (
@@ -59,8 +59,22 @@ class VotboxReports:
         return told
 
     async def list_active(self, call: Call) -> list[Item]:
-        owner = call.account.name
-        return await self._store.read(lambda connection: list(_active(connection, owner)))
+        told: list[Item] = []
+        last_id = 0
+        while tasks := await self._tasks_after(last_id, call.account.name):
+            last_id = tasks[-1].task_id
+            for task, unfinished in zip(tasks, await self._unfinished_of(tasks), strict=True):
+                if stage_of(task, unfinished, now_us()) is not Stage.DONE:
+                    told.append(("task", task_item(task, unfinished, now_us())))
+        return told
+
+    async def _tasks_after(self, last_id: int, owner: str) -> Sequence[Task]:
+        return await self._store.read(
+            lambda connection: fetch_tasks(connection, None, last_id, TASKS_AT_ONCE, owner=owner)
+        )
+
+    async def _unfinished_of(self, tasks: Sequence[Task]) -> Sequence[int]:
+        return await self._store.read(lambda connection: [count_unfinished(connection, one.task_id) for one in tasks])
 
     async def tell_call(self, call: Call) -> list[Item]:
         row = await self._find_item(call, "itemid", call.form.required("itemid"))
@@ -104,17 +118,6 @@ class VotboxReports:
         if row is None:
             raise VotboxError(Code.NOT_FOUND, f"{name}: нет такого звонка: {quoted(reference)}")
         return row._asdict()
-
-
-def _active(connection: Connection, owner: str) -> Iterator[Item]:
-    """The owner's tasks that are not done."""
-    last_id = 0
-    while tasks := fetch_tasks(connection, None, last_id, TASKS_AT_ONCE, owner=owner):
-        for task in tasks:
-            unfinished = count_unfinished(connection, task.task_id)
-            if stage_of(task, unfinished, now_us()) is not Stage.DONE:
-                yield "task", task_item(task, unfinished, now_us())
-        last_id = tasks[-1].task_id
 
 
 def _item(row: Mapping[str, Any]) -> dict[str, object]:

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dialer.api.votbox.accounts import Account
@@ -190,7 +190,7 @@ class VotboxTasks:
         return task
 
     async def _changed(self, task: Task, change: TaskChange) -> list[Item]:
-        await self._desk.change(task.task_id, None, change)
+        await self._desk.change(task.task_id, None, replace(change, owner=task.owner))
         return [await self._task_item(task.task_id)]
 
     async def _task_item(self, task_id: int) -> Item:
@@ -217,7 +217,7 @@ class VotboxTasks:
             raise VotboxError(Code.MISSING, "schemeid: ожидается schemeid, voicefilefromcsv=1 или FGREETING")
         return _Listing(
             name or f"{script.name if script else 'Задача'} {_now_shown()}",
-            script and script.script_id,
+            None if script is None else script.script_id,
             Dialling.from_json(template.task_defaults),
             template,
             paused,

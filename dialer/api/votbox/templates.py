@@ -1,6 +1,6 @@
 """Templates: what a call says and does, when it may be made, how many at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
@@ -158,7 +158,7 @@ class VotboxTemplates:
         """Also tasks that are there follow the template."""
         tasks = await self._store.read(lambda connection: fetch_tasks_of_script(connection, script.script_id))
         for task in tasks:
-            await self._desk.change(task.task_id, None, change)
+            await self._desk.change(task.task_id, None, replace(change, owner=task.owner))
 
     async def _template(self, call: Call, dialling: Dialling) -> Template:
         """Only parameters that have an effect are asked for: of the others the reply says that they have none."""
