@@ -1,6 +1,7 @@
 """Windows, weekdays, holidays and the changes of the clock, against an oracle that knows only what a clock shows."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dialer.model.hours import Calendar, Window, why_closed, zone_named
-from dialer.model.rules import ALL_DAYS, WHOLE_DAY_MIN, Rules
+from dialer.model.rules import ALL_DAYS, WHOLE_DAY_MIN, DayKind, DayWindow, Rules
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -388,3 +389,126 @@ def test_asking_is_cheap(rules: Rules, most_us: float) -> None:
         took_s.append(time.perf_counter() - began)
         now += MINUTE
     assert sorted(took_s)[100] < most_us / 1_000_000
+
+
+def scheduled(*windows: tuple[int, int, int], **more: object) -> Rules:
+    return Rules(schedule=tuple(DayWindow(DayKind(day), start, end) for day, start, end in windows), **more)  # type: ignore[arg-type]
+
+
+HOLIDAY_CALENDAR = Calendar(holidays=frozenset({"2026-06-12"}), working_days=frozenset({"2026-06-13"}))
+"""A Friday that is a holiday, and the Saturday after it that is worked."""
+
+
+def test_a_schedule_has_several_windows_a_day_and_closes_between_them() -> None:
+    window = Window(scheduled((1, 540, 720), (1, 780, 1080)), EMPTY, OMSK)
+    noon = local("2026-06-01 12:30", OMSK)
+    assert not window.is_open(noon)
+    assert window.next_opening(noon) == local("2026-06-01 13:00", OMSK)
+    assert window.closes_at(local("2026-06-01 10:00", OMSK)) == local("2026-06-01 12:00", OMSK)
+    assert window.next_opening(local("2026-06-01 18:00", OMSK)) == local("2026-06-08 09:00", OMSK)
+
+
+def test_windows_that_touch_at_midnight_are_one_opening() -> None:
+    window = Window(scheduled((1, 1200, 1440), (2, 0, 60), (2, 60, 90)), EMPTY, UTC)
+    assert window.closes_at(utc("2026-06-01 21:00")) == utc("2026-06-02 01:30")
+
+
+def test_a_schedule_of_whole_days_never_closes_but_for_holidays() -> None:
+    week = tuple((day, 0, 1440) for day in range(1, 8))
+    assert Window(scheduled(*week), EMPTY, UTC).closes_at(utc("2026-06-10 10:00")) is None
+    assert Window(scheduled(*week), HOLIDAY_CALENDAR, UTC).closes_at(utc("2026-06-10 10:00")) == utc("2026-06-12 00:00")
+    with_holidays = Window(scheduled(*week, (8, 0, 1440)), HOLIDAY_CALENDAR, UTC)
+    assert with_holidays.closes_at(utc("2026-06-10 10:00")) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "friday", "saturday"),
+    [
+        ((), False, False),
+        (((8, 600, 660),), True, False),
+        (((6, 600, 660),), False, True),
+        (((9, 600, 660),), False, True),
+        (((9, 0, 60), (6, 600, 660)), False, False),
+    ],
+    ids=["neither is listed", "holidays", "Saturdays", "moved days", "moved days at another time"],
+)
+def test_holidays_and_moved_days_have_windows_of_their_own(
+    more: tuple[tuple[int, int, int], ...], friday: bool, saturday: bool
+) -> None:
+    window = Window(scheduled((5, 600, 660), *more), HOLIDAY_CALENDAR, UTC)
+    assert window.is_open(utc("2026-06-12 10:30")) is friday
+    assert window.is_open(utc("2026-06-13 10:30")) is saturday
+    assert window.is_open(utc("2026-06-19 10:30"))
+
+
+def test_a_window_of_a_schedule_in_the_hour_that_spring_skips_is_none() -> None:
+    window = Window(scheduled((7, 120, 180), (7, 600, 660)), EMPTY, BERLIN)
+    assert window.next_opening(local("2026-03-29 00:00", BERLIN)) == local("2026-03-29 10:00", BERLIN)
+    autumn = Window(scheduled((7, 120, 180)), EMPTY, BERLIN)
+    assert autumn.closes_at(local("2026-10-25 02:30", BERLIN)) == local("2026-10-25 03:00", BERLIN)
+
+
+def test_nothing_is_dialled_before_the_task_begins() -> None:
+    begins = utc("2026-06-01 10:00")
+    for rules in (Rules(), hours("09:00", "18:00"), scheduled((1, 540, 1080))):
+        window = Window(replace(rules, not_before_us=int(begins.timestamp()) * 1_000_000), EMPTY, UTC)
+        before = utc("2026-06-01 09:30")
+        assert not window.is_open(before)
+        assert window.next_opening(before) == begins
+        assert window.closes_at(before) == before
+        assert window.is_open(begins)
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        ("2026-05-31 10:00", "the task begins 2026-06-01 12:00:00 in UTC"),
+        ("2026-06-12 10:30", "2026-06-12 is a holiday"),
+        ("2026-06-14 10:30", "not on Sundays"),
+        ("2026-06-01 12:30", "the windows are 09:00 to 12:00, 13:00 to 18:00, it is 12:30 in UTC"),
+        ("2026-06-05 12:30", "the window is 10:00 to 11:00, it is 12:30 in UTC"),
+        ("2026-06-01 13:30", ""),
+    ],
+)
+def test_why_a_schedule_is_closed_is_told(now: str, words: str) -> None:
+    begins_us = int(utc("2026-06-01 12:00").timestamp()) * 1_000_000
+    rules = scheduled((1, 540, 720), (1, 780, 1080), (5, 600, 660), not_before_us=begins_us)
+    assert why_closed(rules, HOLIDAY_CALENDAR, UTC, utc(now)) == words
+
+
+_WINDOWS = st.lists(
+    st.tuples(st.integers(1, 9), st.integers(0, 1439), st.integers(1, 1440)).filter(lambda one: one[1] < one[2]),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(_WINDOWS, st.integers(0, 14 * WHOLE_DAY_MIN))
+@settings(max_examples=60, deadline=None)
+def test_a_schedule_is_what_its_clock_shows(windows: list[tuple[int, int, int]], minute: int) -> None:
+    """Minute by minute, in a zone whose clock is never changed."""
+    window = Window(scheduled(*windows), HOLIDAY_CALENDAR, OMSK)
+    now = local("2026-06-06 00:00", OMSK) + minute * MINUTE
+
+    def shows_open(moment: datetime) -> bool:
+        wall = moment.astimezone(OMSK)
+        iso, minute_of_day = wall.date().isoformat(), wall.hour * 60 + wall.minute
+        kinds = {day for day, _, _ in windows}
+        kind = wall.isoweekday()
+        if iso in HOLIDAY_CALENDAR.working_days and 9 in kinds:
+            kind = 9
+        elif iso in HOLIDAY_CALENDAR.holidays:
+            kind = 8
+        return any(day == kind and start <= minute_of_day < end for day, start, end in windows)
+
+    assert window.is_open(now) is shows_open(now)
+    opens = window.next_opening(now)
+    if opens is None or opens - now > timedelta(days=8):
+        assert not any(shows_open(now + later * MINUTE) for later in range(0, 3 * WHOLE_DAY_MIN, 7))
+        return
+    assert shows_open(opens)
+    assert not any(shows_open(now + later * MINUTE) for later in range((opens - now) // MINUTE))
+    closes = window.closes_at(opens)
+    if closes is not None and closes - opens < timedelta(days=8):
+        assert not shows_open(closes)
+        assert all(shows_open(opens + later * MINUTE) for later in range((closes - opens) // MINUTE))
