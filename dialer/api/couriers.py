@@ -88,8 +88,11 @@ class MailCourier:
             if 500 <= error.code < 600:
                 return REFUSED
             raise DeliveryError(f"SMTP {error.code} {error.message[:200]}") from None
-        except aiosmtplib.SMTPRecipientsRefused:
-            return REFUSED
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            codes = [one.code for one in error.recipients]
+            if all(500 <= code < 600 for code in codes):
+                return REFUSED
+            raise DeliveryError(f"SMTP {codes[0]} {error.recipients[0].message[:200]}") from None
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             raise DeliveryError(f"{server.host}:{server.port}: {error or type(error).__name__}") from None
         return DELIVERED

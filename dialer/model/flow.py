@@ -153,7 +153,7 @@ class Flow:
             if isinstance(step, Say | Ask):
                 next_steps.extend(unseen)
             else:  # takes no time: what it leads to comes next
-                next_steps.extendleft(unseen)
+                next_steps.extendleft(reversed(unseen))
 
 
 def _following(step: Step) -> list[StepName | None]:

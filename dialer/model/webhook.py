@@ -20,6 +20,7 @@ URL_PATTERN = (
 """ASCII only (punycode, percent-encoding), no user and password, no fragment."""
 _URL = re.compile(URL_PATTERN, re.ASCII)
 _PREFIX = "whsec_"
+_MAIL = "mailto:"
 
 
 class Fate(Enum):
@@ -62,7 +63,11 @@ def checked_url(text: str) -> str:
 
 
 def shown_url(url: str) -> str:
-    """The receiver's host, and in place of what may be a secret a mark that tells it from others of that host."""
+    """The receiver's host, and in place of what may be a secret a mark that tells it from others of that host. Of a
+    mailto: address it is the mailbox that is kept back."""
+    if url.startswith(_MAIL):
+        mailbox, _, host = url.removeprefix(_MAIL).rpartition("@")
+        return f"{_MAIL}…{hashlib.sha256(mailbox.encode()).hexdigest()[:6]}@{host}"
     scheme, _, rest = url.partition("://")
     host = re.split("[/?]", rest, maxsplit=1)[0]
     secret = rest.removeprefix(host)
