@@ -68,7 +68,9 @@ def shown_url(url: str) -> str:
     if url.startswith(_MAIL):
         mailbox, _, host = url.removeprefix(_MAIL).rpartition("@")
         return f"{_MAIL}…{hashlib.sha256(mailbox.encode()).hexdigest()[:6]}@{host}"
-    scheme, _, rest = url.partition("://")
+    scheme, separator, rest = url.partition("://")
+    if not separator:  # mailto:
+        return url
     host = re.split("[/?]", rest, maxsplit=1)[0]
     secret = rest.removeprefix(host)
     mark = f"/…{hashlib.sha256(secret.encode()).hexdigest()[:6]}" if secret.strip("/") else ""

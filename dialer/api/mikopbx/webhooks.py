@@ -33,7 +33,7 @@ class EventShown(_Shown):
     eventId: str
     """What the receiver knows it by (`webhook-id`), the same at every try."""
     type: str
-    """result or answer."""
+    """result or answer; of the VotBox facade progress or mail."""
     taskId: str
     """Our id of the task."""
     phoneId: str
