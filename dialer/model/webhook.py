@@ -68,9 +68,7 @@ def shown_url(url: str) -> str:
     if url.startswith(_MAIL):
         mailbox, _, host = url.removeprefix(_MAIL).rpartition("@")
         return f"{_MAIL}…{hashlib.sha256(mailbox.encode()).hexdigest()[:6]}@{host}"
-    scheme, separator, rest = url.partition("://")
-    if not separator:  # mailto:
-        return url
+    scheme, _, rest = url.partition("://")
     host = re.split("[/?]", rest, maxsplit=1)[0]
     secret = rest.removeprefix(host)
     mark = f"/…{hashlib.sha256(secret.encode()).hexdigest()[:6]}" if secret.strip("/") else ""

@@ -262,10 +262,12 @@ def forget_days(before_day: int) -> Operation[None]:
 
 def requeue_attempt(attempt_id: int, linked_id: str = "") -> Operation[None]:
     """Give an attempt that was not dialled back to the queue. One that got leave only on the word of the call that
-    got it, `linked_id`."""
+    got it, `linked_id`. A number that the user has ended or taken off the list meanwhile has its result instead."""
 
     def operation(tx: Transaction) -> None:
         tx.connection.execute(_REQUEUE, {"attempt_id": attempt_id, "linked": linked_id, "now_us": tx.now_us})
+        given_back = and_(attempt.c.id == attempt_id, QUEUED, attempt.c.unlisted != 0)
+        close_undialled(tx, given_back, Outcome.FAIL, ENDED_BY_USER)
 
     return operation
 
