@@ -186,7 +186,8 @@ class Speaker:
         """Run the flow to its end; say what it came to: finished | missed | refused, as Asterisk's record is to tell.
         Raises HungUpError when the subscriber leaves before, UnstoredError."""
         conversation = converse(flow)
-        await session.hang_up_after(self._limit_s)
+        limit_s = 0 if flow.ends_by_itself else self._limit_s
+        await session.hang_up_after(limit_s)
         pressed, heard, answered, reached = "", False, False, not flow.has_goal
         while True:
             try:
@@ -203,20 +204,22 @@ class Speaker:
                     raise UnstoredError(f"the answer to question {command.question_id!r} could not be stored")
                 answered, pressed = heard, ""
                 continue
+            if isinstance(command, MarkGoal):
+                reached, pressed = True, ""
+                # Before any verb: who hangs up right after the key that was the goal has reached it.
+                self._book.reached_goal(attempt_id)
+                await session.set_variable("AUTODIALER_DIALOGUE", "finished")
+                continue
             if answered:  # a key was pressed and accepted: the time begins anew (an assumed key does not count)
-                await session.hang_up_after(self._limit_s)
+                await session.hang_up_after(limit_s)
                 answered = heard = False
             match command:
-                case MarkGoal():
-                    reached, pressed = True, ""
-                    await session.set_variable("AUTODIALER_DIALOGUE", "finished")
-                    self._book.reached_goal(attempt_id)
-                    continue
                 case CallEmployee(telephone, hunt):
                     pressed = await self._call(session, attempt_id, telephone, hunt)
+                    await session.hang_up_after(limit_s)
                     continue
                 case RecordAnswer(max_s):
-                    pressed = await self._record(session, attempt_id, max_s)
+                    pressed = await self._record(session, attempt_id, max_s, limit_s)
                 case Play() | Listen():
                     pressed = await self._speak(session, command)
                     if pressed:
@@ -251,7 +254,6 @@ class Speaker:
             await session.set_variable("AUTODIALER_DIALOGUE", "hunting")
         self._book.tell_progress(attempt_id, Progress.REDIRECTED, telephone=telephone, about=hunt.about)
         status, cause = await session.dial(telephone, hunt.ring_timeout_s, attempt_id, melody)
-        await session.hang_up_after(self._limit_s)
         if status == "ANSWER":
             return telephone
         if hunt.reaches_goal:
@@ -267,11 +269,11 @@ class Speaker:
             log.warning("the ringing tone in place of a melody: %s", error)
             return ""
 
-    async def _record(self, session: AgiSession, attempt_id: int, max_s: int) -> str:
+    async def _record(self, session: AgiSession, attempt_id: int, max_s: int, limit_s: int) -> str:
         """Record after a tone, and return the recording's name. Who hangs up has said what was to be said."""
         name = safe_recording_name(f"answer-{attempt_id}-{secrets.token_hex(8)}.wav")
         path = self._recordings / name
-        await session.hang_up_after(self._limit_s + max_s)
+        await session.hang_up_after(limit_s + max_s if limit_s else 0)
         await session.play(_sound(self._voice.tone()))
         if not await session.record(_sound(path), max_s, SILENCE_ENDS_S):
             with contextlib.suppress(OSError):

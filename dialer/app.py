@@ -124,8 +124,10 @@ class Daemon:
         )
         prices = Prices(settings.prices.per_minute, settings.prices.step_s)
         self._ledger.bill = lambda order, talked_s: prices.cost_u(orders.dial_string(order), talked_s)
-        self._ledger.bill_employee = lambda telephone, talked_s: (
-            prices.cost_u(telephone, talked_s) if len(telephone) > INTERNAL_DIGITS else None
+        self._ledger.bill_employee = lambda order, telephone, talked_s: (
+            prices.cost_u(orders.dial_string_to(order, telephone), talked_s)
+            if len(telephone) > INTERNAL_DIGITS
+            else None
         )
         staffing = Staffing(wrap_up_s=dialing.wrap_up_s)
         self._scheduler = Scheduler(
@@ -216,7 +218,7 @@ class Daemon:
             max_body_mb=http.max_body_mb,
         )
         if settings.votbox.accounts:
-            sounds = SoundStore(store, uploads, self._prompts)
+            sounds = SoundStore(store, uploads, self._prompts, settings.audio.max_upload_mb * MB)
             accounts = Accounts([_account(name, one) for name, one in settings.votbox.accounts.items()], gate)
             calls = (
                 sounds,

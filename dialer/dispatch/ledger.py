@@ -91,7 +91,7 @@ class Ledger:
         """Waits for an employee for a subscriber who has answered; False: none became free in time."""
         self.bill: Callable[[CallOrder, int], int | None] = lambda order, talked_s: None
         """What a call of so many seconds has cost, in millionths of the currency."""
-        self.bill_employee: Callable[[str, int], int | None] = lambda telephone, talked_s: None
+        self.bill_employee: Callable[[CallOrder, str, int], int | None] = lambda order, telephone, talked_s: None
         """Likewise, what a talk with an employee's telephone has cost."""
         self.observers: list[CallObserver] = []
         self.is_recorded: Callable[[str, bool], bool] = lambda name, expected: True
@@ -367,12 +367,14 @@ class Ledger:
 
     def _bill_of(self, attempt: Attempt) -> Bill:
         talked_s = None if attempt.out_record is None else attempt.out_record.talked_s
-        cost_u = None if talked_s is None else self.bill(self._orders[attempt.attempt_id], talked_s)
+        order = self._orders[attempt.attempt_id]
+        cost_u = None if talked_s is None else self.bill(order, talked_s)
         leg = attempt.in_record
         if leg is None or not leg.employee:
             return Bill(talked_s, cost_u)
         with_employee_s = int(leg.talk_s or 0) if leg.talked else 0
-        return Bill(talked_s, cost_u, leg.employee, with_employee_s, self.bill_employee(leg.employee, with_employee_s))
+        employee_cost_u = self.bill_employee(order, leg.employee, with_employee_s)
+        return Bill(talked_s, cost_u, leg.employee, with_employee_s, employee_cost_u)
 
     def _tell_over(self, order: CallOrder, attempt: Attempt) -> None:
         for observer in self.observers:

@@ -59,6 +59,10 @@ class OrderBook:
         """What the outgoing routes see."""
         return dial_string(order.dial_prefix or self._dial_prefix, order.dialled or order.phone)
 
+    def dial_string_to(self, order: CallOrder, telephone: str) -> str:
+        """What they see of an employee outside whom the order's dialogue calls."""
+        return dial_string(order.dial_prefix or self._dial_prefix, telephone)
+
     def dial_string_of(self, task: Task, phone: str) -> str:
         """What they see for a number of a task."""
         dialled = e164(phone, self._region) if task.rules.as_e164 else None

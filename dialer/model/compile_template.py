@@ -47,7 +47,7 @@ class _Compiler:
         after = self._say("information", template.information, after)
         after = self._say("greeting", self._own.greeting or template.greeting, after)
         start = self._reached(Goal.ANSWER, after)
-        return Flow(start, self._steps, has_goal=True)
+        return Flow(start, self._steps, has_goal=True, ends_by_itself=True)
 
     def _prompt(self, sound: Sound) -> Prompt:
         prompt = sound.prompt()

@@ -137,6 +137,8 @@ class Flow:
     steps: Mapping[StepName, Step]
     has_goal: bool = False
     """Whether it is a success only when its goal is reached (`Reach`), not by its end."""
+    ends_by_itself: bool = False
+    """Whether it comes to its end whatever the subscriber presses or does not: nobody need end it."""
 
     def prompts(self) -> Iterator[Prompt]:
         """Everything that may be played, what comes first in a call first."""

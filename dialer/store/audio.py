@@ -70,15 +70,16 @@ def _save(tx: Transaction, name: str, size: int, owner: str) -> int:
     )
 
 
-def delete_audio(name: str, path: str) -> Operation[bool]:
-    """False: no such file. Raises AudioInUseError while a stored polling or a task that is not closed plays it,
+def delete_audio(name: str, path: str, owner: str = "") -> Operation[bool]:
+    """False: the owner has no such file. Raises AudioInUseError while a stored polling or a task that is not closed plays it,
     by its name or its path."""
-    return lambda tx: _delete(tx.connection, name, path)
+    return lambda tx: _delete(tx.connection, name, path, owner)
 
 
-def _delete(connection: Connection, name: str, path: str) -> bool:
+def _delete(connection: Connection, name: str, path: str, owner: str) -> bool:
+    own = select(audio.c.id).where(audio.c.name == name, audio.c.owner == owner)
     known = find_audio(connection, name)
-    if known is None:
+    if known is None or connection.execute(own).first() is None:
         return False
     references = {name, path}
     users = connection.execute(

@@ -116,4 +116,3 @@ def count_unfinished(connection: Connection, task_id: int) -> int:
         for which in (QUEUED, IN_PROGRESS)
     )
     return sum(int(count.scalar_one()) for count in counts)
-

@@ -16,7 +16,7 @@ from dialer.dispatch.why import Explainer
 from dialer.model.attempt import AttemptState, LegEnded, SubscriberAnswered, TalkBegan
 from dialer.model.employees import Staff
 from dialer.model.records import InRecord, OutRecord
-from dialer.model.rules import Pacing
+from dialer.model.rules import DayKind, DayWindow, Pacing
 from dialer.model.situation import Rule
 from dialer.model.task import InnerNumType, Number, TaskState
 from dialer.store.results import fetch_task_results
@@ -134,6 +134,36 @@ async def test_weekends_and_holidays_are_days_off(bench: Bench) -> None:
     await nothing_begins(bench)
     assert "2026-11-30 is a holiday" in (await why(bench, task_id))[1]
     clock_is(bench, "2026-12-01T00:00:00")
+    await bench.settled_files(1)
+
+
+async def test_a_task_begins_by_itself_at_its_time(bench: Bench) -> None:
+    clock_is(bench, "2026-11-25T12:00:00")
+    task_id = await post(bench, [number(1)], not_before_us=int((bench.wall_s + 0.3) * 1_000_000))
+    await nothing_begins(bench)
+    assert "the task begins 2026-11-25 12:00:00 in UTC" in (await why(bench, task_id))[1]
+    bench.wall_s += 0.3  # the timer of the loop wakes the scheduler
+    await bench.settled_files(1)
+
+
+async def test_a_task_whose_beginning_is_taken_away_begins_at_once(bench: Bench) -> None:
+    clock_is(bench, "2026-11-25T12:00:00")
+    task_id = await post(bench, [number(1)], not_before_us=int(bench.wall_s + 86_400) * 1_000_000)
+    await nothing_begins(bench)
+    await bench.desk.change(task_id, None, TaskChange(rules={"not_before_us": 0}))
+    await bench.settled_files(1)
+
+
+async def test_a_changed_schedule_is_obeyed_at_once(bench: Bench) -> None:
+    clock_is(bench, "2026-11-25T12:30:00")  # a Wednesday
+    windows = (DayWindow(DayKind.WEDNESDAY, 540, 720), DayWindow(DayKind.WEDNESDAY, 780, 1080))
+    task_id = await post(bench, [number(1)], schedule=windows)
+    await nothing_begins(bench)
+    assert "09:00 to 12:00, 13:00 to 18:00, it is 12:30 in UTC" in (await why(bench, task_id))[1]
+    await bench.desk.change(task_id, None, TaskChange(rules={"schedule": windows[:1]}))
+    clock_is(bench, "2026-11-25T13:00:00")
+    await nothing_begins(bench)
+    await bench.desk.change(task_id, None, TaskChange(rules={"schedule": windows}))
     await bench.settled_files(1)
 
 

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import Connection, event
 
+from dialer.api.couriers import JsonCourier
 from dialer.api.mikopbx.webhooks import render_event
 from dialer.api.webhook_sender import HttpSender
 from dialer.dispatch.webhooks import AT_ONCE, SECOND_US, Webhooks
@@ -58,8 +59,9 @@ async def receiver() -> AsyncIterator[Receiver]:
 async def delivering(store: Store, clock: Clock | None = None) -> AsyncIterator[Webhooks]:
     sender = HttpSender(["127.0.0.0/8"], 5)
     now_us = (clock or Clock()).now_us
-    signer = Signer(secret_key(SECRET))
-    webhooks = Webhooks(store, sender, signer, render_event, give_up_after_h=24, now_us=now_us, luck=lambda: 0.0)
+    courier = JsonCourier(sender, Signer(secret_key(SECRET)), render_event)
+    couriers = {events.RESULT: courier, events.ANSWER: courier}
+    webhooks = Webhooks(store, couriers, give_up_after_h=24, now_us=now_us, luck=lambda: 0.0)
     running = asyncio.create_task(webhooks.run(), name="webhooks")
     try:
         yield webhooks

@@ -17,10 +17,15 @@ from unittest.mock import patch
 from dialer.model.access import Role
 from dialer.model.attempt import Attempt, AttemptState
 from dialer.model.call import CallOrder
+from dialer.model.flow import Voice
 from dialer.model.outcome import Outcome
 from dialer.model.polling import Action, Press, Question
+from dialer.model.progress import Progress
 from dialer.model.records import InRecord, OutRecord
+from dialer.model.rules import DayKind, DayWindow
 from dialer.model.task import InnerNumType, Number, Task, TaskState
+from dialer.model.template import Action as KeyAction
+from dialer.model.template import Goal, MenuKey, OwnWords, Sound, Template
 from dialer.model.verdict import Verdict
 from dialer.store import events
 from dialer.store.access import save_key, start_session
@@ -31,14 +36,17 @@ from dialer.store.attempts import (
     save_answer,
     save_progress,
     save_result,
+    tell_progress,
 )
 from dialer.store.audio import save_audio
 from dialer.store.clients import ClientChange, ClientPhone, save_clients
 from dialer.store.database import Store
+from dialer.store.finishing import Bill, end_numbers
 from dialer.store.pollings import delete_polling, save_polling
 from dialer.store.queue import fetch_new
 from dialer.store.receipts import Request, answered_once
 from dialer.store.schema import SCHEMA_VERSION
+from dialer.store.scripts import save_script
 from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
 
 DUMPS = Path(__file__).with_name("dumps")
@@ -55,6 +63,24 @@ _QUESTIONS = (
         ),
     ),
     Question("2", file="/var/lib/autodialer/audio/спасибо.wav", def_press="1", timeout_s=2.5, press=(Press("1"),)),
+)
+_TEMPLATE = Template(
+    greeting=Sound(text="Здравствуйте", voice=Voice.FEMALE),
+    voice=None,
+    information=Sound(file="магазин|7"),
+    records_message=True,
+    message_to="a@shop.example",
+    refusing_key="9",
+    asks=True,
+    menu=Sound(text="Повторить - один, оператор - ноль"),
+    menu_repeats=2,
+    keys=(
+        MenuKey("1", "повторить", KeyAction.REPEAT, repeats=2),
+        MenuKey("0", "оператор", KeyAction.OPERATOR, telephones=("201", "79001112233")),
+    ),
+    goal=Goal.OPERATOR,
+    shows_subscriber=True,
+    task_defaults={"lines": 3},
 )
 
 
@@ -128,6 +154,41 @@ async def _fill_beside_calls(store: Store, polling_id: int) -> None:
     await store.write(events.mark_delivered(waiting[0].row_id))
     await store.write(events.mark_dead(waiting[1].row_id, "HTTP 410", _FIRST_NS // 1000))
     await store.write(events.mark_failed(waiting[2].row_id, "нет ответа", _FIRST_NS // 1000, _FIRST_NS // 500))
+    await _fill_of_an_owner(store)
+
+
+async def _fill_of_an_owner(store: Store) -> None:
+    """What another facade's account has: scripts, a sound, a task whose steps are told and whose messages are mailed,
+    numbers that its user has ended."""
+    script_id = await store.write(save_script("магазин", "Скидки", _TEMPLATE.as_json()))
+    await store.write(save_script("магазин", "Только для одной задачи", _TEMPLATE.as_json(), listed=False))
+    await store.write(save_audio("магазин|7", 54_321, "магазин"))
+    own = OwnWords("8 952 223-34-40", "договор № 5", "к-5", Sound(text="Здравствуйте, Анна"), Voice.MALE, "79001112233")
+    numbers = [
+        Number(f"7952223344{place}", f"952223344{place}", own.as_params(), ring_timeout_s=30 + place)
+        for place in range(4)
+    ]
+    change = TaskChange(
+        "Распродажа",
+        inner_num=str(script_id),
+        inner_num_type=InnerNumType.SCRIPT,
+        numbers=numbers,
+        notify_url="https://shop.example/notify?a=1",
+        rules={
+            "tells_progress": True, "breakable": True, "success_after_s": 30, "ring_timeout_s": 40,
+            "not_before_us": _FIRST_NS // 1000, "schedule": (DayWindow(DayKind.HOLIDAY, 600, 1440),),
+        },
+        owner="магазин",
+    )  # fmt: skip
+    task = await store.write(save_task("votbox:0f", None, change))
+    called, in_progress, *waiting = await _orders(store, task)
+    await _dial(store, called, shown_number="74951112233")
+    await store.write(tell_progress(called.attempt_id, Progress.KEY, {"key": "1"}))
+    await store.write(save_answer(called.attempt_id, script_id, "message", "a.wav", "1", mail_to="a@shop.example"))
+    bill = Bill(42, 1_250_000, "79001112233", 20, 500_000)
+    await store.write(save_result(_closed(called, Outcome.SUCCESS_POLLING), None, bill, tells_progress=True))
+    await _dial(store, in_progress)
+    await store.write(end_numbers(task.task_id, [in_progress.attempt_id, waiting[0].attempt_id], hang_up=True))
 
 
 async def _new_task(store: Store, crm_id: str | None, name: str, inner_num: str, count: int) -> Task:
@@ -151,11 +212,10 @@ async def _orders(store: Store, task: Task) -> list[CallOrder]:
     ]
 
 
-async def _dial(store: Store, order: CallOrder) -> None:
+async def _dial(store: Store, order: CallOrder, shown_number: str | None = None) -> None:
     await store.write(mark_spooled(order))
-    assert await store.write(
-        claim_attempt(order.attempt_id, f"1760000000.{order.attempt_id}", f"[C-{order.attempt_id:08x}]")
-    )
+    linked_id, call_id = f"1760000000.{order.attempt_id}", f"[C-{order.attempt_id:08x}]"
+    assert await store.write(claim_attempt(order.attempt_id, linked_id, call_id, shown_number=shown_number))
 
 
 def _attempt(order: CallOrder, state: AttemptState) -> Attempt:

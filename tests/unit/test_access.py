@@ -1,15 +1,19 @@
 """Who a request is from, what a role may do, how often a password may be tried."""
 
+import hashlib
 import itertools
 from typing import Any
 
+import argon2
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from dialer.api.access.addresses import PASSED_ON, Peer, Peers
+from dialer.commands.access import passwd
 from dialer.model.access import FailedLogins, Role
 
 PROXY, CLIENT, OTHER = "192.0.2.1", "198.51.100.7", "203.0.113.9"
@@ -184,3 +188,27 @@ def test_addresses_without_end_do_not_fill_the_memory() -> None:
         failed.failed(str(place), 0.0)
     assert sum(failed.wait_s(str(place), 0.0) > 0 for place in range(1000)) == 100
     assert failed.wait_s("999", 0.0) > 0
+
+
+PASSWORD = "пароль склада"
+
+
+def hash_printed(*arguments: str) -> str:
+    printed = CliRunner().invoke(passwd, arguments, input=f"{PASSWORD}\n")
+    assert (printed.exit_code, printed.output[:17]) == (0, 'password_hash = "')
+    return printed.output.split('"')[1]
+
+
+def test_a_votbox_clients_hash_is_of_the_md5_that_it_sends() -> None:
+    sent = hashlib.md5(PASSWORD.encode(), usedforsecurity=False).hexdigest()
+    hasher = argon2.PasswordHasher()
+    assert hasher.verify(hash_printed("--votbox"), sent)
+    assert hasher.verify(hash_printed(), PASSWORD)
+    with pytest.raises(argon2.exceptions.VerifyMismatchError):
+        hasher.verify(hash_printed("--votbox"), PASSWORD)
+
+
+def test_a_password_that_is_too_short_has_no_hash() -> None:
+    for arguments in ([], ["--votbox"]):
+        refused = CliRunner().invoke(passwd, arguments, input="7 signs\n")
+        assert (refused.exit_code, "8 to" in refused.output) == (1, True)

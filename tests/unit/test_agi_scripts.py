@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from agi.server import FastAgiServer
 from dialer.model.flow import Flow, Prompt, PromptError
+from dialer.model.progress import Progress
 from tests.rig.ports import PortBlock
 from tests.rig.waiting import wait_until
 
@@ -23,6 +24,7 @@ class Desk:
         self.message: Prompt | None = Prompt("message")
         self.asked: list[tuple[int, str]] = []
         self.cancelled = False
+        self.joined: list[tuple[int, str, str]] = []
 
     def task_of(self, attempt_id: int) -> int | None:
         return 7
@@ -42,6 +44,9 @@ class Desk:
             self.cancelled = True
             raise
 
+    def employee_joined(self, attempt_id: int, linked_id: str, telephone: str) -> None:
+        self.joined.append((attempt_id, linked_id, telephone))
+
     def apology_of(self, attempt_id: int) -> Prompt | None:
         return self.apology
 
@@ -53,13 +58,24 @@ class Desk:
 
     async def end_dialogue(self, attempt_id: int, *, finished: bool) -> None: ...
 
-    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> bool:
+    async def keep_answer(
+        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = ""
+    ) -> bool:
         return True
+
+    def reached_goal(self, attempt_id: int) -> None:
+        raise AssertionError
+
+    def tell_progress(self, attempt_id: int, progress: Progress, **details: str) -> None:
+        raise AssertionError
 
     async def fetch(self, prompt: Prompt, patience_s: float | None = None) -> Path:
         if prompt.text == "broken":
             raise PromptError("broken")
         return Path(f"/sounds/{prompt.text}.wav")
+
+    async def melody(self, prompt: Prompt) -> str:
+        raise AssertionError
 
     def tone(self) -> Path:
         raise AssertionError
@@ -73,9 +89,10 @@ class Asterisk:
         self.server = server
         self._port = port
 
-    async def begin(self, script: str) -> None:
+    async def begin(self, script: str, *more: str) -> None:
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
-        self._writer.write(f"agi_network_script: {script}\nagi_arg_1: 17\nagi_arg_2: rig-1.2\n\n".encode())
+        arguments = "".join(f"agi_arg_{place}: {one}\n" for place, one in enumerate(("17", "rig-1.2", *more), 1))
+        self._writer.write(f"agi_network_script: {script}\n{arguments}\n".encode())
 
     def say(self, line: str) -> None:
         self._writer.write(f"{line}\n".encode())
@@ -89,8 +106,8 @@ class Asterisk:
         self._writer.close()
         return said
 
-    async def run(self, script: str) -> list[str]:
-        await self.begin(script)
+    async def run(self, script: str, *more: str) -> list[str]:
+        await self.begin(script, *more)
         return await self.verbs()
 
 
@@ -151,6 +168,11 @@ async def test_who_hangs_up_while_an_employee_is_looked_for_is_not_looked_for_an
         assert await asterisk.verbs() == []
     await wait_until(lambda: asterisk.server.sessions == 0, "the session has ended")
     assert asterisk.desk.cancelled
+
+
+async def test_an_employee_who_has_answered_is_told_before_the_talk_begins(asterisk: Asterisk) -> None:
+    assert await asterisk.run("joined", "79001112233") == []
+    assert asterisk.desk.joined == [(17, "rig-1.2", "79001112233")]
 
 
 async def test_a_message_is_played_and_then_told(asterisk: Asterisk) -> None:

@@ -8,6 +8,7 @@ import pytest
 from agi.server import FastAgiServer
 from agi.session import AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
 from dialer.model.flow import Flow, Prompt
+from dialer.model.progress import Progress
 from tests.rig.ports import PortBlock
 from tests.rig.waiting import wait_until
 
@@ -115,6 +116,108 @@ async def test_a_recording_that_asterisk_cannot_write_is_the_administrators_to_m
             await wire.session.record("/rec/a", 10, 3.0)
 
 
+@pytest.mark.parametrize(
+    ("reply", "value"),
+    [
+        (b"200 result=1 (ANSWER)", "ANSWER"),
+        (b"200 result=1 ()", ""),
+        (b"200 result=0", ""),
+        (b"200 result=1 (a (b) c)", "a (b) c"),
+        (b"200 result=1", ""),
+    ],
+)
+async def test_a_variable_that_is_not_set_is_empty(reply: bytes, value: str) -> None:
+    async with Wire() as wire:
+        wire.asterisk.write(reply + b"\n")
+        assert await wire.session.variable("DIALSTATUS") == value
+        assert await wire.reader.readline() == b"GET VARIABLE DIALSTATUS\n"
+
+
+@pytest.mark.parametrize("name", ["", "a", "X}", "CDR(x)", "A B", 'A"'])
+async def test_no_other_name_than_a_plain_one_is_asked_for(name: str) -> None:
+    async with Wire() as wire:
+        with pytest.raises(ValueError, match="name of a variable"):
+            await wire.session.variable(name)
+
+
+VARIABLES = {"AUTODIALER_CALL": "rig-1.2", "DIALSTATUS": "ANSWER", "HANGUPCAUSE": "16"}
+
+
+async def said_to(wire: Wire, replies: dict[str, str]) -> list[str]:
+    """Answer as Asterisk would until the session's end closes: variables by `replies`, every other verb by success."""
+    said = []
+    while line := (await wire.reader.readline()).decode().strip():
+        said.append(line)
+        name = line.removeprefix("GET VARIABLE ")
+        value = replies.get(name) if name != line else None
+        wire.asterisk.write(b"200 result=0\n" if value is None else f"200 result=1 ({value})\n".encode())
+    return said
+
+
+@pytest.mark.parametrize(("melody", "music"), [("", ""), ("autodialer-0f", "m(autodialer-0f)")])
+async def test_an_employee_is_dialled_with_what_the_subscriber_hears_meanwhile(melody: str, music: str) -> None:
+    async with Wire() as wire:
+        answering = asyncio.create_task(said_to(wire, VARIABLES))
+        assert await wire.session.dial("+79001112233", 25, 17, melody) == ("ANSWER", "16")
+        wire._writer.close()
+        assert await answering == [
+            "GET VARIABLE AUTODIALER_CALL",
+            f"EXEC Dial Local/+79001112233@autodialer-employee/n,25,g{music}"
+            "U(autodialer-joined^17^rig-1.2^+79001112233)",
+            "GET VARIABLE DIALSTATUS",
+            "GET VARIABLE HANGUPCAUSE",
+        ]
+
+
+async def test_who_hangs_up_amid_the_talk_is_gone() -> None:
+    async with Wire() as wire:
+        wire.asterisk.write(b"200 result=1 (rig-1.2)\nHANGUP\n200 result=-1\n")
+        with pytest.raises(HungUpError):
+            await wire.session.dial("201", 25, 17)
+
+
+@pytest.mark.parametrize("telephone", ["", "201,60", "201@internal", "201^x", "SIP/201", "201)", "x" * 40])
+async def test_nothing_but_a_number_is_dialled(telephone: str) -> None:
+    async with Wire() as wire:
+        wire.asterisk.write(b"200 result=1 (rig-1.2)\n" * 2)
+        with pytest.raises(ValueError, match="expected, got"):
+            await wire.session.dial(telephone, 25, 17)
+        with pytest.raises(ValueError, match="context name"):
+            await wire.session.dial("201", 25, 17, "m)U(evil")
+
+
+@pytest.mark.parametrize("call", ["a^b", "a b", "a)", "$X"])
+async def test_a_call_whose_id_is_odd_is_not_dialled_for(call: str) -> None:
+    async with Wire() as wire:
+        wire.asterisk.write(f"200 result=1 ({call})\n".encode())
+        with pytest.raises(ValueError, match="plain value of a variable"):
+            await wire.session.dial("201", 25, 17)
+
+
+@pytest.mark.parametrize(
+    ("variables", "verbs"),
+    [
+        (
+            {"AUTODIALER_RECORD": "/rec/talk-17.wav"},
+            [
+                "GET VARIABLE AUTODIALER_RECORDS",
+                'SET VARIABLE AUTODIALER_RECORDS "1"',
+                "EXEC MixMonitor /rec/talk-17.wav,b",
+            ],
+        ),
+        ({}, []),
+        ({"AUTODIALER_RECORD": "/rec/a.wav", "AUTODIALER_RECORDS": "1"}, ["GET VARIABLE AUTODIALER_RECORDS"]),
+    ],
+    ids=["asked for", "not asked for", "already on"],
+)
+async def test_a_talk_is_recorded_once_when_the_call_file_says_so(variables: dict[str, str], verbs: list[str]) -> None:
+    async with Wire() as wire:
+        answering = asyncio.create_task(said_to(wire, variables))
+        await wire.session.record_talk()
+        wire._writer.close()
+        assert await answering == ["GET VARIABLE AUTODIALER_RECORD", *verbs]
+
+
 class Desk:
     """Grants everything; remembers what it was asked."""
 
@@ -134,6 +237,9 @@ class Desk:
     async def find_employee(self, attempt_id: int, linked_id: str) -> bool:
         return False
 
+    def employee_joined(self, attempt_id: int, linked_id: str, telephone: str) -> None:
+        raise AssertionError
+
     def apology_of(self, attempt_id: int) -> Prompt | None:
         return None
 
@@ -145,10 +251,21 @@ class Desk:
 
     async def end_dialogue(self, attempt_id: int, *, finished: bool) -> None: ...
 
-    async def keep_answer(self, attempt_id: int, question_id: str, result: str, keys: str) -> bool:
+    async def keep_answer(
+        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = ""
+    ) -> bool:
         return True
 
+    def reached_goal(self, attempt_id: int) -> None:
+        raise AssertionError
+
+    def tell_progress(self, attempt_id: int, progress: Progress, **details: str) -> None:
+        raise AssertionError
+
     async def fetch(self, prompt: Prompt, patience_s: float | None = None) -> Path:
+        raise AssertionError
+
+    async def melody(self, prompt: Prompt) -> str:
         raise AssertionError
 
     def tone(self) -> Path:

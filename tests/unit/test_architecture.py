@@ -29,6 +29,9 @@ ONLY_IMPORTER = {
     "xlrd": {"dialer/api/sheets/workbooks.py"},
     "phonenumbers": {"dialer/dispatch/numbering.py"},
     "holidays": {"dialer/dispatch/public_holidays.py"},
+    "aiosmtplib": {"dialer/api/couriers.py"},
+    "email_validator": {"dialer/api/votbox/templates.py"},
+    "yarl": {"dialer/api"},
 }
 
 
@@ -40,6 +43,17 @@ def imports_of(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module or "")
     return names
+
+
+def test_the_votbox_facade_stands_alone() -> None:
+    """Neither the engine nor the other facade knows it, and it does not know the other one."""
+    home = REPO / "dialer/api/votbox"
+    for file in sources():
+        for name in imports_of(file):
+            if name.startswith("dialer.api.votbox"):
+                assert file.is_relative_to(home) or file == REPO / "dialer/app.py", f"{file}: {name}"
+            if name.startswith("dialer.api.mikopbx"):
+                assert not file.is_relative_to(home), f"{file}: {name}"
 
 
 def sources() -> list[Path]:

@@ -267,3 +267,31 @@ def test_what_the_call_with_the_leave_says_counts() -> None:
     assert apply_event(attempt_in(S.DIALLING), SubscriberAnswered("call-1")).state is S.CONNECTING
     for talk in (TalkBegan("call-1", "its ;1"), TalkBegan("an employee's older call", "call-1"), TalkBegan()):
         assert apply_event(attempt_in(S.CONNECTING), talk).talking
+
+
+@pytest.mark.parametrize(
+    ("success_after_s", "talked_s", "outcome"),
+    [
+        (10, 10, Outcome.SUCCESS_POLLING),
+        (10, 9, Outcome.FAIL_POLLING),
+        (10, None, Outcome.FAIL_POLLING),
+        (None, 900, Outcome.FAIL_POLLING),
+        (0, None, Outcome.SUCCESS_POLLING),
+    ],
+)
+def test_a_call_that_lasted_long_enough_is_a_success_whatever_came_of_its_dialogue(
+    success_after_s: int | None, talked_s: int | None, outcome: Outcome
+) -> None:
+    attempt = Attempt(1, 1, InnerNumType.SCRIPT, S.POLLING, success_after_s=success_after_s)
+    closed = attempt
+    for record in (InRecord("", "", "", 16, "missed", "SUCCESS"), replace(OUT_ANSWERED, talked_s=talked_s)):
+        closed = apply_event(closed, LegEnded(record))
+    assert closed.verdict is not None
+    assert closed.verdict.outcome is outcome
+
+
+def test_a_call_that_nobody_answered_has_not_lasted() -> None:
+    attempt = Attempt(1, 1, InnerNumType.SCRIPT, S.DIALLING, success_after_s=0)
+    closed = apply_event(attempt, LegEnded(OUT_BUSY))
+    assert closed.verdict is not None
+    assert closed.verdict.outcome is Outcome.FAIL

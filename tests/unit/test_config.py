@@ -45,6 +45,9 @@ max_calls_per_s = 0.0
 """
 
 
+VOTBOX = '[ami]\nsecret = "x"\n[votbox.accounts.shop]\npassword_hash = "$argon2id$x"'
+
+
 def write(tmp_path: Path, text: str) -> Path:
     file = tmp_path / "dialer.toml"
     file.write_text(text)
@@ -59,6 +62,39 @@ def test_the_designs_own_example_loads(tmp_path: Path) -> None:
 def test_only_the_secret_has_no_default(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path, '[ami]\nsecret = "x"'))
     assert settings.http.port == 8088
+
+
+def test_without_a_word_of_them_there_are_no_mails_and_no_accounts(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, '[ami]\nsecret = "x"'))
+    assert (settings.smtp.host, settings.smtp.port, settings.smtp.tls) == ("", 25, "none")
+    assert settings.votbox.accounts == {}
+
+
+def test_accounts_and_the_mail_server_are_read(tmp_path: Path) -> None:
+    more = """
+allow = ["198.51.100.0/24"]
+caller_ids = { 1 = "74951112233", 20 = "+74951112244" }
+any_caller_id = true
+lines = 30
+[votbox.accounts."a@b.example"]
+password_hash = "$argon2id$y"
+[smtp]
+host = "mail.example"
+port = 587
+tls = "starttls"
+username = "dialer"
+password = "s3cret"
+sender = "dialer@pbx.example"
+"""
+    settings = load_settings(write(tmp_path, VOTBOX + more))
+    shop = settings.votbox.accounts["shop"]
+    assert shop.caller_ids == {"1": "74951112233", "20": "+74951112244"}
+    assert (list(map(str, shop.allow)), shop.any_caller_id, shop.lines) == (["198.51.100.0/24"], True, 30)
+    other = settings.votbox.accounts["a@b.example"]
+    assert (other.allow, other.caller_ids, other.any_caller_id, other.lines) == ((), {}, False, 10)
+    assert (settings.smtp.host, settings.smtp.port, settings.smtp.tls) == ("mail.example", 587, "starttls")
+    for secret in ("s3cret", "argon2id$x", "argon2id$y"):
+        assert secret not in repr(settings)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +117,19 @@ def test_only_the_secret_has_no_default(tmp_path: Path) -> None:
         ('[ami]\nsecret = "x"\n[tts]\ncache_max_mb = 0', "tts.cache_max_mb: "),
         ('[ami]\nsecret = "x"\n[audio]\ndir = "/srv/My Sounds"', "audio.dir: an absolute path of letters"),
         ('[ami]\nsecret = "x"\n[audio]\nrecordings_dir = "rec"', "audio.recordings_dir: an absolute path"),
+        ('[ami]\nsecret = "x"\n[smtp]\nport = 0', "smtp.port: "),
+        ('[ami]\nsecret = "x"\n[smtp]\ntls = "ssl"', "smtp.tls: "),
+        ('[ami]\nsecret = "x"\n[smtp]\ntimeout_s = 0', "smtp.timeout_s: "),
+        ('[ami]\nsecret = "x"\n[smtp]\nuser = "u"', "smtp.user: no such setting"),
+        (VOTBOX.replace("password_hash", "password"), "votbox.accounts.shop.password_hash: missing"),
+        (VOTBOX.replace("shop", '"my shop"'), "the name of an account: 1 to 64 letters"),
+        (VOTBOX.replace("shop", f'"{"x" * 65}"'), "the name of an account: 1 to 64 letters"),
+        (f"{VOTBOX}\nlines = 0", "votbox.accounts.shop.lines: "),
+        (f"{VOTBOX}\nlines = 1001", "votbox.accounts.shop.lines: "),
+        (f'{VOTBOX}\nallow = ["10.0.0.0/33"]', "votbox.accounts.shop.allow"),
+        (f'{VOTBOX}\ncaller_ids = {{ one = "74951112233" }}', "ids of numbers are whole numbers, got 'one'"),
+        (f'{VOTBOX}\ncaller_ids = {{ 1 = "7495-111" }}', "1 to 32 digits (+ in front) expected"),
+        ('[ami]\nsecret = "x"\n[votbox]\naccount = 1', "votbox.account: no such setting"),
         ("ami = 5", "ami: a section [ami] expected"),
         ("[ami", "not TOML"),
     ],

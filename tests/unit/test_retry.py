@@ -5,6 +5,7 @@ import pytest
 from dialer.model.outcome import Outcome
 from dialer.model.retry import NAMES, name_of, nobody_reached, seconds_to_next_attempt
 from dialer.model.rules import RetryRule, Rules
+from dialer.model.verdict import REFUSED
 
 THREE = Rules(max_attempts=3, try_interval_s=60)
 REACHED = [
@@ -98,3 +99,33 @@ def test_names_are_those_that_causes_have() -> None:
     assert told <= NAMES
     assert {"busy", "no_answer", "declined", "unknown_number", "machine", "lost"} <= NAMES
     assert name_of(None) is name_of("something else") is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause"),
+    [
+        (Outcome.FAIL_POLLING, REFUSED),
+        (Outcome.FAIL, "Ended by the user"),
+        (Outcome.FAIL_POLLING, "Ended by the user: FAIL_POLLING"),
+        (Outcome.FAIL, "Ended by the user: FAIL (SIP 486 Busy Here)"),
+    ],
+)
+def test_who_refused_and_what_the_user_ended_is_never_tried_again_whatever_the_rules_say(
+    outcome: Outcome, cause: str
+) -> None:
+    for rules in (
+        THREE,
+        Rules(max_attempts=9, until_signal=True),
+        Rules(max_attempts=9, retry_on=(RetryRule("default"), RetryRule("FAIL_POLLING"), RetryRule("FAIL"))),
+        Rules(max_attempts=9, retry_on=(RetryRule(cause[:7]),)),
+    ):
+        assert seconds_to_next_attempt(rules, 1, outcome, cause) is None
+
+
+def test_a_rule_can_name_what_is_tried_again_by_default() -> None:
+    rules = Rules(max_attempts=2, retry_on=(RetryRule("default", 60), RetryRule("FAIL_POLLING", 5)))
+    for outcome, cause in NOT_REACHED:
+        assert seconds_to_next_attempt(rules, 1, outcome, cause) == 60
+    for outcome, cause in FINAL:
+        assert seconds_to_next_attempt(rules, 1, outcome, cause) is None
+    assert seconds_to_next_attempt(rules, 1, Outcome.FAIL_POLLING, None) == 5

@@ -1,5 +1,7 @@
 """The result of a call, case by case: the table of facts observed on Asterisk 22."""
 
+from dataclasses import replace
+
 import pytest
 
 from dialer.model.outcome import Outcome
@@ -172,6 +174,40 @@ def test_who_ended_a_polling_early_is_told_by_the_cause() -> None:
     assert polled("unplayable", "SUCCESS", begun=True) == (O.FAIL_POLLING, "A prompt could not be played")
 
 
+@pytest.mark.parametrize("side", [True, False])
+def test_a_dialogue_without_its_goal_says_whether_the_subscriber_refused(side: bool) -> None:
+    assert polled("missed", "SUCCESS", subscriber_hung_up=side, begun=True) == (
+        O.FAIL_POLLING, "The dialogue ended without its goal",
+    )  # fmt: skip
+    refused = "Refused: the subscriber pressed the key for that"
+    assert polled("refused", "SUCCESS", subscriber_hung_up=side, begun=True) == (O.FAIL_POLLING, refused)
+
+
+def hunted(dialogue: str, status: str, *, finished: bool = False, codes: tuple[int, ...] = ()) -> Outcome:
+    record = InRecord(status, "", "", 16, dialogue, "HANGUP", codes, employee="201")
+    return decide(
+        InnerNumType.SCRIPT, out(True), record, answered=True, dialogue_begun=True, dialogue_finished=finished
+    ).outcome
+
+
+def test_a_talk_with_an_employee_who_was_hunted_for_is_the_goal_however_it_ended() -> None:
+    assert hunted("hunting", "ANSWER") is O.SUCCESS_POLLING
+    assert hunted("hunting", "", codes=(180, 200)) is O.SUCCESS_POLLING
+    assert hunted("hunting", "CANCEL", codes=(180,)) is O.FAIL_POLLING, "left while the employee was rung"
+    assert hunted("hunting", "") is O.FAIL_POLLING
+    assert hunted("", "ANSWER") is O.FAIL_POLLING, "a talk that is not the goal"
+    assert hunted("", "CANCEL", finished=True) is O.SUCCESS_POLLING, "the goal was reached before"
+
+
+@pytest.mark.parametrize("dialogue", ["missed", "refused", "hunting", ""])
+def test_a_goal_that_was_reached_is_a_success_whatever_the_record_says(dialogue: str) -> None:
+    assert hunted(dialogue, "CANCEL", finished=True) is O.SUCCESS_POLLING
+
+
+def test_a_machine_is_a_machine_also_after_the_goal() -> None:
+    assert hunted("machine", "", finished=True) is O.FAIL
+
+
 MACHINES = [
     # dialogue, AGISTATUS, what follows "Answering machine"
     ("machine", "", ""),
@@ -289,12 +325,16 @@ def test_records_are_read_as_the_dialplan_writes_them() -> None:
     early = OutRecord("", 16, (), False, call="rig-1.0", early=True)
     assert parse_record("out||16||early|rig-1.0|") == early
     talk = InRecord("ANSWER", "", "4", 16, "finished", "SUCCESS", (180, 200), True, "rig-1.0")
-    assert parse_record("in|ANSWER||4|16|finished|SUCCESS|0a:180 0b:200 |employee|rig-1.0") == talk
+    line = "in|ANSWER||4|16|finished|SUCCESS|0a:180 0b:200 |employee|rig-1.0"
+    assert parse_record(f"{line}|201") == replace(talk, employee="201")
+    assert parse_record(f"{line}|") == talk
 
 
 def test_records_of_the_first_version_are_read_after_an_upgrade() -> None:
     assert parse_record("out|BUSY|17| 486|") == OutRecord("BUSY", 17, (486,), False)
     assert parse_record("in|ANSWER||4|16||HANGUP") == InRecord("ANSWER", "", "4", 16, "", "HANGUP")
+    before_hunts = InRecord("ANSWER", "", "4", 16, "", "SUCCESS", (200,), True, "rig-1.0")
+    assert parse_record("in|ANSWER||4|16||SUCCESS|0b:200 |employee|rig-1.0") == before_hunts
 
 
 @pytest.mark.parametrize(
@@ -308,6 +348,8 @@ def test_records_of_the_first_version_are_read_after_an_upgrade() -> None:
         "out|BUSY|17|486|x|y|z",
         "out|BUSY|17|486|x|y|1|z",
         "in|a|b|c|1|d|e|f",
+        "in|a|b|c|1|d|e|f|g|h|i|j",
+        "in|a|b|c|x|d|e|f|g|h|i",
     ],
 )
 def test_what_is_no_record_is_refused(text: str) -> None:

@@ -66,6 +66,7 @@ def test_neither_path_nor_query_are_shown() -> None:
     assert shown[0] != shown[1]
     assert re.fullmatch("http://crm.example/…[0-9a-f]{6}", shown_url("http://crm.example?token=1"))
     assert shown_url("http://[::1]:8080/") == "http://[::1]:8080"
+    assert re.fullmatch("mailto:…[0-9a-f]{6}@example.org", shown_url("mailto:boss@example.org"))
 
 
 @pytest.mark.parametrize("secret", [SECRET, "a plain text of 16 bytes and more"])

@@ -140,6 +140,9 @@ def _not_found(name: str) -> RefusedError:
 
 def _checked(name: str) -> str:
     try:
-        return check_name(name)
+        name = check_name(name)
     except ValueError as error:
         raise RefusedError(f"filename: {error}") from None
+    if "|" in name:  # accounts of other facades have such names
+        raise RefusedError("filename: a name without | expected")
+    return name

@@ -51,7 +51,7 @@ from dialer.store.stop_list import (
     remove_stop,
     share_out,
 )
-from dialer.store.tasks import fetch_task
+from dialer.store.tasks import fetch_task_of
 
 LIST_LIMIT = 1000
 MAX_NUMBERS = 100_000
@@ -257,7 +257,10 @@ class StopLists:
         return {"added": len(stops) - known, "known": known}
 
     async def _check_task(self, task_id: int | None) -> None:
-        if task_id is not None and await self._store.read(lambda connection: fetch_task(connection, task_id)) is None:
+        if (
+            task_id is not None
+            and await self._store.read(lambda connection: fetch_task_of(connection, task_id)) is None
+        ):
             raise not_found(task_id, "taskId")
 
     async def _lists_of(self, phone_id: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dialer.api.votbox.errors import Code, VotboxError, quoted
 from dialer.api.votbox.moscow import MOSCOW
 from dialer.model.flow import Voice
 from dialer.model.safe import UnsafeValueError, phone_id_of, safe_number
+from dialer.speech.prompts import MAX_TEXT_CHARS
 
 MARKER = "{S}"
 """In VOICETEXT: a value from the fields after it."""
@@ -226,16 +227,16 @@ def _listed(number: int, cells: list[str]) -> ListedLine:
 
 def _filled(cells: list[str]) -> tuple[list[str], str]:
     """The cells without the values of VOICETEXT's markers, and the text with them."""
-    if len(cells) < _BEFORE_VALUES or MARKER not in cells[_BEFORE_VALUES - 1]:
-        return cells, cells[_BEFORE_VALUES - 1] if len(cells) >= _BEFORE_VALUES else ""
+    if len(cells) < _BEFORE_VALUES:
+        return cells, ""
     parts = cells[_BEFORE_VALUES - 1].split(MARKER)
     markers = len(parts) - 1
     values = cells[_BEFORE_VALUES : _BEFORE_VALUES + markers]
     if len(values) < markers:
         raise _WrongLineError(f"VOICETEXT: маркеров {MARKER} {markers}, а значений после текста {len(values)}")
     text = parts[0] + "".join(value + part for value, part in zip(values, parts[1:], strict=True))
-    if len(text) > MAX_FIELD_CHARACTERS:
-        raise _WrongLineError(f"VOICETEXT: с подставленными значениями длиннее {MAX_FIELD_CHARACTERS} знаков")
+    if len(text) > MAX_TEXT_CHARS:
+        raise _WrongLineError(f"VOICETEXT: длиннее {MAX_TEXT_CHARS} знаков")
     return cells[:_BEFORE_VALUES] + cells[_BEFORE_VALUES + markers :], text
 
 

@@ -24,10 +24,11 @@ _ENDINGS = frozenset({".cda", ".m2a", ".mp1", ".mp2", ".mp3", ".mpga", ".mpa", "
 class SoundStore:
     """Keeps files where the engine keeps those of pollings, under names that no two accounts share."""
 
-    def __init__(self, store: Store, uploads: Uploads, prompts: PromptLibrary) -> None:
+    def __init__(self, store: Store, uploads: Uploads, prompts: PromptLibrary, max_bytes: int) -> None:
         self._store = store
         self._uploads = uploads
         self._prompts = prompts
+        self._max_bytes = max_bytes
 
     def calls(self) -> tuple[VotboxCall, ...]:
         return (VotboxCall("autocall.mediafile", self.upload),)
@@ -57,7 +58,7 @@ class SoundStore:
             return self.text_of(call.form, field)
         name = f"{call.account.name}|{secrets.token_hex(12)}"
         await self._save(call.account, name, field, sent)
-        call.undo.append(lambda: self._remove(name))
+        call.undo.append(lambda: self._remove(name, call.account.name))
         return Sound(file=name)
 
     @staticmethod
@@ -83,6 +84,8 @@ class SoundStore:
             raise VotboxError(
                 Code.WRONG, f"{field}: допустимые форматы: {' '.join(sorted(_ENDINGS))}; получено {quoted(sent.name)}"
             )
+        if len(sent.content) > self._max_bytes:
+            raise VotboxError(Code.TOO_LARGE, f"{field}: файл больше {self._max_bytes} байт")
         temporary = self._uploads.aside()
         try:
             await asyncio.to_thread(temporary.write_bytes, sent.content)
@@ -96,8 +99,8 @@ class SoundStore:
             temporary.unlink(missing_ok=True)
         await self._store.write(save_audio(name, len(sent.content), account.name))
 
-    async def _remove(self, name: str) -> None:
-        await self._store.write(delete_audio(name, str(self._uploads.path_of(name))))
+    async def _remove(self, name: str, owner: str) -> None:
+        await self._store.write(delete_audio(name, str(self._uploads.path_of(name)), owner))
         await asyncio.to_thread(self._uploads.remove, name)
 
     async def _save_spoken(self, account: Account, name: str, sound: Sound) -> None:

@@ -143,8 +143,8 @@ class VotboxTasks:
         return [await self._task_item(task.task_id)]
 
     async def break_off(self, call: Call) -> list[Item]:
-        """Calls in progress are hung up."""
-        task = await self._find_unfinished(call)
+        """Calls in progress are hung up; also those of a task that was stopped."""
+        task = await self._find_unfinished(call, Stage.ENDING)
         if not task.rules.breakable:
             raise VotboxError(
                 Code.NOT_NOW, "taskid: задача создана без canbreakcalls=1, её звонки прервать нельзя: autocall.stop"
@@ -182,11 +182,12 @@ class VotboxTasks:
             for item_id, shown in wanted.items()
             if item_id not in attempts
         ]
-        return [await self._task_item(task.task_id), *stopped, *left[:BAD_LINES_SHOWN], *_shown_bad(bad)]
+        return [await self._task_item(task.task_id), *stopped, *left[:BAD_LINES_SHOWN], *_shown_bad(bad, len(left))]
 
-    async def _find_unfinished(self, call: Call) -> Task:
+    async def _find_unfinished(self, call: Call, also: Stage | None = None) -> Task:
+        """`also`: a stage in which the call makes sense, too."""
         task, unfinished = await find_task(self._store, call.account, call.form.required("taskid"))
-        if stage_of(task, unfinished, now_us()) in {Stage.DONE, Stage.ENDING}:
+        if stage_of(task, unfinished, now_us()) in {Stage.DONE, Stage.ENDING} - {also}:
             raise VotboxError(Code.NOT_NOW, f"taskid: задача {task.task_id} уже закончена")
         return task
 
@@ -246,7 +247,7 @@ class VotboxTasks:
             "schedule": shown_schedule(dialling.schedule),
             "not_before_us": listing.start_us,
             "ring_timeout_s": dialling.ring_timeout_s,
-            "success_after_s": listing.template.goal_s if goal is Goal.DURATION else None,
+            "success_after_s": {Goal.ANSWER: 0, Goal.DURATION: listing.template.goal_s}.get(goal),
             "tells_progress": True,
             "breakable": listing.breakable,
             "caller_ids": tuple(call.account.caller_ids[one] for one in dialling.caller_ids
@@ -339,9 +340,11 @@ def _unused_columns(listing: _Listing, lines: Sequence[ListedLine]) -> Iterator[
 
 def _number_of(line: ListedLine, listing: _Listing, files: dict[str, str], account: Account) -> Number:
     """Raises ValueError, with the reason in Russian."""
-    if line.caller_id and not account.any_caller_id:
-        own = {number[-10:] for number in account.caller_ids.values()}
-        if line.caller_id[-10:] not in own:
+    caller_id = line.caller_id
+    if caller_id:  # as the account's settings spell it
+        own = {number[-10:]: number for number in account.caller_ids.values()}
+        caller_id = own.get(caller_id[-10:], caller_id if account.any_caller_id else "")
+        if not caller_id:
             raise ValueError("ANI: это не номер учётной записи (autocall.get.ani)")
     greeting = listing.greeting
     if listing.greeting_from_list:
@@ -368,7 +371,7 @@ def _number_of(line: ListedLine, listing: _Listing, files: dict[str, str], accou
         zone=line.zone,
         not_before_us=0 if line.not_before is None else as_us(line.not_before),
         until_us=None if line.until is None else as_us(line.until),
-        caller_id=line.caller_id or None,
+        caller_id=caller_id or None,
         ring_timeout_s=line.ring_timeout_s,
     )
 
@@ -377,14 +380,14 @@ def _not_stopped(shown: str, reason: str) -> Item:
     return "badline", {"text": shown, "reason": reason}
 
 
-def _shown_bad(bad: Iterable[BadLine]) -> list[Item]:
-    """The first ones; how many there are, the last element says."""
+def _shown_bad(bad: Iterable[BadLine], besides: int = 0) -> list[Item]:
+    """The first ones; how many there are, those told `besides` included, the last element says."""
     lines = sorted(bad)
     shown: list[Item] = [
         ("badline", {"line": line.number, "text": line.text, "reason": line.reason}) for line in lines[:BAD_LINES_SHOWN]
     ]
-    if lines:
-        shown.append(("badlines", {"count": len(lines)}))
+    if lines or besides:
+        shown.append(("badlines", {"count": len(lines) + besides}))
     return shown
 
 
