@@ -51,6 +51,7 @@ class StoreAnswer:
     result: str
     keys: str
     mail_to: str = ""
+    refuses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,8 @@ def converse(flow: Flow) -> Conversation:
                     asked, pressed, step_name = 0, str(answer), answers[str(answer)]
                 elif otherwise is not None and most_times is not None and asked >= most_times:
                     asked, step_name = 0, otherwise
-            case Keep(question_id, value, then):
-                yield StoreAnswer(question_id, pressed if value is None else value, pressed)
+            case Keep(question_id, value, then, refuses):
+                yield StoreAnswer(question_id, pressed if value is None else value, pressed, refuses=refuses)
                 step_name = then
             case Record(question_id, max_s, then, mail_to):
                 recording = yield RecordAnswer(max_s)
@@ -164,7 +165,7 @@ class AnswerBook(Protocol):
     """Where answers and news of the dialogue go."""
 
     async def keep_answer(
-        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = ""
+        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = "", refuses: bool = False
     ) -> bool: ...
 
     def reached_goal(self, attempt_id: int) -> None: ...
@@ -198,7 +199,12 @@ class Speaker:
             if isinstance(command, StoreAnswer):
                 # No verb between the last answer and the end: who hangs up after the last key has finished.
                 kept = await self._book.keep_answer(
-                    attempt_id, command.question_id, command.result, command.keys, mail_to=command.mail_to
+                    attempt_id,
+                    command.question_id,
+                    command.result,
+                    command.keys,
+                    mail_to=command.mail_to,
+                    refuses=command.refuses,
                 )
                 if not kept:
                     raise UnstoredError(f"the answer to question {command.question_id!r} could not be stored")
@@ -253,7 +259,9 @@ class Speaker:
         if hunt.reaches_goal:
             await session.set_variable("AUTODIALER_DIALOGUE", "hunting")
         self._book.tell_progress(attempt_id, Progress.REDIRECTED, telephone=telephone, about=hunt.about)
-        status, cause = await session.dial(telephone, hunt.ring_timeout_s, attempt_id, melody)
+        status, cause = await session.dial(
+            telephone, hunt.ring_timeout_s, attempt_id, melody, is_goal=hunt.reaches_goal
+        )
         if status == "ANSWER":
             return telephone
         if hunt.reaches_goal:

@@ -36,8 +36,9 @@ class CallDesk(AnswerBook, Protocol):
         """Wait for an employee for a subscriber who has answered; False: none became free in time. Cancelled when the
         subscriber leaves."""
 
-    def employee_joined(self, attempt_id: int, linked_id: str, telephone: str) -> None:
-        """Somebody has answered at a telephone that the dialogue called; the talk begins when this returns."""
+    def employee_joined(self, attempt_id: int, linked_id: str, telephone: str, *, is_goal: bool) -> None:
+        """Somebody has answered at a telephone that the dialogue called, which may be what the dialogue is for; the
+        talk begins when this returns."""
 
     def apology_of(self, attempt_id: int) -> Prompt | None:
         """What the subscriber hears whom no employee could take."""
@@ -48,7 +49,7 @@ class CallDesk(AnswerBook, Protocol):
 
 class FastAgiServer:
     """Listens on host:port; `agi://host:port/claim,ID,LINKEDID,CALLID`, likewise `still`; `…/dialogue,ID,LINKEDID`,
-    likewise `employee` and `message`; `…/joined,ID,LINKEDID,TELEPHONE`."""
+    likewise `employee` and `message`; `…/joined,ID,LINKEDID,TELEPHONE,GOAL`."""
 
     def __init__(
         self, host: str, port: int, desk: CallDesk, voice: Voice, *, recordings: Path, dialogue_limit_s: int
@@ -114,7 +115,8 @@ class FastAgiServer:
             case "employee":
                 await self._employee(session, attempt_id)
             case "joined":
-                self._desk.employee_joined(attempt_id, session.argument(2), session.argument(3))
+                is_goal = session.argument(4) == "goal"
+                self._desk.employee_joined(attempt_id, session.argument(2), session.argument(3), is_goal=is_goal)
             case "message":
                 await self._message(session, attempt_id)
             case unknown:

@@ -137,12 +137,15 @@ class AgiSession:
         await self.set_variable("AUTODIALER_RECORDS", "1")
         await self._command(f"EXEC MixMonitor {safe_sound_path(path)},b")
 
-    async def dial(self, telephone: str, ring_timeout_s: int, attempt_id: int, melody: str = "") -> tuple[str, str]:
-        """Call an employee for the subscriber, who hears the music-on-hold class `melody` meanwhile, and let them talk.
+    async def dial(
+        self, telephone: str, ring_timeout_s: int, attempt_id: int, melody: str = "", *, is_goal: bool = False
+    ) -> tuple[str, str]:
+        """Call an employee for the subscriber, who hears the music-on-hold class `melody` meanwhile, and let them talk;
+        `is_goal`: an answer is what the dialogue is for.
         DIALSTATUS and HANGUPCAUSE (Asterisk 22 app_dial.c), when both have put down or nobody has answered."""
         call = safe_variable("CALL", await self.variable("AUTODIALER_CALL"))[1]
         music = f"m({safe_context(melody)})" if melody else ""
-        joined = f"U(autodialer-joined^{attempt_id:d}^{call}^{safe_number(telephone)})"
+        joined = f"U(autodialer-joined^{attempt_id:d}^{call}^{safe_number(telephone)}{'^goal' if is_goal else ''})"
         # g: the subscriber stays when the employee puts down
         await self._command(
             f"EXEC Dial Local/{safe_number(telephone)}@autodialer-employee/n,{ring_timeout_s:d},g{music}{joined}", None

@@ -185,7 +185,7 @@ class Daemon:
             dialogue_limit_s=dialing.polling_limit_s,
         )
         self._draining = False
-        desk = TaskDesk(store, self._scheduler, dialing.region)
+        self._desk = desk = TaskDesk(store, self._scheduler, dialing.region)
         desk.hang_up = self._link.hang_up
         self._webhooks, self._sender = self._build_webhooks()
         http, auth = settings.http, settings.auth
@@ -233,12 +233,14 @@ class Daemon:
         """None: nothing in the settings asks for deliveries."""
         webhooks = self._settings.webhooks
         sender = HttpSender(webhooks.allow, webhooks.timeout_s)
+        # accounts of other facades are not the PBX's own CRM: the networks that they may reach are named
+        self._notice_sender = HttpSender(webhooks.allow, webhooks.timeout_s, private=False)
         couriers: dict[str, Courier] = {}
         secret = webhooks.secret.get_secret_value()
         if secret:
             couriers |= dict.fromkeys((RESULT, ANSWER), JsonCourier(sender, Signer(secret_key(secret)), render_event))
         if self._settings.votbox.accounts:
-            couriers[PROGRESS] = QueryCourier(sender, notice_url)
+            couriers[PROGRESS] = QueryCourier(self._notice_sender, notice_url)
         if self._settings.smtp.host:
             couriers[MAIL] = MailCourier(_mail_server(self._settings.smtp), self._recordings.find)
         if not couriers:
@@ -299,6 +301,7 @@ class Daemon:
                 self._spool.clear_aside()
             stack.push_async_callback(self._prompts.close)
             stack.push_async_callback(self._sender.close)
+            stack.push_async_callback(self._notice_sender.close)
             stack.push_async_callback(self._rehearsal.close)
             stack.push_async_callback(self._agi.close)
             runner = web.AppRunner(self._http, access_log=None, shutdown_timeout=LAST_REPLIES_S)
@@ -322,6 +325,7 @@ class Daemon:
                 group.create_task(self._cache.keep(), name="prompt cache keeper"),
                 group.create_task(self._keep_recordings(), name="recordings keeper"),
                 group.create_task(self._forget_receipts(), name="receipts keeper"),
+                group.create_task(self._finish_ending(), name="ending of tasks"),
                 group.create_task(self._lifetimes.run(), name="lifetimes keeper"),
                 *([group.create_task(self._webhooks.run(), name="webhooks")] if self._webhooks else []),
                 group.create_task(connections.keep(), name="connections keeper"),
@@ -356,6 +360,12 @@ class Daemon:
                 if removed:
                     log.info("%d recordings older than [audio] recordings_max_age_days removed", removed)
             await asyncio.sleep(KEEP_RECORDINGS_S)
+
+    async def _finish_ending(self) -> None:
+        try:
+            await self._desk.finish_ending()
+        except StoreError as error:
+            log.warning("tasks that their users have ended keep numbers until the next start: %s", error)
 
     async def _forget_receipts(self) -> None:
         while True:

@@ -58,7 +58,9 @@ class HttpSender:
     """Sends over HTTP. The address is looked at when the connection is made: a name that resolves to something else
     than it did before does not get round it. Redirects are not followed."""
 
-    def __init__(self, allow: Iterable[str], timeout_s: float) -> None:
+    def __init__(self, allow: Iterable[str], timeout_s: float, *, private: bool = True) -> None:
+        """`private`: whether addresses of private networks (RFC 1918, RFC 4193) are allowed, too."""
+        self._private = private
         self._allowed = [ipaddress.ip_network(network) for network in allow]
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._resolver = OwnResolver()
@@ -105,6 +107,7 @@ class HttpSender:
             or address.is_unspecified
             or address.is_multicast
             or address.is_reserved
+            or (address.is_private and not self._private)
             or (address.version == 4 and int(address) >> 24 == 0)
         ):
             raise ForbiddenAddressError(f"{address} is not allowed ([webhooks] allow)")

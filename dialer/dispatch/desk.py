@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from dialer.dispatch.numbering import zone_of
 from dialer.dispatch.scheduler import Scheduler
 from dialer.model.task import Number, Task
 from dialer.store.database import Operation, Store, as_it_is
-from dialer.store.finishing import end_numbers
+from dialer.store.finishing import close_ended, end_numbers, fetch_half_ended, fetch_hung_up
 from dialer.store.tasks import TaskChange, change_task, delete_task, find_task, save_task
 
 log = logging.getLogger(__name__)
+ENDED_AT_ONCE = 500
 
 
 class TaskDesk:
@@ -72,6 +73,16 @@ class TaskDesk:
         log.info("task %d: ended by the user, %d calls in progress", task_id, len(in_progress))
         if hang_up:
             self.hang_up(in_progress)
+        for some in [None] if attempt_ids is None else _parts(attempt_ids):
+            while await self._store.write(close_ended(task_id, some)):
+                pass
+
+    async def finish_ending(self) -> None:
+        """Go on where an earlier daemon was stopped amid `end_numbers`."""
+        self.hang_up(await self._store.read(fetch_hung_up))
+        for task_id in await self._store.read(fetch_half_ended):
+            while await self._store.write(close_ended(task_id)):
+                pass
 
     async def _with_zones(self, change: TaskChange, crm_id: str | None, task_id: int | None) -> TaskChange:
         """The list with the zones that its numbers' regions tell, where the task wants that. Numbers that are stored
@@ -88,3 +99,8 @@ class TaskDesk:
 
     def _zoned(self, numbers: Sequence[Number]) -> list[Number]:
         return [one if one.zone else replace(one, zone=zone_of(one.phone, self._region)) for one in numbers]
+
+
+def _parts(attempt_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(attempt_ids), ENDED_AT_ONCE):
+        yield attempt_ids[start : start + ENDED_AT_ONCE]

@@ -13,7 +13,7 @@ from dialer.model.safe import phone_id_of
 from dialer.model.task import Task
 from dialer.store.database import Store
 from dialer.store.stop_list import fetch_stopped
-from dialer.store.tasks import fetch_listed, fetch_task
+from dialer.store.tasks import fetch_listed, fetch_task_of
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class DryRun:
         """What would become of the numbers, in a new task or in this one; None: no such task. Raises StoreError."""
         task = None
         if task_id is not None:
-            task = await self._store.read(functools.partial(fetch_task, task_id=task_id))
+            task = await self._store.read(functools.partial(fetch_task_of, task_id=task_id))
             if task is None:
                 return None
         phone_ids = [phone_id_of(phone) for phone in phones]

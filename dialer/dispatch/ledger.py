@@ -281,9 +281,11 @@ class Ledger:
         """What the dialogue is for has been reached; it may go on."""
         self.note(attempt_id, DialogueFinished())
 
-    def employee_joined(self, attempt_id: int, linked_id: str, telephone: str) -> None:
-        """Somebody has answered at a telephone that the dialogue called."""
+    def employee_joined(self, attempt_id: int, linked_id: str, telephone: str, *, is_goal: bool) -> None:
+        """Somebody has answered at a telephone that the dialogue called; `is_goal`: that is what it is for."""
         if self._order_of_call(attempt_id, linked_id) is not None:
+            if is_goal:
+                self.note(attempt_id, DialogueFinished())
             self.tell_progress(attempt_id, Progress.EMPLOYEE_ANSWERED, telephone=telephone)
 
     def tell_progress(self, attempt_id: int, progress: Progress, **details: str) -> None:
@@ -293,12 +295,12 @@ class Ledger:
             self._saver.save(attempt_id, stored.tell_progress(attempt_id, progress, details))
 
     async def keep_answer(
-        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = ""
+        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = "", refuses: bool = False
     ) -> bool:
         """Store an answer; True when it is committed, so that the next question acknowledges it. The subscriber waits
         for a database that fails, but not for long."""
         operation = stored.save_answer(
-            attempt_id, self._held.get(attempt_id, 0), question_id, result, keys, mail_to=mail_to
+            attempt_id, self._held.get(attempt_id, 0), question_id, result, keys, mail_to=mail_to, refuses=refuses
         )
         deadline_s = asyncio.get_running_loop().time() + ANSWER_PATIENCE_S
         while True:

@@ -26,6 +26,8 @@ COUNT_EVERY_S = 2.0
 COUNT_SHARE = 0.05
 """Of the time at the most is spent on counting."""
 SECOND_US = 1_000_000
+UNTELLABLE = 422
+"""In place of a reply where an event cannot be put into words."""
 
 
 class DeliveryError(Exception):
@@ -200,6 +202,9 @@ class Webhooks:
             status = await courier.deliver(event, self._now_us() // SECOND_US)
         except DeliveryError as error:
             return None, str(error)
+        except Exception as error:  # one event that cannot be told must not keep the others from it
+            log.exception("event %s cannot be told", event.event_id)
+            return UNTELLABLE, f"it cannot be told: {type(error).__name__}"
         return status, f"HTTP {status}"
 
     async def _note(self, receiver: _Receiver, event: Event, status: int | None, error: str) -> None:

@@ -38,7 +38,7 @@ class _Compiler:
         template = self._template
         if template.refusing_key:
             self._steps[_REFUSED] = Finish(refused=True)
-            self._steps[_REFUSE] = Keep(REFUSAL_QUESTION, template.refusing_key, _REFUSED)
+            self._steps[_REFUSE] = Keep(REFUSAL_QUESTION, template.refusing_key, _REFUSED, refuses=True)
             self._interrupts = {template.refusing_key: _REFUSE}
         end = self._say(_FINAL, template.final, _END)
         after = self._menu(end) if template.asks else self._automatic(end)

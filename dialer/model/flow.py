@@ -72,6 +72,8 @@ class Keep:
     question_id: str
     value: str | None
     then: StepName
+    refuses: bool = False
+    """With it the subscriber wants no further calls."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ URL_PATTERN = (
 )
 """ASCII only (punycode, percent-encoding), no user and password, no fragment."""
 _URL = re.compile(URL_PATTERN, re.ASCII)
+_IPV6_HOST = re.compile(r"https?://\[([^\]]*)\]", re.ASCII)
 _PREFIX = "whsec_"
 _MAIL = "mailto:"
 
@@ -54,12 +56,23 @@ def pause_s(failures: int, luck: float) -> float:
 
 def checked_url(text: str) -> str:
     """The address of a receiver. Raises ValueError."""
-    if not _URL.fullmatch(text):
+    if not _URL.fullmatch(text) or not _is_host_possible(text):
         raise ValueError(
             "an address such as https://crm.example/hook expected (ASCII, without user, password and #), "
             f"got {text[:60]!r}"
         )
     return text
+
+
+def _is_host_possible(url: str) -> bool:
+    address = _IPV6_HOST.match(url)
+    if address is None:
+        return True
+    try:
+        ipaddress.IPv6Address(address[1])
+    except ValueError:
+        return False
+    return True
 
 
 def shown_url(url: str) -> str:

@@ -222,14 +222,25 @@ class PbxLink:
             self._to_end.put_nowait(attempt_id)
 
     async def _end_calls(self) -> None:
-        """Every leg of a call, whichever of them is there yet; an Asterisk that is away keeps its calls."""
+        """An Asterisk that is away is asked again when it is back."""
         while True:
             attempt_id = await self._to_end.get()
-            channel = f"/^Local.{attempt_id:d}@autodialer-[a-z]+-[0-9a-f]+;[12]/"
+            while attempt_id in self._ledger.in_progress():
+                try:
+                    await self._hang_up_pairs(attempt_id)
+                except (AmiDownError, TimeoutError):
+                    await asyncio.sleep(RETRY_S)
+                else:
+                    break
+
+    async def _hang_up_pairs(self, attempt_id: int) -> None:
+        """Both ends of the pairs that a call is made of. (Not what they dial: a telephone may be any number.)"""
+        for leg in ("callback", "out"):
+            channel = f"/^Local.{attempt_id:d}@autodialer-{leg}-[0-9a-f]+;[12]/"
             try:
                 await self._client.action({"Action": "Hangup", "Channel": channel, "Cause": "16"})
-            except (AmiDownError, AmiRefusedError, TimeoutError) as error:
-                log.debug("attempt %d, to be ended: %r", attempt_id, error)  # it has ended by itself
+            except AmiRefusedError as error:  # there is none, or it has ended by itself
+                log.debug("attempt %d, to be ended: %r", attempt_id, error)
 
     async def _sweep(self) -> None:
         last: dict[int, Attempt] = {}

@@ -8,7 +8,8 @@ DIALPLAN_VERSION = "5"
 """The extension of [autodialer-version] in dialplan/extensions_autodialer.conf."""
 MODULES = (
     "app_dial", "app_exec", "app_mixmonitor", "app_stack", "app_userevent", "func_callerid", "func_channel", "func_db",
-    "func_dialplan", "func_global", "func_hangupcause", "func_logic", "func_strings", "func_timeout", "pbx_spool", "res_agi",
+    "func_dialplan", "func_global", "func_hangupcause", "func_logic", "func_strings", "func_timeout", "pbx_spool",
+    "res_agi",
 )  # fmt: skip
 """What the dialplan calls, and what runs call files and FastAGI."""
 MACHINE_MODULES = ("app_amd", "app_waitforsilence")

@@ -2,6 +2,7 @@
 (`dialplan/musiconhold_autodialer.conf`), the sounds behind them change."""
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -68,6 +69,8 @@ class Melodies:
         """Give the sound a place; nobody hears half of it, and who hears the one before hears that to its end."""
         free = set(range(1, self._places + 1)) - {one.place for one in held}
         oldest = None if free else min(held, key=lambda one: one.used_ns)
+        if oldest is not None and time.time_ns() - oldest.used_ns < IN_USE_S * 1e9:
+            raise OSError(errno.EBUSY, f"more than {self._places} melodies are in use", str(self._folder))
         place = oldest.place if oldest else min(free)
         part, link = (self._folder / f"{uuid.uuid4().hex}{_PART}" for _ in range(2))
         try:
@@ -81,8 +84,6 @@ class Melodies:
             discard(part, link)
         if oldest is not None:
             discard(oldest.sound)
-            if time.time_ns() - oldest.used_ns < IN_USE_S * 1e9:
-                log.warning("more than %d melodies at a time: one that may be heard now changes", self._places)
         return place
 
     def _held(self) -> list[_Held]:

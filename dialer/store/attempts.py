@@ -26,7 +26,7 @@ from dialer.store.finishing import (
     is_stopped,
 )
 from dialer.store.queue import Queued
-from dialer.store.schema import HUNG_UP, IN_PROGRESS, QUEUED, answer, attempt, dialled, task
+from dialer.store.schema import HUNG_UP, IN_PROGRESS, QUEUED, UNLISTED, answer, attempt, dialled, task
 from dialer.store.tasks import fetch_task
 
 _THIS = attempt.c.id == bindparam("attempt_id")
@@ -111,6 +111,7 @@ _SAVE_RESULT = (
         closed_us=_NOW,
     )
 )
+_REFUSE = update(attempt).where(_THIS, _OPEN, attempt.c.unlisted == 0).values(unlisted=UNLISTED)
 _INTERFERED = select(attempt.c.signalled, attempt.c.unlisted).where(_THIS)
 NO_BILL = Bill()
 _SAVE_ANSWER = insert(answer).from_select(
@@ -334,10 +335,17 @@ def tell_progress(attempt_id: int, progress: Progress, details: Mapping[str, str
 
 
 def save_answer(
-    attempt_id: int, polling_id: int, question_id: str, result: str, keys: str, *, mail_to: str = ""
+    attempt_id: int,
+    polling_id: int,
+    question_id: str,
+    result: str,
+    keys: str,
+    *,
+    mail_to: str = "",
+    refuses: bool = False,
 ) -> Operation[None]:
     """Store what a subscriber pressed or said, for an attempt that still exists. `mail_to`: addresses, separated by
-    commas, that what was said, a recording, is sent to."""
+    commas, that what was said, a recording, is sent to. `refuses`: the number gets no further attempt."""
     values = {
         "attempt_id": attempt_id, "polling": polling_id, "question": question_id, "value": result, "keys": keys,
     }  # fmt: skip
@@ -346,6 +354,8 @@ def save_answer(
         done = tx.connection.execute(_SAVE_ANSWER, {**values, "now_us": tx.now_us})
         if done.rowcount:
             add_answer(tx, attempt_id)
+            if refuses:
+                tx.connection.execute(_REFUSE, {"attempt_id": attempt_id})
             for address in filter(None, mail_to.split(",")):
                 add_mail(tx, attempt_id, address)
 

@@ -71,8 +71,8 @@ def _save(tx: Transaction, name: str, size: int, owner: str) -> int:
 
 
 def delete_audio(name: str, path: str, owner: str = "") -> Operation[bool]:
-    """False: the owner has no such file. Raises AudioInUseError while a stored polling or a task that is not closed plays it,
-    by its name or its path."""
+    """False: the owner has no such file. Raises AudioInUseError while a stored polling or a task that is not closed
+    plays it, by its name or its path."""
     return lambda tx: _delete(tx.connection, name, path, owner)
 
 

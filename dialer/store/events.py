@@ -7,7 +7,7 @@ one the time 0. So what is due is found by index, however much waits behind it.
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -25,7 +25,6 @@ from sqlalchemy import (
 )
 
 from dialer.model.progress import Progress
-from dialer.model.rules import as_rules
 from dialer.store.database import Operation, Transaction
 from dialer.store.results import NEXT_DUE
 from dialer.store.schema import DEAD, WAITING, answer, attempt, event, task
@@ -35,11 +34,6 @@ TOPIC = "event"
 RESULT, ANSWER, PROGRESS, MAIL = "result", "answer", "progress", "mail"
 BATCH = 500
 """Events that one operation gives up or replays at the most: the writer is not held for long."""
-_OF_RESULT = (
-    select(attempt, NEXT_DUE, task.c.crm_id, task.c.notify_url, task.c.rules)
-    .join(task, task.c.id == attempt.c.task_id)
-    .where(attempt.c.id == bindparam("attempt_id"), task.c.notify_url > "")
-)
 _OF_ANSWER = (
     select(answer, task.c.crm_id, task.c.notify_url, task.c.rules)
     .join(task, task.c.id == answer.c.task_id)
@@ -58,10 +52,11 @@ _FIRST_ID = (
     .scalar_subquery()
     .label("first_id")
 )
-_OF_PROGRESS = (
-    select(attempt, NEXT_DUE, _FIRST_ID, task.c.notify_url, task.c.rules)
+_OF_RESULTS = (
+    select(attempt, NEXT_DUE, _FIRST_ID, task.c.crm_id, task.c.notify_url, task.c.rules)
     .join(task, task.c.id == attempt.c.task_id)
-    .where(attempt.c.id == bindparam("attempt_id"), task.c.notify_url > "")
+    .where(attempt.c.id.in_(bindparam("attempt_ids", expanding=True)), task.c.notify_url > "")
+    .order_by(attempt.c.id)
 )
 _OF_MAIL = (
     select(answer.c.id, answer.c.task_id, answer.c.phone_id, answer.c.phone, answer.c.result, answer.c.changed_us)
@@ -77,6 +72,17 @@ _OF_NUMBER = (
     event.c.phone_id == bindparam("of_phone"),
 )
 _ONE_WAITS = select(event.c.id).where(*_OF_NUMBER).exists()
+_ADD = insert(event).values(
+    event_id=bindparam("new_event_id"),
+    kind=bindparam("new_kind"),
+    task_id=bindparam("of_task"),
+    phone_id=bindparam("of_phone"),
+    url=bindparam("of_url"),
+    content=bindparam("new_content", type_=event.c.content.type),
+    created_us=bindparam("now_us"),
+    due_us=case((_ONE_WAITS, null()), else_=0),
+    tries=0,
+)
 _FIRST = select(func.min(event.c.id)).where(*_OF_NUMBER).scalar_subquery()
 _STOP_FIRST = update(event).where(event.c.id == _FIRST).values(due_us=None)
 _LET_FIRST_GO = update(event).where(event.c.id == _FIRST, event.c.due_us.is_(None)).values(due_us=0)
@@ -117,57 +123,72 @@ class Event:
 
 def add_result(tx: Transaction, attempt_id: int) -> None:
     """Note the result of an attempt that has just got it, for a task that wants to be told."""
-    row = tx.connection.execute(_OF_RESULT, {"attempt_id": attempt_id}).first()
-    if row is None or not as_rules(row.rules).tells_progress:
-        _add(tx, RESULT, row)
-        return
-    add_progress(tx, attempt_id, Progress.ENDED)
+    add_results(tx, [attempt_id])
+
+
+def add_results(tx: Transaction, attempt_ids: Sequence[int]) -> None:
+    """The same of many attempts, up to `BATCH`."""
+    rows = tx.connection.execute(_OF_RESULTS, {"attempt_ids": attempt_ids}).all()
+    ended = {"progress": Progress.ENDED.value, "at_us": tx.now_us, "details": {}}
+    _add(tx, RESULT, [row._asdict() for row in rows if not _tells_progress(row)])
+    _add(tx, PROGRESS, [_without_words({**row._asdict(), **ended}) for row in rows if _tells_progress(row)])
 
 
 def add_answer(tx: Transaction, attempt_id: int) -> None:
     """Note the latest answer of an attempt, which has just been stored. (Of a task that is told progress the keys are
     told as they are pressed.)"""
     row = tx.connection.execute(_OF_ANSWER, {"attempt_id": attempt_id}).first()
-    if row is not None and not as_rules(row.rules).tells_progress:
-        _add(tx, ANSWER, row)
+    if row is not None and not _tells_progress(row):
+        _add(tx, ANSWER, [row._asdict()])
 
 
 def add_progress(
     tx: Transaction, attempt_id: int, progress: Progress, details: Mapping[str, str] | None = None
 ) -> None:
     """Note a step of a call, for a task that wants to be told progress: with the attempt's row as it is now."""
-    row = tx.connection.execute(_OF_PROGRESS, {"attempt_id": attempt_id}).first()
-    if row is not None and as_rules(row.rules).tells_progress:
-        _add(tx, PROGRESS, row, {"progress": progress.value, "at_us": tx.now_us, "details": dict(details or {})})
+    row = tx.connection.execute(_OF_RESULTS, {"attempt_ids": [attempt_id]}).first()
+    if row is None or not _tells_progress(row):
+        return
+    told = {**row._asdict(), "progress": progress.value, "at_us": tx.now_us, "details": dict(details or {})}
+    _add(tx, PROGRESS, [told if progress is Progress.DIALLED else _without_words(told)])
 
 
 def add_mail(tx: Transaction, attempt_id: int, address: str) -> None:
     """Note that the latest answer of an attempt, a recording, is to be mailed."""
     row = tx.connection.execute(_OF_MAIL, {"attempt_id": attempt_id}).first()
-    _add(tx, MAIL, cast("Row[Any] | None", row), {"notify_url": f"mailto:{address}"})
+    if row is not None:
+        _add(tx, MAIL, [{**row._asdict(), "notify_url": f"mailto:{address}"}])
 
 
-def _add(tx: Transaction, kind: str, row: Row[Any] | None, more: Mapping[str, object] | None = None) -> None:
-    if row is None:
-        return
-    content = {**row._mapping, **(more or {})}
-    content.pop("rules", None)
-    url = content.pop("notify_url")
-    tx.connection.execute(
-        insert(event).values(
-            event_id=f"{kind}-{row.id}-{secrets.token_hex(8)}",
-            kind=kind,
-            task_id=row.task_id,
-            phone_id=row.phone_id,
-            url=url,
-            content=content,
-            created_us=tx.now_us,
-            due_us=case((_ONE_WAITS, null()), else_=0),
-            tries=0,
-        ),
-        {"of_url": url, "of_task": row.task_id, "of_phone": row.phone_id},
-    )
-    tx.tell(TOPIC, url)
+def _tells_progress(row: Row[Any]) -> bool:
+    return bool(row.rules.get("tells_progress"))
+
+
+def _without_words(told: dict[str, Any]) -> dict[str, Any]:
+    """Without the number's params, which may be long: only the first event of a call tells them."""
+    return {**told, "params": None}
+
+
+def _add(tx: Transaction, kind: str, told: Sequence[dict[str, Any]]) -> None:
+    """One event for each row that is told."""
+    events = []
+    for row in told:
+        hidden = ("rules", "notify_url", *(() if kind == PROGRESS else ("first_id",)))
+        events.append(
+            {
+                "new_event_id": f"{kind}-{row['id']}-{secrets.token_hex(8)}",
+                "new_kind": kind,
+                "of_task": row["task_id"],
+                "of_phone": row["phone_id"],
+                "of_url": row["notify_url"],
+                "new_content": {name: value for name, value in row.items() if name not in hidden},
+                "now_us": tx.now_us,
+            }
+        )
+    if events:
+        tx.connection.execute(_ADD, events)
+    for url in {one["of_url"] for one in events}:
+        tx.tell(TOPIC, url)
 
 
 def fetch_due(connection: Connection, url: str, now_us: int, most: int) -> list[Event]:

@@ -16,8 +16,8 @@ from dialer.model.retry import seconds_to_next_attempt
 from dialer.model.rules import as_rules
 from dialer.model.task import TaskState
 from dialer.store.database import Operation, Transaction
-from dialer.store.events import add_result
-from dialer.store.schema import GLOBAL, HUNG_UP, MORTAL, QUEUED, UNLISTED, attempt, stop_number, task
+from dialer.store.events import add_result, add_results
+from dialer.store.schema import GLOBAL, HUNG_UP, IN_PROGRESS, MORTAL, QUEUED, UNLISTED, attempt, stop_number, task
 
 QUEUE_TOPIC = "queue"
 """Told when numbers of a task may be dialled that could not be before; the detail is its id."""
@@ -25,9 +25,8 @@ TASK_TOPIC = "task"
 """Told when the engine itself has changed a task; the detail is its id."""
 LIFETIME_TOPIC = "lifetime"
 """Told when numbers have got a lifetime."""
-NOT_DIALLED = and_(
-    attempt.c.closed_us.is_(None), attempt.c.state.in_([AttemptState.CREATED.value, AttemptState.SPOOLED.value])
-)
+_UNDIALLED = frozenset({AttemptState.CREATED.value, AttemptState.SPOOLED.value})
+NOT_DIALLED = and_(attempt.c.closed_us.is_(None), attempt.c.state.in_(sorted(_UNDIALLED)))
 """Waiting, or with a call file whose claim will find no row and be refused."""
 _OPEN = attempt.c.closed_us.is_(None)
 _OF_CLIENT = (attempt.c.task_id == bindparam("of_task"), attempt.c.client_id == bindparam("of_client"))
@@ -121,9 +120,9 @@ def close_undialled(tx: Transaction, which: ColumnElement[bool], outcome: Outcom
     for start in range(0, len(rows), _BATCH):
         some = [row.id for row in rows[start : start + _BATCH]]
         tx.connection.execute(update(attempt).where(attempt.c.id.in_(some)).values(values))
-    for row in rows:
-        if row.notify_url:
-            add_result(tx, row.id)
+    told = [row.id for row in rows if row.notify_url]
+    for start in range(0, len(told), _BATCH):
+        add_results(tx, told[start : start + _BATCH])
     for task_id, client_id in {(row.task_id, row.client_id) for row in rows if row.client_id is not None}:
         _release(tx, task_id, client_id)
     for task_id in {row.task_id for row in rows}:
@@ -164,19 +163,18 @@ def close_expired() -> Operation[int | None]:
 def end_numbers(
     task_id: int, attempt_ids: Sequence[int] | None = None, *, hang_up: bool = False
 ) -> Operation[list[int]]:
-    """The user ends numbers of a task, all of them for None: who waits has its result, and calls in progress are their
-    numbers' last. Returns the attempts in progress: with `hang_up` the caller ends their calls. All numbers: the task
-    is closed."""
+    """The user ends numbers of a task, all of them for None: the task is closed then. Calls in progress are their
+    numbers' last; returns their attempts: with `hang_up` the caller ends the calls. Nothing of what waits is dialled
+    any more; `close_ended` gives it its result."""
 
     def operation(tx: Transaction) -> list[int]:
-        of_task = attempt.c.task_id == task_id
+        mark = HUNG_UP if hang_up else case((attempt.c.unlisted == HUNG_UP, HUNG_UP), else_=UNLISTED)
         in_progress: list[int] = []
         for some in [None] if attempt_ids is None else _batches(attempt_ids):
-            which = of_task if some is None else and_(of_task, attempt.c.id.in_(some))
-            close_undialled(tx, which, Outcome.FAIL, ENDED_BY_USER)
-            mark = HUNG_UP if hang_up else case((attempt.c.unlisted == HUNG_UP, HUNG_UP), else_=UNLISTED)
-            marked = update(attempt).where(which, _OPEN).values(unlisted=mark).returning(attempt.c.id)
-            in_progress += tx.connection.execute(marked).scalars()
+            chosen = IN_PROGRESS if some is None else and_(_OPEN, attempt.c.id.in_(some))
+            marked = update(attempt).where(attempt.c.task_id == task_id, chosen).values(unlisted=mark)
+            rows = tx.connection.execute(marked.returning(attempt.c.id, attempt.c.state)).all()
+            in_progress += [row.id for row in rows if row.state not in _UNDIALLED]
         if attempt_ids is None:
             tx.connection.execute(
                 update(task).where(task.c.id == task_id).values(state=TaskState.CLOSED.value, changed_us=tx.now_us)
@@ -185,6 +183,33 @@ def end_numbers(
         return in_progress
 
     return operation
+
+
+def close_ended(task_id: int, attempt_ids: Sequence[int] | None = None) -> Operation[bool]:
+    """Give their result to a BATCH of the numbers that `end_numbers` was about and nobody is dialling; False: that was
+    all."""
+
+    def operation(tx: Transaction) -> bool:
+        waiting = [attempt.c.task_id == task_id, NOT_DIALLED]
+        if attempt_ids is not None:
+            waiting.append(attempt.c.id.in_(attempt_ids))
+        ids = list(tx.connection.execute(select(attempt.c.id).where(*waiting).limit(_BATCH)).scalars())
+        return bool(ids) and close_undialled(tx, attempt.c.id.in_(ids), Outcome.FAIL, ENDED_BY_USER) == _BATCH
+
+    return operation
+
+
+def fetch_half_ended(connection: Connection) -> list[int]:
+    """Tasks of other facades that their users have ended, and that have numbers waiting still: the daemon was stopped
+    amid it."""
+    waiting = select(attempt.c.id).where(attempt.c.task_id == task.c.id, QUEUED).exists()
+    ended = select(task.c.id).where(task.c.owner != "", task.c.state == TaskState.CLOSED.value, waiting)
+    return list(connection.execute(ended).scalars())
+
+
+def fetch_hung_up(connection: Connection) -> list[int]:
+    """Attempts in progress whose calls their user has ended."""
+    return list(connection.execute(select(attempt.c.id).where(IN_PROGRESS, attempt.c.unlisted == HUNG_UP)).scalars())
 
 
 def close_by_signal(phone_id: str, task_id: int | None) -> Operation[int]:

@@ -1,6 +1,6 @@
 """Scripts: what other facades' call flows are compiled from, kept in the words of the facade."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,11 +29,13 @@ def save_script(owner: str, name: str, content: Mapping[str, Any], *, listed: bo
     return operation
 
 
-def change_script(script_id: int, content: Mapping[str, Any]) -> Operation[None]:
-    """Replace its content: calls that begin from now on follow it."""
+def change_script(script_id: int, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Operation[None]:
+    """Let `change` make the new content of the one there is: calls that begin from now on follow it."""
 
     def operation(tx: Transaction) -> None:
-        tx.connection.execute(update(script).where(script.c.id == script_id).values(content=content))
+        this = script.c.id == script_id
+        content = tx.connection.execute(select(script.c.content).where(this)).scalar_one()
+        tx.connection.execute(update(script).where(this).values(content=dict(change(content))))
 
     return operation
 

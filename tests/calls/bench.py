@@ -127,7 +127,7 @@ class Desk:
         return FLOW
 
     async def keep_answer(
-        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = ""
+        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = "", refuses: bool = False
     ) -> bool:
         return True
 
@@ -137,7 +137,7 @@ class Desk:
     def tell_progress(self, attempt_id: int, progress: Progress, **details: str) -> None:
         """Nobody is told."""
 
-    def employee_joined(self, attempt_id: int, linked_id: str, telephone: str) -> None:
+    def employee_joined(self, attempt_id: int, linked_id: str, telephone: str, *, is_goal: bool) -> None:
         """Nobody is told."""
 
     async def end_dialogue(self, attempt_id: int, *, finished: bool) -> None:

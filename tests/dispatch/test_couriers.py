@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
@@ -432,3 +433,17 @@ async def again(webhooks: Webhooks, clock: Clock, came: Any) -> None:
     clock.ahead_us += HOUR_US
     webhooks.look()
     await wait_until(came, "it is delivered after all")
+
+
+class Broken:
+    """Cannot put its events into words."""
+
+    async def deliver(self, event: Event, now_s: int) -> int:
+        raise KeyError("progress")
+
+
+async def test_an_event_that_cannot_be_told_is_refused_and_keeps_nothing_else(store: Store) -> None:
+    """Not even the daemon: an exception would end it, and the next one at its start."""
+    caught = Webhooks(store, {"progress": Broken()}, give_up_after_h=24)
+    status, error = await caught._send(cast("Event", SimpleNamespace(kind="progress", event_id="progress-1-aa")))
+    assert (status, error) == (422, "it cannot be told: KeyError")

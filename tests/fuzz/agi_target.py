@@ -18,7 +18,7 @@ VERB = re.compile(
     r'|RECORD FILE /nowhere/answer-[0-9]+-[0-9a-f]{16} wav "#\*0123456789" [0-9]+ s=3'
     r'|SET VARIABLE [A-Z_]+ "[a-z0-9]*"|GET VARIABLE [A-Z_]+|EXEC MixMonitor /[A-Za-z0-9._/-]+,b'
     r"|EXEC Dial Local/[0-9]+@autodialer-employee/n,9,gm\(autodialer-1\)"
-    r"U\(autodialer-joined\^[0-9]+\^[A-Za-z0-9*#._+-]*\^[0-9]+\)"
+    r"U\(autodialer-joined\^[0-9]+\^[A-Za-z0-9*#._+-]*\^[0-9]+\^goal\)"
 )
 FLOW = Flow(
     "hello",
@@ -87,11 +87,11 @@ class Desk:
         assert attempt_id == self.begun[-1]
         assert set(details.get("key", "")) <= KEYS
 
-    def employee_joined(self, attempt_id: int, _linked_id: str, _telephone: str) -> None:
+    def employee_joined(self, attempt_id: int, _linked_id: str, _telephone: str, *, is_goal: bool) -> None:
         assert 0 <= attempt_id < 10**19
 
     async def keep_answer(
-        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = ""
+        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = "", refuses: bool = False
     ) -> bool:
         assert attempt_id == self.begun[-1]
         assert set(keys) <= KEYS

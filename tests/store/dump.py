@@ -41,13 +41,14 @@ from dialer.store.attempts import (
 from dialer.store.audio import save_audio
 from dialer.store.clients import ClientChange, ClientPhone, save_clients
 from dialer.store.database import Store
-from dialer.store.finishing import Bill, end_numbers
+from dialer.store.finishing import Bill
 from dialer.store.pollings import delete_polling, save_polling
 from dialer.store.queue import fetch_new
 from dialer.store.receipts import Request, answered_once
 from dialer.store.schema import SCHEMA_VERSION
 from dialer.store.scripts import save_script
 from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
+from tests.store.making import end_by_user
 
 DUMPS = Path(__file__).with_name("dumps")
 _FIRST_NS = 1_760_000_000_000_000_000
@@ -64,6 +65,7 @@ _QUESTIONS = (
     ),
     Question("2", file="/var/lib/autodialer/audio/спасибо.wav", def_press="1", timeout_s=2.5, press=(Press("1"),)),
 )
+
 _TEMPLATE = Template(
     greeting=Sound(text="Здравствуйте", voice=Voice.FEMALE),
     voice=None,
@@ -188,7 +190,7 @@ async def _fill_of_an_owner(store: Store) -> None:
     bill = Bill(42, 1_250_000, "79001112233", 20, 500_000)
     await store.write(save_result(_closed(called, Outcome.SUCCESS_POLLING), None, bill, tells_progress=True))
     await _dial(store, in_progress)
-    await store.write(end_numbers(task.task_id, [in_progress.attempt_id, waiting[0].attempt_id], hang_up=True))
+    await end_by_user(store, task.task_id, [in_progress.attempt_id, waiting[0].attempt_id], hang_up=True)
 
 
 async def _new_task(store: Store, crm_id: str | None, name: str, inner_num: str, count: int) -> Task:

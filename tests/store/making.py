@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from dialer.model.attempt import Attempt, AttemptState, CallLost, apply_event
 from dialer.model.call import CallOrder
 from dialer.model.task import InnerNumType, Number
 from dialer.store.database import Store
+from dialer.store.finishing import close_ended, end_numbers
 from dialer.store.queue import fetch_new
 from dialer.store.tasks import TaskChange, save_task
 
@@ -54,3 +56,13 @@ def ask(database: Path, sql: str) -> list[tuple[object, ...]]:
     """Rows of a query by a connection that is not the store's."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         return connection.execute(sql).fetchall()
+
+
+async def end_by_user(
+    store: Store, task_id: int, attempt_ids: Sequence[int] | None = None, *, hang_up: bool = False
+) -> list[int]:
+    """As the desk ends numbers; the attempts in progress."""
+    in_progress = await store.write(end_numbers(task_id, attempt_ids, hang_up=hang_up))
+    while await store.write(close_ended(task_id, attempt_ids)):
+        pass
+    return in_progress

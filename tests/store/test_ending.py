@@ -15,12 +15,12 @@ from dialer.model.verdict import Verdict
 from dialer.store.attempts import claim_attempt, mark_spooled, requeue_attempt, save_result
 from dialer.store.database import Store
 from dialer.store.events import fetch_events
-from dialer.store.finishing import TASK_TOPIC, end_numbers
+from dialer.store.finishing import TASK_TOPIC
 from dialer.store.items import count_unfinished
 from dialer.store.queue import fetch_due, fetch_new
 from dialer.store.results import ResultRow, fetch_task_results
 from dialer.store.tasks import TaskChange, fetch_task, save_task
-from tests.store.making import url_of
+from tests.store.making import end_by_user, url_of
 
 BUSY = Verdict(Outcome.FAIL, "SIP 486 Busy Here")
 LEFT = Verdict(Outcome.FAIL_POLLING)
@@ -85,7 +85,7 @@ async def test_a_task_that_is_ended_has_all_its_results_and_is_closed(store: Sto
     task_id, other = await post(store, 3), await post(store, 1)
     told: list[str] = []
     store.listen(TASK_TOPIC, told.append)
-    assert await store.write(end_numbers(task_id)) == []
+    assert await end_by_user(store, task_id) == []
     assert await results(store, task_id) == [("FAIL", ENDED)] * 3
     assert (await state_of(store, task_id), await state_of(store, other)) == (TaskState.CLOSED, TaskState.OPEN)
     assert await unfinished(store, task_id) == 0
@@ -99,7 +99,7 @@ async def test_calls_in_progress_are_told_and_are_their_numbers_last(store: Stor
     first, second, _ = await ready(store, task_id)
     assert await dial(store, first)
     assert await dial(store, second)
-    ended = await store.write(end_numbers(task_id, hang_up=hang_up))
+    ended = await end_by_user(store, task_id, hang_up=hang_up)
     assert ended == [first.attempt_id, second.attempt_id]
     assert [row.result for row in await rows(store, task_id)] == [None, None, "FAIL"]
     await end(store, first, LEFT)
@@ -116,7 +116,7 @@ async def test_a_call_that_is_hung_up_after_its_goal_is_a_success_still(store: S
     task_id = await post(store, 1)
     (order,) = await ready(store, task_id)
     assert await dial(store, order)
-    await store.write(end_numbers(task_id, hang_up=True))
+    await end_by_user(store, task_id, hang_up=True)
     await end(store, order, REACHED)
     assert await results(store, task_id) == [("SUCCESS_POLLING", None)]
 
@@ -128,7 +128,7 @@ async def test_only_the_numbers_that_are_said_are_ended_and_the_task_goes_on(sto
     for order in (first, second):
         assert await dial(store, order)
     chosen = [first.attempt_id, third.attempt_id, of_other.attempt_id, 999]
-    assert await store.write(end_numbers(task_id, chosen)) == [first.attempt_id]
+    assert await end_by_user(store, task_id, chosen) == [first.attempt_id]
     assert await state_of(store, task_id) is TaskState.OPEN
     await end(store, first, BUSY)
     await end(store, second, BUSY)
@@ -141,7 +141,7 @@ async def test_only_the_numbers_that_are_said_are_ended_and_the_task_goes_on(sto
 
 async def test_no_numbers_are_none_and_not_all(store: Store) -> None:
     task_id = await post(store, 2)
-    assert await store.write(end_numbers(task_id, [])) == []
+    assert await end_by_user(store, task_id, []) == []
     assert await state_of(store, task_id) is TaskState.OPEN
     assert len(await ready(store, task_id)) == 2
 
@@ -153,7 +153,7 @@ async def test_more_numbers_than_one_statement_takes_are_ended(store: Store) -> 
         assert await dial(store, order)
     chosen = [order.attempt_id for order in orders[:-1]]
     in_progress = [orders[0].attempt_id, orders[700].attempt_id]
-    assert await store.write(end_numbers(task_id, chosen, hang_up=True)) == in_progress
+    assert await end_by_user(store, task_id, chosen, hang_up=True) == in_progress
     assert [order.phone for order in await ready(store, task_id)] == [orders[-1].phone]
 
 
@@ -165,7 +165,7 @@ async def test_a_call_that_was_to_be_hung_up_stays_so_however_often_it_is_ended(
     (order,) = await ready(store, task_id)
     assert await dial(store, order)
     for hang_up in ways:
-        assert await store.write(end_numbers(task_id, hang_up=hang_up)) == [order.attempt_id]
+        assert await end_by_user(store, task_id, hang_up=hang_up) == [order.attempt_id]
     await end(store, order, LEFT)
     assert await results(store, task_id) == [("FAIL_POLLING", f"{ENDED}: FAIL_POLLING")]
 
@@ -174,7 +174,7 @@ async def test_a_call_file_whose_number_was_ended_gets_no_leave_to_dial(store: S
     task_id = await post(store, 1)
     (order,) = await ready(store, task_id)
     await store.write(mark_spooled(order))
-    assert await store.write(end_numbers(task_id, [order.attempt_id])) == []
+    assert await end_by_user(store, task_id, [order.attempt_id]) == []
     assert not await store.write(claim_attempt(order.attempt_id, "rig-1", "[C-1]", now_us=LATER_US))
     assert await results(store, task_id) == [("FAIL", ENDED)]
 
@@ -187,7 +187,7 @@ async def test_a_number_that_was_ended_while_its_call_came_to_nothing_is_not_cal
     task_id = await post(store, 1)
     (order,) = await ready(store, task_id)
     assert await dial(store, order)
-    await store.write(end_numbers(task_id, [order.attempt_id], hang_up=hang_up))
+    await end_by_user(store, task_id, [order.attempt_id], hang_up=hang_up)
     await store.write(requeue_attempt(order.attempt_id, "rig-1"))
     assert await ready(store, task_id) == []
     assert await results(store, task_id) == [("FAIL", ENDED)]
@@ -199,20 +199,20 @@ async def test_a_number_that_waits_for_its_next_attempt_is_ended(store: Store) -
     (order,) = await ready(store, task_id)
     assert await dial(store, order)
     await end(store, order, BUSY)
-    assert await store.write(end_numbers(task_id)) == []
+    assert await end_by_user(store, task_id) == []
     assert await results(store, task_id) == [("FAIL", "SIP 486 Busy Here"), ("FAIL", ENDED)]
 
 
 async def test_a_number_of_a_client_that_is_ended_lets_the_next_one_go(store: Store) -> None:
     task_id = await post(store, 2, client_id="к-1")
     (order,) = await ready(store, task_id)
-    await store.write(end_numbers(task_id, [order.attempt_id]))
+    await end_by_user(store, task_id, [order.attempt_id])
     (other,) = await ready(store, task_id)
     assert other.phone != order.phone
 
 
 async def test_every_number_that_is_ended_is_told(store: Store) -> None:
     task_id = await post(store, 2, "https://crm.example/hook")
-    await store.write(end_numbers(task_id))
+    await end_by_user(store, task_id)
     told = await store.read(lambda connection: fetch_events(connection, dead=False, after_id=0, limit=10))
     assert [one.content["cause"] for one in told] == [ENDED, ENDED]

@@ -88,7 +88,7 @@ async def test_what_is_no_id_finds_no_script(store: Store, reference: str) -> No
 
 async def test_a_script_is_changed_in_its_place(store: Store) -> None:
     first, second = await new_script(store), await new_script(store)
-    await store.write(scripts.change_script(first, {"greeting": "новое"}))
+    await store.write(scripts.change_script(first, lambda content: {**content, "greeting": "новое"}))
     both = await store.read(lambda connection: scripts.fetch_scripts(connection, "shop"))
     assert [(one.script_id, one.name, one.content) for one in both] == [
         (first, "Скидки", {"greeting": "новое"}), (second, "Скидки", {"greeting": None}),

@@ -19,10 +19,10 @@ from dialer.store import events
 from dialer.store.attempts import claim_attempt, mark_spooled, save_answer, save_result, tell_progress
 from dialer.store.database import Store
 from dialer.store.events import Event
-from dialer.store.finishing import Bill, end_numbers
+from dialer.store.finishing import Bill
 from dialer.store.queue import fetch_new
 from dialer.store.tasks import save_task
-from tests.store.making import a_task, url_of
+from tests.store.making import a_task, end_by_user, url_of
 
 URL = "https://crm.example/notify"
 LATER_US = 2**62
@@ -132,7 +132,7 @@ async def test_a_number_that_shows_none_is_told_and_one_that_is_not_asked_for_is
 
 async def test_a_number_that_the_user_ends_is_told_as_ended(store: Store) -> None:
     order = await order_of(store)
-    await store.write(end_numbers(order.task_id))
+    await end_by_user(store, order.task_id)
     (one,) = await waiting(store)
     assert (one.content["progress"], one.content["cause"]) == ("ended", "Ended by the user")
 

@@ -237,7 +237,7 @@ class Desk:
     async def find_employee(self, attempt_id: int, linked_id: str) -> bool:
         return False
 
-    def employee_joined(self, attempt_id: int, linked_id: str, telephone: str) -> None:
+    def employee_joined(self, attempt_id: int, linked_id: str, telephone: str, *, is_goal: bool) -> None:
         raise AssertionError
 
     def apology_of(self, attempt_id: int) -> Prompt | None:
@@ -252,7 +252,7 @@ class Desk:
     async def end_dialogue(self, attempt_id: int, *, finished: bool) -> None: ...
 
     async def keep_answer(
-        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = ""
+        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = "", refuses: bool = False
     ) -> bool:
         return True
 

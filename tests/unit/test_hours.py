@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import date as Date
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -36,6 +37,10 @@ def hours(start: str, end: str, **more: object) -> Rules:
         return int(hour) * 60 + int(minute)
 
     return Rules(start_min=minutes(start), end_min=minutes(end), **more)  # type: ignore[arg-type]
+
+
+def scheduled(*windows: tuple[int, int, int], **more: object) -> Rules:
+    return Rules(schedule=tuple(DayWindow(DayKind(day), start, end) for day, start, end in windows), **more)  # type: ignore[arg-type]
 
 
 def test_a_task_that_says_nothing_is_open_at_any_time_and_never_closes() -> None:
@@ -275,14 +280,27 @@ CHANGES = [
 ]
 
 
-def allowed(rules: Rules, calendar: Calendar, day: str, weekday: int) -> bool:
+def date_is_worked(rules: Rules, calendar: Calendar, day: str) -> bool | None:
+    """What the task's dates, else the settings' say of a date; None: nothing."""
     for holidays, working in (
         (rules.holidays, rules.working_days),
         *([(calendar.holidays, calendar.working_days)] if rules.use_calendar else []),
     ):
         if day in working or day in holidays:
             return day in working
-    return weekday in rules.weekdays
+    return None
+
+
+def minutes_open(rules: Rules, calendar: Calendar, date: Date) -> list[tuple[int, int]]:
+    """The windows that begin on a date: from which minute after its midnight until which."""
+    weekday, worked = date.isoweekday(), date_is_worked(rules, calendar, date.isoformat())
+    if not rules.schedule:
+        across = 0 if rules.end_min > rules.start_min else WHOLE_DAY_MIN
+        on = weekday in rules.weekdays if worked is None else worked
+        return [(rules.start_min, rules.end_min + across)] if on else []
+    kinds = {None: [weekday], False: [8], True: [9, weekday]}[worked]
+    listed = [[(one.start_min, one.end_min) for one in rules.schedule if one.day == kind] for kind in kinds]
+    return next(filter(None, listed), [])
 
 
 @lru_cache
@@ -297,23 +315,30 @@ def open_minutes(rules: Rules, calendar: Calendar, zone: tzinfo, since: datetime
     open_ = [False] * len(shown)
     for distance in range(SPAN_D + 2 * MARGIN_D):
         date = shown[0].date() + timedelta(days=distance)
-        if not allowed(rules, calendar, date.isoformat(), date.isoweekday()):
-            continue
         midnight = datetime.combine(date, datetime.min.time())
-        start = midnight + timedelta(minutes=rules.start_min)
-        across = 0 if rules.end_min > rules.start_min else WHOLE_DAY_MIN
-        end = midnight + timedelta(minutes=rules.end_min + across)
-        opens = next((i for i, one in enumerate(shown) if one >= start), len(shown))
-        closes = 1 + max((i for i, one in enumerate(shown) if one < end), default=-1)
-        open_[opens:closes] = [True] * max(0, closes - opens)
+        for start_min, end_min in minutes_open(rules, calendar, date):
+            start, end = midnight + start_min * MINUTE, midnight + end_min * MINUTE
+            opens = next((i for i, one in enumerate(shown) if one >= start), len(shown))
+            closes = 1 + max((i for i, one in enumerate(shown) if one < end), default=-1)
+            open_[opens:closes] = [True] * max(0, closes - opens)
     return {
-        minute: is_open
+        minute: is_open and minute.timestamp() * 1_000_000 >= rules.not_before_us
         for minute, is_open in zip(clock_shows(zone, since), open_, strict=True)
         if since <= minute < since + timedelta(days=SPAN_D)
     }
 
 
+def us(since: datetime, minute: int) -> int:
+    return int((since + minute * MINUTE).timestamp()) * 1_000_000
+
+
 MINUTES_OF_DAY = st.one_of(st.sampled_from([0, 30, 60, 90, 120, 150, 180, 1380, 1440]), st.integers(0, WHOLE_DAY_MIN))
+
+
+@st.composite
+def windows_of_days(draw: st.DrawFn) -> DayWindow:
+    start_min, end_min = sorted(draw(st.lists(MINUTES_OF_DAY, min_size=2, max_size=2, unique=True)))
+    return DayWindow(draw(st.sampled_from(DayKind)), start_min, end_min)
 
 
 @st.composite
@@ -329,6 +354,8 @@ def cases(draw: st.DrawFn) -> tuple[Rules, Calendar, tzinfo, datetime]:
         use_calendar=draw(st.booleans()),
         holidays=draw(dates),
         working_days=draw(dates),
+        schedule=tuple(draw(st.one_of(st.just([]), st.lists(windows_of_days(), min_size=3, max_size=12)))),
+        not_before_us=draw(st.one_of(st.just(0), st.integers(0, SPAN_D * WHOLE_DAY_MIN).map(lambda i: us(since, i)))),
     )
     return rules, Calendar(draw(dates), draw(dates)), zone, since
 
@@ -337,6 +364,8 @@ def cases(draw: st.DrawFn) -> tuple[Rules, Calendar, tzinfo, datetime]:
 @given(cases())
 @example((hours("02:30", "02:00"), EMPTY, BERLIN, utc("2026-10-24 00:00")))
 @example((Rules(start_min=WHOLE_DAY_MIN, end_min=30), EMPTY, BERLIN, utc("2026-03-28 00:00")))
+@example((scheduled((7, 60, 150), (7, 160, 240)), EMPTY, BERLIN, utc("2026-10-24 00:00")))
+@example((scheduled((7, 60, 130), (7, 150, 170), (7, 175, 240)), EMPTY, BERLIN, utc("2026-03-28 00:00")))
 def test_it_is_open_in_exactly_the_minutes_of_the_oracle(case: tuple[Rules, Calendar, tzinfo, datetime]) -> None:
     rules, calendar, zone, since = case
     window = Window(rules, calendar, zone)
@@ -389,10 +418,6 @@ def test_asking_is_cheap(rules: Rules, most_us: float) -> None:
         took_s.append(time.perf_counter() - began)
         now += MINUTE
     assert sorted(took_s)[100] < most_us / 1_000_000
-
-
-def scheduled(*windows: tuple[int, int, int], **more: object) -> Rules:
-    return Rules(schedule=tuple(DayWindow(DayKind(day), start, end) for day, start, end in windows), **more)  # type: ignore[arg-type]
 
 
 HOLIDAY_CALENDAR = Calendar(holidays=frozenset({"2026-06-12"}), working_days=frozenset({"2026-06-13"}))

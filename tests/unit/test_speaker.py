@@ -56,7 +56,9 @@ class Session:
     async def record_talk(self) -> None:
         self._verb("record talk")
 
-    async def dial(self, telephone: str, ring_timeout_s: int, attempt_id: int, melody: str = "") -> tuple[str, str]:
+    async def dial(
+        self, telephone: str, ring_timeout_s: int, attempt_id: int, melody: str = "", *, is_goal: bool = False
+    ) -> tuple[str, str]:
         self._verb(f"dial {telephone} {ring_timeout_s} {attempt_id} {melody}".rstrip())
         return next(self._dials)
 
@@ -69,7 +71,7 @@ class Book:
         self.told: list[tuple[Progress, dict[str, str]]] = []
 
     async def keep_answer(
-        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = ""
+        self, attempt_id: int, question_id: str, result: str, keys: str, *, mail_to: str = "", refuses: bool = False
     ) -> bool:
         self._log.append(f"keep {question_id}={result}")
         return True
@@ -163,7 +165,7 @@ async def test_a_hunt_that_finds_nobody_has_missed_its_goal() -> None:
     call = Call([], NO_ANSWER)
     assert await call.hold(hunt("201", reaches_goal=True)) == "missed"
     assert "goal" not in call.log
-    assert call.log[-1] == "AUTODIALER_DIALOGUE="
+    assert call.log[-2:] == ["AUTODIALER_DIALOGUE=", "limit 120"]
 
 
 async def test_who_hangs_up_amid_the_talk_leaves_the_mark_that_tells_of_it() -> None:
@@ -183,14 +185,14 @@ async def test_a_key_that_was_the_goal_counts_also_when_the_subscriber_leaves_ri
     call = Call(["1"], leaves_at="AUTODIALER_DIALOGUE=finished")
     with pytest.raises(HungUpError):
         await call.hold(flow_of(KEY))
-    assert call.log == ["limit 120", "play menu", "keep menu=1", "goal", "AUTODIALER_DIALOGUE=finished"]
+    assert call.log == ["limit 0", "play menu", "keep menu=1", "goal", "AUTODIALER_DIALOGUE=finished"]
 
 
 async def test_a_goal_that_is_reached_is_durable_before_what_follows_is_said() -> None:
     call = Call(["1"])
     assert await call.hold(flow_of(KEY)) == "finished"
     assert call.log == [
-        "limit 120", "play menu", "keep menu=1", "goal", "AUTODIALER_DIALOGUE=finished", "limit 120", "play bye",
+        "limit 0", "play menu", "keep menu=1", "goal", "AUTODIALER_DIALOGUE=finished", "limit 0", "play bye",
     ]  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def test_every_result_has_a_status_and_every_failure_a_reason(outcome: Outcome) 
         (row(Outcome.FAIL, "SIP 603 Decline"), "Абонент отклонил вызов"),
         (row(Outcome.FAIL, "SIP 404 Not Found"), "Неверный номер"),
         (row(Outcome.FAIL, "Lost: it was"), "Исход звонка неизвестен: была остановка станции или автоинформатора"),
-        (row(Outcome.FAIL, "Nobody can say what became of the call"), "Nobody can say what became of the call"),
+        (row(Outcome.FAIL, "Nobody can say what became of the call"), "Исход звонка неизвестен"),
         (row(Outcome.FAIL, STOPPED), "Номер в стоп-листе"),
         (row(Outcome.FAIL, LIFETIME_OVER), "Истекло время жизни"),
         (row(Outcome.FAIL, ENDED_BY_USER), "Завершено пользователем"),

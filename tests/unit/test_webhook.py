@@ -53,6 +53,7 @@ def test_addresses_that_are_taken(url: str) -> None:
         "ftp://crm.example/", "crm.example", "//crm.example", "http://", "http://user@crm.example/", "http://a b/",
         "http://crm.example/#x", "http://crm.example/я", "http://crm.example:0/", "http://crm.example:65536/",
         "http://crm.example/\n", "http://crm.example/" + "x" * 2000, "http:///hook", "file:///etc/passwd",
+        "http://[1.2.3]/", "http://[:.]/x", "http://[::::]/",
     ],
 )  # fmt: skip
 def test_addresses_that_are_not(url: str) -> None:
@@ -164,4 +165,17 @@ async def test_names_that_do_not_resolve_hold_up_no_other_thread(monkeypatch: py
         assert {str(error) for error in errors} == {"Name or service not known"}
     finally:
         answer.set()
+        await sender.close()
+
+
+@pytest.mark.parametrize("address", ["192.168.1.5", "10.0.0.1", "172.16.3.4", "fd00::1", "::ffff:10.0.0.1"])
+async def test_private_networks_are_the_pbx_s_own_crm_s_only_and_of_others_where_they_are_allowed(address: str) -> None:
+    own, others = HttpSender([], 5), HttpSender([], 5, private=False)
+    named = HttpSender(["192.168.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "fd00::/8"], 5, private=False)
+    own.check(address)
+    named.check(address)
+    with pytest.raises(ForbiddenAddressError, match="not allowed"):
+        others.check(address)
+    others.check("8.8.8.8")
+    for sender in (own, others, named):
         await sender.close()

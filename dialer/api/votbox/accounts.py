@@ -51,13 +51,17 @@ class Accounts:
         self._checks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         """One name and password is checked once, however many calls a client program begins with at a time."""
 
+    def check_not_locked(self, peer: Peer) -> None:
+        """Raises VotboxError for an address that has failed too often."""
+        if self._gate.wait_s(peer):
+            raise VotboxError(Code.LOCKED, "Слишком много неудачных попыток входа с этого адреса, повторите позже")
+
     async def admit(self, form: Form, peer: Peer) -> Account:
         """The account of a call. Raises VotboxError."""
         name, password = form.required("username"), form.required(PASSWORD).lower()
         digest = self._digest(name, password)
         async with self._checks.setdefault(digest, asyncio.Lock()):
-            if self._gate.wait_s(peer):
-                raise VotboxError(Code.LOCKED, "Слишком много неудачных попыток входа с этого адреса, повторите позже")
+            self.check_not_locked(peer)
             if not self._was_right(name, digest):
                 await self._check(name, password, peer)
                 self._right[name] = (digest, time.monotonic() + REMEMBER_S)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -18,6 +19,11 @@ from dialer.store.tasks import TaskRefusedError
 log = logging.getLogger(__name__)
 ENDING = ".api.php"
 HEADERS = {"Content-Type": "text/xml; charset=UTF-8"}
+MAX_BYTES = 64_000_000
+"""Of a whole form: a million numbers, or the longest sounds of a template. It is kept in memory until its password is
+known …"""
+LARGE, LARGE_AT_ONCE = 1_000_000, 4
+"""… so not many of so many bytes are read at a time."""
 NO_EFFECT = "параметр не имеет действия в этом вызове"
 Item = tuple[str, Mapping[str, object]]
 
@@ -55,7 +61,8 @@ class Facade:
     def __init__(self, accounts: Accounts, calls: Iterable[VotboxCall], max_bytes: int) -> None:
         self._accounts = accounts
         self._calls = {call.name.lower(): call.handle for call in calls}
-        self._reader = FormReader(max_bytes)
+        self._reader = FormReader(min(max_bytes, MAX_BYTES))
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     def routes(self) -> tuple[web.RouteDef, ...]:
         """`/api/NAME.api.php` in any case."""
@@ -81,8 +88,11 @@ class Facade:
             raise VotboxError(Code.NO_SUCH_CALL, f"Нет такого вызова: {request.match_info['call'][:60]}")
         if request.method != "POST":
             raise VotboxError(Code.WRONG, f"Ожидается метод POST, получен {request.method}")
-        form = await self._reader.read(request)
-        call = Call(await self._accounts.admit(form, request[PEER]), form)
+        peer = request[PEER]
+        self._accounts.check_not_locked(peer)  # nobody who has failed too often is listened to
+        async with self._large if (request.content_length or LARGE) >= LARGE else nullcontext():
+            form = await self._reader.read(request)
+        call = Call(await self._accounts.admit(form, peer), form)
         try:
             answer = await handle(call)
         except Exception:

@@ -1,6 +1,7 @@
 """Tasks: listed, started, paused, ended."""
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -42,11 +43,12 @@ from dialer.model.rules import RetryRule
 from dialer.model.safe import UnsafeValueError, phone_id_of
 from dialer.model.task import InnerNumType, Number, Task, TaskState
 from dialer.model.template import RING_TIMEOUT_S, Goal, OwnWords, Sound, Template
-from dialer.store.database import Store
+from dialer.store.database import Store, StoreError
 from dialer.store.items import count_unfinished, fetch_items_of, fetch_new_items, fetch_open_attempts
 from dialer.store.scripts import save_script
 from dialer.store.tasks import TaskChange, fetch_task
 
+log = logging.getLogger(__name__)
 LEAST_INTERVAL_S = 10
 BAD_LINES_SHOWN = 1000
 _AGAIN = (RetryRule(DEFAULT), RetryRule("FAIL_POLLING"))
@@ -270,7 +272,12 @@ class VotboxTasks:
             ),
         )
         call.undo.clear()
-        rows = await self._store.read(lambda connection: fetch_new_items(connection, task.task_id))
+        try:
+            rows = await self._store.read(lambda connection: fetch_new_items(connection, task.task_id))
+        except StoreError as error:  # an error would have the list sent again, and everybody called twice
+            log.warning("task %d is stored, its numbers cannot be told: %s", task.task_id, error)
+            call.warn("FLIST", "задача создана, её звонки сейчас не читаются: autocall.check")
+            return [("task", task_item(task, len(numbers), now_us())), *_shown_bad(bad)]
         items = await asyncio.to_thread(_queued, rows)
         return [("task", task_item(task, len(rows), now_us())), *items, *_shown_bad(bad)]
 

@@ -1,5 +1,6 @@
 """Templates: what a call says and does, when it may be made, how many at a time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -116,8 +117,7 @@ class VotboxTemplates:
     async def change_schedule(self, call: Call) -> list[Item]:
         script = await self._find(call)
         windows = read_schedule(call.form)
-        dialling = Dialling.from_json(script.content["task_defaults"])
-        await self._change(script, {**dialling.as_json(), "schedule": windows})
+        await self._change(script, {"schedule": windows})
         change = TaskChange(rules={"schedule": shown_schedule(windows)})
         await self._change_tasks(script, change)
         return [("obj", {"id": script.script_id, "schemeid": script.script_id})]
@@ -127,7 +127,7 @@ class VotboxTemplates:
         dialling = Dialling.from_json(script.content["task_defaults"])
         lines = call.form.number("MenuOutCallCount", 1, MAX_LINES, None)
         if lines is not None:
-            await self._change(script, {**dialling.as_json(), "lines": lines})
+            await self._change(script, {"lines": lines})
             await self._change_tasks(script, TaskChange(max_count_channels=lines))
         return [("obj", {"id": script.script_id, "menuoutcallcount": lines or dialling.lines})]
 
@@ -151,8 +151,13 @@ class VotboxTemplates:
         reference = call.form.required("schemeid")
         return await find_template(self._store, call.account, reference)
 
-    async def _change(self, script: Script, dialling: dict[str, Any]) -> None:
-        await self._store.write(change_script(script.script_id, {**script.content, "task_defaults": dialling}))
+    async def _change(self, script: Script, defaults: dict[str, Any]) -> None:
+        """Change some of what tasks of the template begin with."""
+
+        def changed(content: Mapping[str, Any]) -> Mapping[str, Any]:
+            return {**content, "task_defaults": {**content["task_defaults"], **defaults}}
+
+        await self._store.write(change_script(script.script_id, changed))
 
     async def _change_tasks(self, script: Script, change: TaskChange) -> None:
         """Also tasks that are there follow the template."""
@@ -221,15 +226,16 @@ class VotboxTemplates:
     def _mail(self, call: Call) -> str:
         text = call.form.text("MessageParam") or ""
         addresses = [one.strip() for one in text.replace(";", ",").split(",") if one.strip()]
+        checked = []
         for address in addresses:
             try:
-                validate_email(address, check_deliverability=False, allow_smtputf8=False)
+                checked.append(validate_email(address, check_deliverability=False, allow_smtputf8=False))
             except EmailNotValidError:
                 raise VotboxError(Code.WRONG, f"MessageParam: неверный адрес: {quoted(address)}") from None
         if addresses and not self._mails:
             call.warn("MessageParam", NO_MAIL)
             return ""
-        return ",".join(addresses)
+        return ",".join(str(one.ascii_email) for one in checked)
 
 
 def calls_operators(template: Template) -> bool:
