@@ -326,7 +326,8 @@ class Scheduler(Watching):
         if called_out and self._queues.get(queue.task.task_id) is queue:  # else the cap may be another one now
             late = [number.attempt_id for number in numbers if number.phone_id in called_out]
             queue.drop(late)
-            await self._store.write(postpone(late, capped_until_us(ends)))
+            task = queue.task
+            await self._store.write(postpone(task.task_id, late, capped_until_us(ends), task.rules.max_per_day))
         return True
 
     async def _nothing_to_dial(self, queue: TaskQueue) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, literal_column, select, update
 
+from dialer.model.rules import as_rules
 from dialer.store.database import Operation, Transaction
-from dialer.store.schema import QUEUED, READY, attempt, dialled
+from dialer.store.schema import QUEUED, READY, attempt, dialled, task
 
 _LANE = (READY, attempt.c.task_id == bindparam("of_task"), attempt.c.zone == bindparam("of_zone"))
 _COLUMNS = (
@@ -89,10 +90,14 @@ def fetch_called_out(connection: Connection, phone_ids: Sequence[str], day: int,
     return set(rows.scalars())
 
 
-def postpone(attempt_ids: Sequence[int], due_us: int) -> Operation[None]:
-    """Let attempts that wait wait until then."""
+def postpone(task_id: int, attempt_ids: Sequence[int], due_us: int, max_per_day: int) -> Operation[None]:
+    """Let attempts that wait wait until then; not where the task's `maxPerDay` is no longer the one by which that was
+    decided."""
 
     def operation(tx: Transaction) -> None:
+        rules = tx.connection.execute(select(task.c.rules).where(task.c.id == task_id)).scalar()
+        if rules is None or as_rules(rules).max_per_day != max_per_day:
+            return
         which = (attempt.c.id.in_(attempt_ids), QUEUED, attempt.c.due_us < due_us)
         tx.connection.execute(update(attempt).where(*which).values(due_us=due_us))
 

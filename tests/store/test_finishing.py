@@ -429,7 +429,7 @@ async def test_a_changed_cap_wakes_who_was_called_out_today_but_no_time_of_the_l
     of_list_us = int(midnight.timestamp()) * 1_000_000
     task_id = await post(store, [number(1), number(2, not_before_us=of_list_us)])
     capped = (await rows(store, task_id))[0]
-    await store.write(postpone([capped.id], capped_until_us(midnight)))
+    await store.write(postpone(task_id, [capped.id], capped_until_us(midnight), 0))
     await store.write(change_task(task_id, None, TaskChange(rules={"try_interval_s": 5})))
     assert [row.due_us for row in await rows(store, task_id)] == [of_list_us + 1, of_list_us]
     await store.write(change_task(task_id, None, TaskChange(rules={"max_per_day": 5})))
@@ -449,7 +449,7 @@ async def test_a_changed_rule_never_hurries_a_number_before_the_time_of_its_list
     found = [row for row in await rows(store, task_id) if row.attempt_number == 2]
     assert found[0].due_us == in_six_hours_us
     assert found[1].due_us < now_us + 3600 * 1_000_000
-    await store.write(postpone([row.id for row in found], capped_until_us(midnight)))
+    await store.write(postpone(task_id, [row.id for row in found], capped_until_us(midnight), 0))
     await store.write(change_task(task_id, None, TaskChange(rules={"max_per_day": 9})))
     found = [row for row in await rows(store, task_id) if row.attempt_number == 2]
     assert [row.due_us for row in found] == [in_six_hours_us, 0]
@@ -465,7 +465,7 @@ async def test_a_number_that_was_called_out_today_follows_a_longer_interval(stor
         ({"try_interval_s": 70}, capped_until_us(midnight)),
         ({"try_interval_s": 86_400}, first.closed_us + 86_400 * 1_000_000),
     ):
-        await store.write(postpone([second.id], capped_until_us(midnight)))
+        await store.write(postpone(task_id, [second.id], capped_until_us(midnight), 0))
         await store.write(change_task(task_id, None, TaskChange(rules=rules)))
         assert (await rows(store, task_id))[1].due_us == due_us
     await store.write(change_task(task_id, None, TaskChange(rules={"try_interval_s": 90, "max_per_day": 5})))
@@ -485,3 +485,14 @@ async def test_after_a_changed_interval_a_client_is_called_by_the_number_that_ma
     assert [row.held for row in again] == [1, 0]
     last = (await rows(store, task_id))[2]
     assert (last.phone_id, last.held) == (number(3).phone_id, 0)
+
+
+async def test_a_postponement_by_a_cap_that_is_changed_meanwhile_is_none(store: Store) -> None:
+    """It was decided before the change, and comes to the store after it."""
+    midnight = datetime.fromtimestamp((int(time.time()) + 3600) // 60 * 60, UTC)
+    task_id = await post(store, [number(1)], max_per_day=1)
+    (waiting,) = await rows(store, task_id)
+    decided = postpone(task_id, [waiting.id], capped_until_us(midnight), 1)
+    await store.write(change_task(task_id, None, TaskChange(rules={"max_per_day": 2})))
+    await store.write(decided)
+    assert (await rows(store, task_id))[0].due_us == 0
