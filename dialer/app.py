@@ -35,6 +35,7 @@ from dialer.api.sheets.reader import SheetReader
 from dialer.api.tls import Tls
 from dialer.api.votbox.accounts import Account, Accounts
 from dialer.api.votbox.facade import Facade
+from dialer.api.votbox.lists import VotboxLists
 from dialer.api.votbox.notices import notice_url
 from dialer.api.votbox.reports import VotboxReports
 from dialer.api.votbox.sounds import SoundStore
@@ -223,7 +224,8 @@ class Daemon:
             calls = (
                 sounds,
                 VotboxTemplates(store, desk, sounds, mails=bool(settings.smtp.host)),
-                VotboxTasks(store, desk, sounds),
+                VotboxLists(store, desk, sounds),
+                VotboxTasks(store, desk),
                 VotboxReports(store, self._recordings),
             )
             votbox = Facade(accounts, [one for resource in calls for one in resource.calls()], http.max_body_mb * MB)
