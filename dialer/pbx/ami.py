@@ -257,6 +257,8 @@ class AmiClient:
         if str(error) != self.problem:
             log.warning("AMI %s: %s; tried again every %d s", self.address, error, RECONNECT_S)
             self.problem = str(error)
+        if self.state is AmiState.REFUSED:  # by an Asterisk that is gone; while it shuts down it refuses every login
+            self._set_state(AmiState.AWAY)
 
     def lost(self) -> None:
         self._connected_at_s = None
