@@ -274,8 +274,9 @@ async def test_a_ping_that_is_refused_is_an_answer() -> None:
 async def test_an_asterisk_that_has_refused_us_and_is_gone_is_away() -> None:
     """One that shuts down refuses every login: that is no word about our secret."""
     client = AmiClient("127.0.0.1", 1, "autodialer", "secret")
+    states: list[AmiState] = []
+    client.on_state = states.append
     client.logged_in(False)
     client.lost()
-    assert client.state is AmiState.REFUSED
     client.failed(ConnectionRefusedError(111, "Connect call failed"))
-    assert client.state is AmiState.AWAY
+    assert states == [AmiState.REFUSED, AmiState.AWAY]
