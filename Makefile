@@ -31,7 +31,7 @@ demo: rig  ## the main job: 40 numbers, a polling, a real Asterisk; exit code 0 
 
 test: rig lint  ## all tests: unit, store, API, and calls through the real Asterisk
 	$(BIN)/python -m pytest -n 3 -m "not alone" --ignore=tests/calls --ignore=tests/chaos
-	$(BIN)/python -m pytest -n 4 -m "not alone" --dist loadfile --no-loadscope-reorder tests/chaos tests/calls
+	$(BIN)/python -m pytest -n 3 -m "not alone" --dist loadfile --no-loadscope-reorder tests/chaos tests/calls
 	$(BIN)/python -m pytest -m alone tests/api tests/calls
 
 chaos: rig  ## a quarter of an hour of kills, cuts and a full disk amid calls; CHAOS_SEED=… repeats, CHAOS_ROUNDS=9
