@@ -34,7 +34,7 @@ QUEUE_AT_LEAST = 20
 FEED_EVERY_S = 1.0
 CALLS_IN_PROGRESS = 3
 """A blow that is to strike amid calls waits for so many, and at most so long."""
-AMID_TIMEOUT_S = 5.0
+AMID_TIMEOUT_S = 15.0
 END_TIMEOUT_S = 75.0
 DEFAULT_ROUNDS = 9
 REHEARSAL = make_number(1, "12")
