@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import asdict
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,11 @@ from dialer.api.access.login import Login
 from dialer.api.access.management import AccessManagement
 from dialer.api.access.passwords import Password
 from dialer.api.connections import Connections, allow_many_files
+from dialer.api.console.charts import ChartFigures
+from dialer.api.console.counting import Counting
+from dialer.api.console.live import Live
+from dialer.api.console.numbers import Numbers
+from dialer.api.console.tasks import Progress
 from dialer.api.couriers import JsonCourier, MailCourier, MailServer, QueryCourier
 from dialer.api.health import Health, HealthReport
 from dialer.api.mikopbx.audio import AudioFiles
@@ -30,7 +36,7 @@ from dialer.api.mikopbx.stop_list import StopLists
 from dialer.api.mikopbx.tasks import Tasks
 from dialer.api.mikopbx.webhooks import WebhookEvents, render_event
 from dialer.api.mikopbx.why import TaskWhy
-from dialer.api.server import build_http
+from dialer.api.server import Resource, build_http
 from dialer.api.sheets.reader import SheetReader
 from dialer.api.tls import Tls
 from dialer.api.votbox.accounts import Account, Accounts
@@ -49,6 +55,7 @@ from dialer.dispatch.dry_run import DryRun
 from dialer.dispatch.flows import FlowBook, TemplateBook
 from dialer.dispatch.ledger import Ledger
 from dialer.dispatch.lifetimes import Lifetimes
+from dialer.dispatch.meter import Meter
 from dialer.dispatch.orders import OrderBook
 from dialer.dispatch.pollings import PollingBook
 from dialer.dispatch.public_holidays import CalendarBook
@@ -171,7 +178,8 @@ class Daemon:
         uploads = Uploads(settings.audio.dir)
         self._prompts = build_prompts(settings, self._voices, self._cache, uploads)
         rehearsal = Rehearsal(flows, self._prompts)
-        self._ledger.observers.append(rehearsal)
+        self._meter = Meter()
+        self._ledger.observers += [rehearsal, self._meter]
         self._rehearsal = rehearsal
         self._recordings = Recordings(
             settings.audio.recordings, asterisk.spool_dir, settings.audio.recordings_max_age_days
@@ -217,6 +225,7 @@ class Daemon:
             serving(store, zone),
             gate,
             max_body_mb=http.max_body_mb,
+            console=self._console(gate),
         )
         if settings.votbox.accounts:
             sounds = SoundStore(store, uploads, self._prompts, settings.audio.max_upload_mb * MB)
@@ -248,6 +257,22 @@ class Daemon:
         if not couriers:
             return None, sender
         return Webhooks(self._store, couriers, give_up_after_h=webhooks.give_up_after_h), sender
+
+    def _console(self, gate: Gate) -> tuple[Resource, ...]:
+        """What the web console and `dialer top` ask for."""
+        store, dialing = self._store, self._settings.dialing
+        counting = Counting(store, self._meter)
+        progress = Progress(
+            store, counting, self._meter, self._ledger,
+            max_channels=dialing.max_channels, version=VERSION, zone=dialing.timezone,
+        )  # fmt: skip
+        self._live = Live(counting, lambda: asdict(self.report()), lambda: progress.stats_of(1), gate.is_still_in)
+        return (
+            progress,
+            Numbers(store),
+            ChartFigures(store, counting, ZoneInfo(dialing.timezone)),
+            self._live,
+        )
 
     def _explainer(self, presence: Presence) -> Explainer:
         zone = ZoneInfo(self._settings.dialing.timezone)
@@ -312,6 +337,7 @@ class Daemon:
             http = self._settings.http
             connections = Connections(runner)
             stack.callback(connections.close)
+            stack.callback(self._live.close)
             with _naming("[http] host, port"):
                 await connections.listen(http.host, http.port, self._tls.context if self._tls else None)
             log.info("REST on %s://%s:%d", "https" if self._tls else "http", http.host, http.port)
@@ -331,6 +357,7 @@ class Daemon:
                 group.create_task(self._lifetimes.run(), name="lifetimes keeper"),
                 *([group.create_task(self._webhooks.run(), name="webhooks")] if self._webhooks else []),
                 group.create_task(connections.keep(), name="connections keeper"),
+                group.create_task(self._live.run(), name="watchers of the console"),
                 *([group.create_task(self._tls.keep(), name="certificate keeper")] if self._tls else []),
             ]
             await stop.wait()

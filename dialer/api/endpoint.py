@@ -31,6 +31,8 @@ class Answer:
     model: Any = None
     """What the body is: a pydantic model or a type that pydantic knows; None: see `media_type`."""
     media_type: str = "application/json"
+    others: Mapping[str, Any] = field(default_factory=dict)
+    """Further media types that the body may be of, each with its model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,8 @@ def operation_id(endpoint: Endpoint[Any, Any, Any]) -> str:
 def _models(endpoint: Endpoint[Any, Any, Any]) -> Iterator[Any]:
     if endpoint.body_model is not None:
         yield endpoint.body_model
-    yield from (answer.model for answer in endpoint.answers.values() if answer.model is not None)
+    for answer in endpoint.answers.values():
+        yield from (model for model in (answer.model, *answer.others.values()) if model is not None)
 
 
 def _operation(
@@ -126,8 +127,9 @@ def _can_answer(endpoint: Endpoint[Any, Any, Any], status: int) -> bool:
 
 
 def _response(answer: Answer, refs: dict[int, Json]) -> Json:
-    schema = {} if answer.model is None else refs[id(answer.model)]
-    return {"description": answer.meaning, "content": {answer.media_type: {"schema": schema}}}
+    models = {answer.media_type: answer.model, **answer.others}
+    content = {kind: {"schema": {} if model is None else refs[id(model)]} for kind, model in models.items()}
+    return {"description": answer.meaning, "content": content}
 
 
 def _parameters(model: type[BaseModel], place: str) -> list[Json]:

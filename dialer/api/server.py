@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 from dialer.api.access.gate import Gate
 from dialer.api.access.login import OPEN_PATHS
 from dialer.api.connections import NO_REQUEST
+from dialer.api.console import CONSOLE_BASE
 from dialer.api.description import ApiDescription
 from dialer.api.endpoint import Endpoint, Group
 from dialer.api.mikopbx import MIKOPBX_BASE
@@ -31,15 +32,22 @@ class Resource(Protocol):
 
 
 def build_http(
-    mikopbx: Iterable[Resource], plain: Iterable[Resource], serve: Serve, gate: Gate, *, max_body_mb: int
+    mikopbx: Iterable[Resource],
+    plain: Iterable[Resource],
+    serve: Serve,
+    gate: Gate,
+    *,
+    max_body_mb: int,
+    console: Iterable[Resource] = (),
 ) -> web.Application:
-    """The MikoPBX facade below its base path, and what has no base path."""
+    """The MikoPBX facade and the console's calls below their base paths, and what has no base path."""
     application = web.Application(
         middlewares=[_errors_in_envelope, gate.middleware(OPEN_PATHS), _plain_bodies],
         client_max_size=max_body_mb * 1024 * 1024,
     )
     groups = [
         Group("MikoPBX", MIKOPBX_BASE, tuple(one for resource in mikopbx for one in resource.endpoints()), serve=serve),
+        Group("Console", CONSOLE_BASE, tuple(one for resource in console for one in resource.endpoints()), serve=serve),
         Group("Daemon", "", tuple(one for resource in plain for one in resource.endpoints()), serve=serve),
     ]
     groups.append(Group("Description", "", ApiDescription(groups).endpoints(), serve=serve))

@@ -19,6 +19,8 @@ from dialer.store.rescheduling import follow_rules
 from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, stop_number, task
 from dialer.store.scripts import find_script
 
+DROPPED_TOPIC = "dropped"
+"""Told when rows of a task were deleted; the detail is its id."""
 _ROWS_A_STATEMENT = 500
 _KEPT = (
     attempt.c.id, attempt.c.phone_id, attempt.c.state, attempt.c.closed_us, attempt.c.params, attempt.c.client_id,
@@ -141,6 +143,7 @@ def delete_task(task_id: int) -> Operation[bool]:
             return False
         for table in (answer, attempt, stop_number):
             tx.connection.execute(delete(table).where(table.c.task_id == task_id))
+        tx.tell(DROPPED_TOPIC, str(task_id))
         return tx.connection.execute(delete(task).where(task.c.id == task_id)).rowcount > 0
 
     return operation
@@ -315,6 +318,8 @@ def _replace_numbers(tx: Transaction, task_id: int, numbers: Sequence[Number]) -
         some = dropped[start : start + _ROWS_A_STATEMENT]
         tx.connection.execute(delete(answer).where(answer.c.attempt_id.in_(some)))
         tx.connection.execute(delete(attempt).where(attempt.c.id.in_(some)))
+    if dropped:
+        tx.tell(DROPPED_TOPIC, str(task_id))
     changes = [
         change
         for row in stored

@@ -81,18 +81,23 @@ class Gate:
     def succeeded(self, peer: Peer) -> None:
         self._failed.succeeded(peer.counted_as)
 
-    async def _caller(self, request: web.Request, peer: Peer) -> Caller | None:
+    async def is_still_in(self, request: web.Request) -> bool:
+        """Whether who made a request that goes on and on might still make it. That is no use of a key or session."""
+        caller = request.get(CALLER)
+        return caller is not None and await self._caller(request, request[PEER], used=False) == caller
+
+    async def _caller(self, request: web.Request, peer: Peer, *, used: bool = True) -> Caller | None:
         authorization = request.headers.get("Authorization")
         if authorization is not None:  # a wrong key is refused even from the machine itself
-            return await self._key_holder(authorization, peer)
+            return await self._key_holder(authorization, peer, used=used)
         token = request.cookies.get(COOKIE)
         if token and (peer.same_site or request.method in SAFE_METHODS):
-            user = await self._user(token, peer)
+            user = await self._user(token, peer, used=used)
             if user is not None:
                 return user
         return Caller("local", Role.ADMIN, peer.address) if self._trust_local and peer.local else None
 
-    async def _key_holder(self, authorization: str, peer: Peer) -> Caller | None:
+    async def _key_holder(self, authorization: str, peer: Peer, *, used: bool) -> Caller | None:
         scheme, _, secret = authorization.partition(" ")
         secret = secret.strip()
         key = None
@@ -100,16 +105,16 @@ class Gate:
             key = await self._store.read(lambda connection: find_key(connection, secret))
         if key is None:
             return None
-        if _now_us() - (key.used_us or 0) > TOUCH_S * SECOND_US:
+        if used and _now_us() - (key.used_us or 0) > TOUCH_S * SECOND_US:
             self._later(touch_key(key.key_id))
         return Caller(f"key:{key.name}", key.role, peer.address)
 
-    async def _user(self, token: str, peer: Peer) -> Caller | None:
+    async def _user(self, token: str, peer: Peer, *, used: bool) -> Caller | None:
         now_us = _now_us()
         found = await self._store.read(lambda connection: find_session(connection, token, self._password.mark, now_us))
         if found is None:
             return None
-        if found.expires_us - now_us < (SESSION_S - TOUCH_S) * SECOND_US:
+        if used and found.expires_us - now_us < (SESSION_S - TOUCH_S) * SECOND_US:
             self._later(renew_session(found))
         return Caller(f"user:{found.login}", Role.ADMIN, peer.address)
 

@@ -1,0 +1,125 @@
+"""/console/v1/tasks/{id}/numbers: a task's numbers with their attempts and answers"""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from dialer.api.console.fields import QueryOutcome, QuerySearch, choice, choice_schema
+from dialer.api.console.shown import NumberRows, maybe_seconds, seconds
+from dialer.api.endpoint import Endpoint, Nothing
+from dialer.api.mikopbx.fields import QueryNumber
+from dialer.api.mikopbx.replies import answers
+from dialer.api.mikopbx.serving import Call
+from dialer.api.mikopbx.tasks import TaskPath, known, not_found
+from dialer.model.prices import shown
+from dialer.model.safe import UnsafeValueError, safe_recording_name
+from dialer.store.console import STATES, AnswerRow, Cursor, NumberPage, NumberRow, fetch_head, fetch_numbers
+from dialer.store.database import Store
+
+DEFAULT_ROWS, MOST_ROWS = 100, 1000
+_CURSOR = "^[0-9]{1,9}\\.[^\\u0000]{1,100}$"
+
+
+def _cursor(text: str) -> Cursor | None:
+    if text == "":
+        return None
+    if not re.fullmatch("[0-9]{1,9}\\.[^\0]{1,100}", text, re.ASCII | re.DOTALL):
+        raise ValueError(f"`next` of an earlier page expected, got {text[:60]!r}")
+    attempt_number, _, phone_id = text.partition(".")
+    return phone_id, int(attempt_number)
+
+
+class NumbersQuery(Nothing):
+    """Which rows."""
+
+    search: QuerySearch = ""
+    """A part of the number or of its client's id; ten digits and more: that number."""
+    result: QueryOutcome = None
+    """Only those with this result."""
+    state: Annotated[str, choice(*STATES), choice_schema(*STATES)] = ""
+    """Only those that are waiting, calling, done."""
+    after: Annotated[
+        Cursor | None,
+        BeforeValidator(_cursor),
+        WithJsonSchema({"anyOf": [{"type": "string", "pattern": _CURSOR}, {"type": "string", "enum": [""]}]}),
+    ] = None
+    """`next` of the page before."""
+    limit: QueryNumber = None
+    """How many, 1000 at the most; 100 by default."""
+
+
+class Numbers:
+    """Attempts of a task, page by page."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
+        return (
+            Endpoint("GET", "/tasks/{id}/numbers", self.page, "Numbers of a task, each with its attempts and answers",
+                     answers(NumberRows), path_model=TaskPath, query_model=NumbersQuery),
+        )  # fmt: skip
+
+    async def page(self, call: Call[TaskPath, NumbersQuery, None]) -> dict[str, Any]:
+        task_id, query = known(call.path.id), call.query
+        limit = max(1, min(DEFAULT_ROWS if query.limit is None else query.limit, MOST_ROWS))
+
+        def fetch(connection: Any) -> NumberPage | None:
+            if fetch_head(connection, task_id) is None:
+                return None
+            return fetch_numbers(
+                connection,
+                task_id,
+                after=query.after,
+                limit=limit,
+                search=query.search,
+                result=query.result,
+                state=query.state or None,
+            )
+
+        page = await self._store.read(fetch)
+        if page is None:
+            raise not_found(task_id)
+        following = None if page.after is None else f"{page.after[1]}.{page.after[0]}"
+        return {"rows": [_row(row, page.answers.get(row.id, [])) for row in page.rows], "next": following}
+
+
+def _row(row: NumberRow, given: list[AnswerRow]) -> dict[str, Any]:
+    return {
+        "attemptId": row.id,
+        "number": row.phone,
+        "attemptNumber": row.attempt_number,
+        "clientId": row.client_id,
+        "state": row.state,
+        "result": row.result,
+        "cause": row.cause,
+        "outDialState": row.out_dial_state,
+        "employee": row.employee,
+        "talked_s": row.talked_s,
+        "cost": None if row.cost_u is None else shown(row.cost_u),
+        "changeTime": seconds(row.changed_us),
+        "closeTime": maybe_seconds(row.closed_us),
+        "dueTime": maybe_seconds(row.due_us),
+        "recording": f"/recording/{row.recording}" if row.recording and row.closed_us else None,
+        "params": row.params or None,
+        "answers": [_answer(one) for one in given],
+    }
+
+
+def _answer(row: AnswerRow) -> dict[str, Any]:
+    return {
+        "questionId": row.question_id,
+        "result": row.result,
+        "exten": row.exten,
+        "changeTime": seconds(row.changed_us),
+        "recording": f"/recording/{row.result}" if _is_recording(row.result) else None,
+    }
+
+
+def _is_recording(text: str) -> bool:
+    try:
+        safe_recording_name(text)
+    except UnsafeValueError:
+        return False
+    return True

@@ -1,0 +1,81 @@
+"""The meter: calls begun and finished, minute by minute, as the ledger tells them."""
+
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dialer.dispatch.observing import Watching
+from dialer.model.attempt import Attempt, AttemptState
+from dialer.model.call import CallOrder
+
+KEPT_MINUTES = 1440
+RECENT_S = 60.0
+
+
+@dataclass(slots=True)
+class Minute:
+    """What happened within a minute."""
+
+    begun: int = 0
+    """Calls that were given leave to dial."""
+    results: Counter[str] = field(default_factory=Counter)
+    """Calls finished, by outcome."""
+
+
+class Meter(Watching):
+    """Counts since the daemon's start, for a day. Costs each call a few additions."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._minutes: OrderedDict[int, Minute] = OrderedDict()
+        self._spooled: set[int] = set()
+        self._recent: deque[tuple[float, int]] = deque()
+        self._recent_by_task: Counter[int] = Counter()
+
+    def call_moved(self, order: CallOrder, attempt: Attempt) -> None:
+        if attempt.state is AttemptState.SPOOLED:
+            self._spooled.add(order.attempt_id)
+        elif order.attempt_id in self._spooled:
+            self._spooled.discard(order.attempt_id)
+            self._now().begun += 1
+
+    def call_over(self, order: CallOrder, attempt: Attempt) -> None:
+        self._spooled.discard(order.attempt_id)
+        if attempt.verdict is None:
+            return
+        self._now().results[attempt.verdict.outcome.value] += 1
+        self._recent.append((self._clock(), order.task_id))
+        self._recent_by_task[order.task_id] += 1
+
+    def finished_lately(self, task_id: int) -> int:
+        """Calls of the task that have ended within the last minute."""
+        self._forget()
+        return self._recent_by_task.get(task_id, 0)
+
+    def busy_lately(self) -> set[int]:
+        """Tasks with such calls."""
+        self._forget()
+        return set(self._recent_by_task)
+
+    def minutes(self, count: int) -> list[tuple[int, Minute]]:
+        """The last so many minutes, the present one among them, oldest first: Unix seconds of each one's beginning."""
+        now = int(self._clock() // 60)
+        return [(minute * 60, self._minutes.get(minute) or Minute()) for minute in range(now - count + 1, now + 1)]
+
+    def _now(self) -> Minute:
+        minute = int(self._clock() // 60)
+        if minute not in self._minutes:
+            self._minutes[minute] = Minute()
+            while len(self._minutes) > KEPT_MINUTES:
+                self._minutes.popitem(last=False)
+        return self._minutes[minute]
+
+    def _forget(self) -> None:
+        """What is older than a minute."""
+        oldest = self._clock() - RECENT_S
+        while self._recent and self._recent[0][0] < oldest:
+            _, task_id = self._recent.popleft()
+            self._recent_by_task[task_id] -= 1
+            if not self._recent_by_task[task_id]:
+                del self._recent_by_task[task_id]
