@@ -102,6 +102,13 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "name TEXT NOT NULL, listed INTEGER NOT NULL, content JSON NOT NULL, created_us BIGINT NOT NULL )",
         "CREATE INDEX ix_script_owner ON script (owner)",
     ),
+    7: (
+        "CREATE TABLE console_user ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, login VARCHAR NOT NULL, "
+        "role VARCHAR NOT NULL, password_hash VARCHAR NOT NULL, created_us BIGINT NOT NULL, UNIQUE (login) )",
+        "CREATE TABLE audit ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, time_us BIGINT NOT NULL, "
+        "who VARCHAR NOT NULL, address VARCHAR NOT NULL, action VARCHAR NOT NULL, target TEXT NOT NULL, "
+        "detail TEXT NOT NULL )",
+    ),
 }
 """For each version the statements that make it out of the one before. What was released is never edited: a change of
 schema.py needs a new version here, and a dump of the old one (`python -m tests.store.dump`)."""

@@ -25,7 +25,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from dialer.model.attempt import AttemptState
 from dialer.model.outcome import Outcome
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Raised with every change below; `migrations.py` then gets the way from the version before."""
 
 metadata = MetaData()
@@ -284,6 +284,31 @@ session = Table(
     Column("expires_us", BigInteger, nullable=False, index=True),
     sqlite_autoincrement=True,
 )
+
+user = Table(
+    "console_user",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("login", String, nullable=False, unique=True),
+    Column("role", String, nullable=False),
+    Column("password_hash", String, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("time_us", BigInteger, nullable=False),
+    Column("who", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+# In the order of time, as ids are: no further index, busy CRMs write a row a request.
 
 receipt = Table(
     "receipt",

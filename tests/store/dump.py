@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 from dialer.model.access import Role
 from dialer.model.attempt import Attempt, AttemptState
+from dialer.model.audit import Author, Change
 from dialer.model.call import CallOrder
 from dialer.model.flow import Voice
 from dialer.model.outcome import Outcome
@@ -39,6 +40,7 @@ from dialer.store.attempts import (
     tell_progress,
 )
 from dialer.store.audio import save_audio
+from dialer.store.audit import entry
 from dialer.store.clients import ClientChange, ClientPhone, save_clients
 from dialer.store.database import Store
 from dialer.store.finishing import Bill
@@ -48,6 +50,7 @@ from dialer.store.receipts import Request, answered_once
 from dialer.store.schema import SCHEMA_VERSION
 from dialer.store.scripts import save_script
 from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
+from dialer.store.users import save_user
 from tests.store.making import end_by_user
 
 DUMPS = Path(__file__).with_name("dumps")
@@ -138,6 +141,10 @@ async def _fill_beside_calls(store: Store, polling_id: int) -> None:
     await store.write(save_clients([ClientChange("к-1", "Анна", phones, {"долг": "1250,50 руб."})]))
     await store.write(save_key("crm", Role.OPERATOR, "a key"))
     await store.write(start_session("a token", "admin", "mark", "192.0.2.1"))
+    await store.write(save_user("анна", Role.OPERATOR, "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"))
+    await store.write(
+        entry(Author("user:анна", "192.0.2.1"), Change("task.pause", "1000000001", "state open → paused"))
+    )
     notify = TaskChange(
         inner_num=str(polling_id),
         inner_num_type=InnerNumType.POLLING,
