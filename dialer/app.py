@@ -68,6 +68,7 @@ from dialer.dispatch.webhooks import Courier, Webhooks
 from dialer.dispatch.why import Explainer
 from dialer.model.prices import Prices
 from dialer.model.webhook import Signer, secret_key
+from dialer.notify import Notifier
 from dialer.pbx.ami import AmiClient
 from dialer.pbx.link import PbxLink
 from dialer.pbx.presence import Presence
@@ -85,6 +86,8 @@ VERSION = version("autodialer")
 TELL_S = 1.0
 INTERNAL_DIGITS = 6
 """A telephone of no more is one of the PBX's own: a talk with it costs nothing."""
+CLOSING_S = 30.0
+"""What the end takes at the most after the last call."""
 LAST_REPLIES_S = 5.0
 """At the end, for requests that are being answered; aiohttp waits up to twice as long."""
 KEEP_RECORDINGS_S = 3600.0
@@ -194,6 +197,7 @@ class Daemon:
             dialogue_limit_s=dialing.polling_limit_s,
         )
         self._draining = False
+        self._notifier = Notifier()
         self._desk = desk = TaskDesk(store, self._scheduler, dialing.region)
         desk.hang_up = self._link.hang_up
         self._webhooks, self._sender = self._build_webhooks()
@@ -341,6 +345,7 @@ class Daemon:
             with _naming("[http] host, port"):
                 await connections.listen(http.host, http.port, self._tls.context if self._tls else None)
             log.info("REST on %s://%s:%d", "https" if self._tls else "http", http.host, http.port)
+            self._notifier.ready()
             await self._serve(stop, connections)
         await self._ledger.settle()
 
@@ -350,6 +355,7 @@ class Daemon:
                 group.create_task(self._scheduler.run(), name="scheduler"),
                 group.create_task(self._link.run(), name="pbx link"),
                 group.create_task(self._tell_trouble(), name="trouble teller"),
+                group.create_task(self._notifier.keep_alive(), name="sign of life"),
                 group.create_task(self._cache.keep(), name="prompt cache keeper"),
                 group.create_task(self._keep_recordings(), name="recordings keeper"),
                 group.create_task(self._forget_receipts(), name="receipts keeper"),
@@ -361,6 +367,7 @@ class Daemon:
                 *([group.create_task(self._tls.keep(), name="certificate keeper")] if self._tls else []),
             ]
             await stop.wait()
+            self._notifier.stopping(self._settings.dialing.shutdown_grace_s + CLOSING_S)
             await self._drain()
             for task in side_tasks:
                 task.cancel()
@@ -377,6 +384,7 @@ class Daemon:
             said = _said_of(report)
             if said is not None and said != told:
                 told = said
+                self._notifier.status(said)
                 log.log(logging.WARNING if report.trouble else logging.INFO, "%s", said)
 
     async def _keep_recordings(self) -> None:
