@@ -12,10 +12,13 @@ from aiohttp.typedefs import Handler, Middleware
 
 from dialer.api.access.addresses import Peer, Peers
 from dialer.api.access.passwords import Password
+from dialer.api.access.people import People
 from dialer.api.mikopbx.envelope import refusal
-from dialer.api.mikopbx.serving import CALLER
+from dialer.api.mikopbx.serving import CALLER, TRAIL
 from dialer.model.access import Caller, FailedLogins, Role
-from dialer.store.access import SECOND_US, SESSION_S, TOUCH_S, find_key, find_session, renew_session, touch_key
+from dialer.model.audit import Author
+from dialer.store.access import SECOND_US, SESSION_S, TOUCH_S, find_key, renew_session, touch_key
+from dialer.store.audit import acting_as
 from dialer.store.database import Operation, Store, StoreError
 
 log = logging.getLogger("dialer.access")
@@ -33,7 +36,7 @@ class Gate:
     def __init__(self, store: Store, peers: Peers, password: Password, *, trust_local: bool) -> None:
         self._store = store
         self._peers = peers
-        self._password = password
+        self.people = People(store, password)
         self._trust_local = trust_local
         self._failed = FailedLogins()
 
@@ -52,7 +55,8 @@ class Gate:
             if caller is None:
                 return self._turn_away(request, peer)
             request[CALLER] = caller
-            return await handler(request)
+            with acting_as(Author(caller.name, caller.address)) as request[TRAIL]:
+                return await handler(request)
 
         return check
 
@@ -111,12 +115,13 @@ class Gate:
 
     async def _user(self, token: str, peer: Peer, *, used: bool) -> Caller | None:
         now_us = _now_us()
-        found = await self._store.read(lambda connection: find_session(connection, token, self._password.mark, now_us))
-        if found is None:
+        session = await self._store.read(lambda connection: self.people.session_of(connection, token, now_us))
+        if session is None:
             return None
+        found, role = session
         if used and found.expires_us - now_us < (SESSION_S - TOUCH_S) * SECOND_US:
             self._later(renew_session(found))
-        return Caller(f"user:{found.login}", Role.ADMIN, peer.address)
+        return Caller(f"user:{found.login}", role, peer.address)
 
     def _later(self, operation: Operation[None]) -> None:
         """Nobody waits for a time of use, and a full disk keeps nobody out."""
