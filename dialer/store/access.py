@@ -130,11 +130,6 @@ def renew_session(used: Session) -> Operation[None]:
     return operation
 
 
-def has_session(connection: Connection, token: str) -> bool:
-    """Whether there is one of this token, over or not."""
-    return connection.execute(select(session.c.id).where(session.c.digest == digest_of(token))).first() is not None
-
-
 def end_session(token: str) -> Operation[None]:
     def operation(tx: Transaction) -> None:
         tx.connection.execute(delete(session).where(session.c.digest == digest_of(token)))

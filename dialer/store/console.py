@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
 from dialer.model.outcome import Outcome
 from dialer.model.safe import phone_id_of
-from dialer.model.task import TaskState
-from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, task
+from dialer.model.task import InnerNumType, TaskState
+from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, question, task
 
 _HEADS: Select[Any] = select(
     task.c.id, task.c.crm_id, task.c.name, task.c.state, task.c.inner_num, task.c.inner_num_type,
@@ -140,3 +140,29 @@ def _like(column: Any, text: str) -> ColumnElement[bool]:
 def _is_id(text: str) -> ColumnElement[bool]:
     known = text.isascii() and text.isdecimal() and len(text) < 19
     return and_(task.c.id == (int(text) if known else 0))
+
+
+def fetch_export_page(
+    connection: Connection, task_id: int, after: Cursor | None, limit: int
+) -> tuple[Sequence[NumberRow], dict[int, list[AnswerRow]]]:
+    """Attempts of a task in the order of `fetch_numbers`, with their answers."""
+    query = _ROWS.where(attempt.c.task_id == task_id)
+    if after is not None:
+        query = query.where(_key > after)
+    rows = connection.execute(query.order_by(attempt.c.phone_id, attempt.c.attempt_number).limit(limit)).all()
+    return rows, fetch_answers_of(connection, [row.id for row in rows])
+
+
+def fetch_questions(connection: Connection, task_id: int) -> dict[tuple[int, str], str]:
+    """The questions that a task has answers to, each with its text, where its polling has it still."""
+    asked = select(answer.c.polling_id, answer.c.question_id).where(answer.c.task_id == task_id).distinct()
+    given = {(row.polling_id, row.question_id) for row in connection.execute(asked)}
+    of_polling = and_(task.c.id == task_id, task.c.inner_num_type == InnerNumType.POLLING.value)
+    texts: dict[tuple[int, str], str] = {}
+    if connection.execute(select(task.c.id).where(of_polling)).first():
+        known = select(question.c.polling_id, question.c.question_id, question.c.text)
+        rows = connection.execute(
+            known.where(question.c.polling_id.in_({one for one, _ in given})).order_by(question.c.id)
+        )
+        texts = {(row.polling_id, row.question_id): row.text for row in rows}
+    return {key: texts[key] for key in texts if key in given} | {key: "" for key in sorted(given) if key not in texts}

@@ -27,6 +27,8 @@ COOKIE = "PHPSESSID"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SELF_GUARDED = frozenset({"votbox"})
 """Routes, by their names, whose facade asks for passwords in a way of its own."""
+OPEN = "open:"
+"""What names of routes begin with that are open to everybody: the console's own files."""
 PEER = web.RequestKey("peer", Peer)
 
 
@@ -46,10 +48,12 @@ class Gate:
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
             peer = request[PEER] = self._peers.peer_of(request)
+            name = request.match_info.route.name or ""
             if (
-                request.method,
-                request.rel_url.raw_path,
-            ) in open_paths or request.match_info.route.name in SELF_GUARDED:
+                (request.method, request.rel_url.raw_path) in open_paths
+                or name in SELF_GUARDED
+                or name.startswith(OPEN)
+            ):
                 return await handler(request)
             caller = await self._caller(request, peer)
             if caller is None:
