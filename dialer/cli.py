@@ -5,7 +5,7 @@ from importlib import import_module
 import click
 
 _MODULES = {
-    "dialer.commands.access": ("apikey", "passwd", "session"),
+    "dialer.commands.access": ("apikey", "passwd", "session", "user"),
     "dialer.commands.doctor": ("doctor",),
     "dialer.commands.install": ("install", "uninstall"),
     "dialer.commands.say": ("say",),
