@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import pwd
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -45,7 +45,7 @@ from dialer.doctor.probe import judge, place_probe
 from dialer.doctor.speech import check_speech
 from dialer.pbx.ami import AmiDownError, AmiRefusedError, AmiState
 
-HEALTH_TIMEOUT_S = 5.0
+HEALTH_TIMEOUT_S = 3.0
 _COLOURS = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
 _USER = "autodialer"
 
@@ -98,9 +98,10 @@ def _usual_user() -> str | None:
 
 def _examine(config_file: Path, user: str | None, *, calls: bool) -> Iterator[Finding]:
     try:
+        settings = load_settings(config_file)
         with being(user):
-            settings = load_settings(config_file)
-        yield check_settings_file(config_file)
+            found = list(_guarded("settings", lambda: [check_settings_file(config_file)]))
+        yield from found
     except ConfigError as error:
         yield fail("settings", str(error), "mend what it names; `dialer install` writes new ones where there are none")
         return
@@ -109,18 +110,30 @@ def _examine(config_file: Path, user: str | None, *, calls: bool) -> Iterator[Fi
         return
     runs = daemon_runs(settings)
     with being(user):
-        yield check_database(settings)
-        yield from check_disks(settings)
-        yield check_spool(settings)
-        yield from check_audio(settings)
-        yield from check_certificate(settings)
+        found = [
+            *_guarded("database", lambda: [check_database(settings)]),
+            *_guarded("disk", lambda: check_disks(settings)),
+            *_guarded("spool", lambda: [check_spool(settings)]),
+            *_guarded("audio", lambda: check_audio(settings)),
+            *_guarded("tls", lambda: check_certificate(settings)),
+        ]
+    yield from found
     yield check_clock_is_set()
     yield from check_unit()
     answers = False
     for one in _check_daemon(settings, runs):
-        answers = answers or one.check == "daemon" and one.state is not State.FAIL and runs is not False
+        answers = answers or (one.check == "daemon" and runs is not False)
         yield one
     yield from asyncio.run(_collect(settings, user, calls=calls, daemon_runs=answers))
+
+
+def _guarded(check: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """A folder that the daemon's user cannot even look into is what is wrong."""
+    try:
+        yield from look()
+    except OSError as error:
+        mend = "the daemon's user must be able to pass every folder above it (chmod o+x), or give it to its group"
+        yield fail(check, f"{error.filename}: {error.strerror}", mend)
 
 
 def _check_daemon(settings: Settings, runs: bool | None) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from rich.syntax import Syntax
 
 from dialer.api.access.passwords import hash_password
 from dialer.commands.options import DEFAULT_CONFIG, config_option, settings_of
-from dialer.install.changes import Plan
+from dialer.install.changes import Kind, Plan
 from dialer.install.doing import DoingError, do
 from dialer.install.look import Found, LookError, look
 from dialer.install.manifest import ManifestError, manifest_path, read_manifest
@@ -161,6 +161,9 @@ def _carry_out(
 
 
 def _show(console: Console, plan: Plan) -> None:
+    if plan.manifest is not None:
+        verb = "remove" if plan.manifest.after is None else "write"
+        console.print(f"[cyan]{verb}[/] {plan.manifest.path}  (what was done, to be taken back)")
     for command in plan.commands_before:
         console.print(f"[cyan]run[/] {' '.join(command.argv)}  ({command.why})")
     for folder in plan.folders:
@@ -172,8 +175,8 @@ def _show(console: Console, plan: Plan) -> None:
             console.print(f"[cyan]keep[/] {file.path} as {file.keep_before_as.name}")
         if file.restore_from is not None:
             console.print(f"[cyan]put back[/] {file.path} from {file.restore_from.name}")
-        if not file.shown:
-            console.print(f"[cyan]{'remove' if file.after is None else 'write'}[/] {file.path}")
+        if file.kind is Kind.SETTINGS and file.after is None:  # secrets
+            console.print(f"[cyan]remove[/] {file.path}")
             continue
         console.print(Syntax(file.diff(plan.secrets), "diff", theme="ansi_dark", background_color="default"))
     for path in [*plan.removed_folders, *plan.purged]:

@@ -1,8 +1,9 @@
 """Checks of Asterisk over AMI: does it let us in, what may we, is everything there that we need."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from dialer.config import Settings
@@ -13,12 +14,24 @@ from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError, AmiState
 from dialer.pbx.preflight import DIALPLAN_VERSION, MACHINE_MODULES, MODULES, has_context, has_extension, has_module
 
 LOGIN_TIMEOUT_S = 6.0
+_NOT_YET = "not connected yet"
+"""AmiClient's problem before its first try has ended."""
 _INSTALL = "dialer install does it"
 _SOUND_MODULES = {"format_wav": "prompts cannot be played", "res_musiconhold": "melodies of templates are not played"}
-EXPECTED_EVENTS = frozenset({
-    "UserEvent", "FullyBooted", "Shutdown", "ExtensionStatus", "QueueMemberAdded", "QueueMemberPause",
-    "QueueMemberRemoved", "QueueMemberStatus", "Hangup", "BridgeEnter",
-})  # fmt: skip
+EXPECTED_EVENTS = frozenset(
+    {
+        "UserEvent",
+        "FullyBooted",
+        "Shutdown",
+        "ExtensionStatus",
+        "QueueMemberAdded",
+        "QueueMemberPause",
+        "QueueMemberRemoved",
+        "QueueMemberStatus",
+        "Hangup",
+        "BridgeEnter",
+    }
+)
 """What the event filters of manager_autodialer.conf let through."""
 
 
@@ -40,16 +53,14 @@ class Ami:
 
     async def wait_state(self) -> AmiState:
         """READY, or what it stays at."""
-        try:
-            async with asyncio.timeout(LOGIN_TIMEOUT_S):
-                while self.client.state not in (AmiState.READY, AmiState.REFUSED):
-                    self._changed.clear()
-                    if self.client.state is AmiState.AWAY and self.client.problem != "not connected yet":
-                        break
-                    async with asyncio.timeout(0.1):
-                        await self._changed.wait()
-        except TimeoutError:
-            pass
+        deadline_s = time.monotonic() + LOGIN_TIMEOUT_S
+        while self.client.state not in (AmiState.READY, AmiState.REFUSED) and time.monotonic() < deadline_s:
+            self._changed.clear()
+            if self.client.state is AmiState.AWAY and self.client.problem != _NOT_YET:
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.1):  # a connection that fails changes no state
+                    await self._changed.wait()
         return self.client.state
 
 
@@ -77,20 +88,28 @@ def check_login(settings: Settings, ami: Ami) -> Finding:
                 f"'manager reload'; its permit lines must have our address; {_INSTALL}",
             )
         case AmiState.BOOTING:
-            return fail("ami", "logged in, but nobody says that Asterisk is fully booted",
-                        f"wait until it is; else the AMI user lacks read = system: {_INSTALL}")  # fmt: skip
-    problem = "no answer" if client.problem == "not connected yet" else client.problem
-    return fail("ami", f"{client.address}: {problem}",
-                "does Asterisk run? manager.conf: enabled = yes, port, bindaddr; [ami] host, port")  # fmt: skip
+            return fail(
+                "ami",
+                "logged in, but nobody says that Asterisk is fully booted",
+                f"wait until it is; else the AMI user lacks read = system: {_INSTALL}",
+            )
+    problem = "no answer" if client.problem == _NOT_YET else client.problem
+    return fail(
+        "ami",
+        f"{client.address}: {problem}",
+        "does Asterisk run? manager.conf: enabled = yes, port, bindaddr; [ami] host, port",
+    )
 
 
 async def check_rights(settings: Settings, ami: Ami) -> AsyncIterator[Finding]:
     """What our AMI user may do: tried out, and compared with what comes with the dialer where its file can be read."""
     tries = {
-        "system": ({"Action": "DBPut", "Family": "autodialer", "Key": "doctor", "Val": "1"},
-                   {"Action": "DBDel", "Family": "autodialer", "Key": "doctor"}),
+        "system": (
+            {"Action": "DBPut", "Family": "autodialer", "Key": "doctor", "Val": "1"},
+            {"Action": "DBDel", "Family": "autodialer", "Key": "doctor"},
+        ),
         "reporting": ({"Action": "Getvar", "Variable": "EPOCH"},),
-    }  # fmt: skip
+    }
     missing = []
     for right, actions in tries.items():
         try:
@@ -117,8 +136,11 @@ async def check_rights(settings: Settings, ami: Ami) -> AsyncIterator[Finding]:
     if tree is not None and known:
         lacking = _filters(_shipped_user(), "autodialer") - _filters(tree, user)
         if lacking:
-            yield fail("filters", f"{len(lacking)} event filters are missing: {'; '.join(sorted(lacking))}",
-                       f"{_INSTALL}; then 'manager reload'")  # fmt: skip
+            yield fail(
+                "filters",
+                f"{len(lacking)} event filters are missing: {'; '.join(sorted(lacking))}",
+                f"{_INSTALL}; then 'manager reload'",
+            )
         else:
             yield ok("filters", "all event filters are there")
 
@@ -139,8 +161,11 @@ async def check_dialplan(settings: Settings, ami: Ami) -> AsyncIterator[Finding]
     if not await has_extension(client, "autodialer-version", DIALPLAN_VERSION):
         there = await has_context(client, "autodialer-version")
         says = "of another version" if there else "not loaded"
-        yield fail("dialplan", f"extensions_autodialer.conf is {says} (wanted: {DIALPLAN_VERSION})",
-                   "dialer install, then 'dialplan reload'")  # fmt: skip
+        yield fail(
+            "dialplan",
+            f"extensions_autodialer.conf is {says} (wanted: {DIALPLAN_VERSION})",
+            "dialer install, then 'dialplan reload'",
+        )
     else:
         yield ok("dialplan", f"version {DIALPLAN_VERSION}")
     for key in ("outgoing_context", "internal_context"):
@@ -148,23 +173,32 @@ async def check_dialplan(settings: Settings, ami: Ami) -> AsyncIterator[Finding]
         if await has_context(client, context):
             yield ok("context", f"[{context}] is there ({key})")
         else:
-            yield fail("context", f"there is no context [{context}]",
-                       f"[asterisk] {key}: the one with your "
-                       f"{'outgoing routes' if key == 'outgoing_context' else 'employees and queues'}")  # fmt: skip
+            yield fail(
+                "context",
+                f"there is no context [{context}]",
+                f"[asterisk] {key}: the one with your "
+                f"{'outgoing routes' if key == 'outgoing_context' else 'employees and queues'}",
+            )
 
 
 async def check_modules(ami: Ami) -> AsyncIterator[Finding]:
     client = ami.client
     missing = [module for module in MODULES if not await has_module(client, module)]
     if missing:
-        yield fail("modules", f"not loaded: {' '.join(missing)}",
-                   f"'module load {missing[0]}.so' now, and modules.conf for the next start: dialer install --add-modules")  # fmt: skip
+        yield fail(
+            "modules",
+            f"not loaded: {' '.join(missing)}",
+            f"'module load {missing[0]}.so' now, and modules.conf for the next start: dialer install --add-modules",
+        )
     else:
         yield ok("modules", f"all {len(MODULES)} that calls need are loaded")
     machine = [module for module in MACHINE_MODULES if not await has_module(client, module)]
     if machine:
-        yield warn("modules", f"not loaded: {' '.join(machine)}: tasks with amd are not dialled",
-                   f"'module load {machine[0]}.so', and modules.conf")  # fmt: skip
+        yield warn(
+            "modules",
+            f"not loaded: {' '.join(machine)}: tasks with amd are not dialled",
+            f"'module load {machine[0]}.so', and modules.conf",
+        )
     for module, lost in _SOUND_MODULES.items():
         if not await has_module(client, module):
             yield warn("modules", f"not loaded: {module}: {lost}", f"'module load {module}.so', and modules.conf")
@@ -177,8 +211,11 @@ async def check_spool_path(settings: Settings, ami: Ami) -> Finding:
     ours = settings.asterisk.spool_dir
     if theirs.resolve() == ours.resolve():
         return ok("spool path", f"Asterisk reads {theirs}")
-    return fail("spool path", f"Asterisk looks for call files in {theirs}, we put them into {ours}",
-                f"[asterisk] spool_dir = \"{theirs}\"")  # fmt: skip
+    return fail(
+        "spool path",
+        f"Asterisk looks for call files in {theirs}, we put them into {ours}",
+        f'[asterisk] spool_dir = "{theirs}"',
+    )
 
 
 async def _manager_file(ami: Ami) -> ConfigTree | None:

@@ -60,6 +60,10 @@ def being(user: str | None) -> Iterator[None]:
 
 def check_settings_file(file: Path) -> Finding:
     """Who may read it: it holds secrets."""
+    if not os.access(file, os.R_OK, effective_ids=True):
+        return fail(
+            "settings", f"{file} cannot be read by the daemon", f"chgrp it to the daemon's group, chmod 0640 {file}"
+        )
     mode = stat.S_IMODE(file.stat().st_mode)
     if mode & 0o007:
         return warn("settings", f"{file} is open to everybody ({mode:04o})", f"chmod 0640 {file}")
@@ -82,11 +86,17 @@ def check_database(settings: Settings) -> Finding:
     except StoreError as error:
         return fail("database", str(error), "mend what it says, or put a backup in its place: dialer restore")
     if version > SCHEMA_VERSION:
-        return fail("database", f"{file}: schema {version} is newer than this dialer's {SCHEMA_VERSION}",
-                    "install the newer dialer again")  # fmt: skip
+        return fail(
+            "database",
+            f"{file}: schema {version} is newer than this dialer's {SCHEMA_VERSION}",
+            "install the newer dialer again",
+        )
     if log_bytes > _LONG_LOG_BYTES:
-        return warn("database", f"{file}: its write-ahead log has grown to {log_bytes // MB} MB",
-                    "another program keeps the database open for reading: end it")  # fmt: skip
+        return warn(
+            "database",
+            f"{file}: its write-ahead log has grown to {log_bytes // MB} MB",
+            "another program keeps the database open for reading: end it",
+        )
     older = "" if version == SCHEMA_VERSION else f", upgraded from {version} at the next start"
     return ok(
         "database", f"{file}: schema {version}{older}, {file.stat().st_size // 1000} kB, log {log_bytes // 1000} kB"
@@ -111,7 +121,7 @@ def check_disks(settings: Settings) -> Iterator[Finding]:
     seen: set[int] = set()
     database = database_file(settings.store.url)
     for path in (database, settings.audio.dir, settings.audio.recordings, settings.asterisk.spool_dir):
-        place = next((one for one in (path, *path.parents) if one.exists()), None) if path is not None else None
+        place = None if path is None else next((one for one in (path, *path.parents) if one.exists()), None)
         if place is None or place.stat().st_dev in seen:
             continue
         seen.add(place.stat().st_dev)
@@ -140,8 +150,11 @@ def check_spool(settings: Settings) -> Finding:
         return fail("spool", problem, "dialer install makes it so: Asterisk's group for the daemon's user, chmod g+rwx")
     aside = outgoing.parent / "tmp"
     if aside.exists() and aside.stat().st_dev != outgoing.stat().st_dev:
-        return fail("spool", f"{aside} and {outgoing} are on different file systems: call files cannot be renamed over",
-                    f"unmount one of them, or make {aside} a folder beside {outgoing.name}")  # fmt: skip
+        return fail(
+            "spool",
+            f"{aside} and {outgoing} are on different file systems: call files cannot be renamed over",
+            f"unmount one of them, or make {aside} a folder beside {outgoing.name}",
+        )
     return ok("spool", str(outgoing))
 
 
@@ -149,7 +162,7 @@ def check_audio(settings: Settings) -> Iterator[Finding]:
     for key, folder in (("dir", settings.audio.dir), ("recordings_dir", settings.audio.recordings)):
         place = next(one for one in (folder, *folder.parents) if one.exists())
         wanted = os.R_OK | os.W_OK | os.X_OK if place == folder else os.W_OK | os.X_OK
-        if not os.access(place, wanted, effective_ids=True):
+        if not place.is_dir() or not os.access(place, wanted, effective_ids=True):
             yield fail("audio", f"[audio] {key}: {place} is not writable for the daemon", f"chown it: {place}")
             return
     yield ok("audio", str(settings.audio.dir))

@@ -1,5 +1,5 @@
-"""A call that rings nobody: a call file goes to Asterisk's spool, its dialplan asks the daemon's FastAGI, then ours, and
-we have it play and record. What this finds is found as a call would find it."""
+"""A call that rings nobody: a call file goes to Asterisk's spool, its dialplan asks the daemon's FastAGI, then ours,
+and we have it play and record. What this finds is found as a call would find it."""
 
 import asyncio
 import contextlib
@@ -39,9 +39,11 @@ class ProbeResult:
     clock_s: float | None = None
     """How far Asterisk's clock is ahead of ours."""
     zone: str = ""
-    played: str | None = "not asked"
+    came: bool = False
+    """Whether the call came to our own FastAGI."""
+    played: str | None = None
     """Why Asterisk could not play a sound of ours; None: it could."""
-    recorded: str | None = "not asked"
+    recorded: str | None = None
     heard_event: bool = False
     left_over: bool = False
     """Whether the call file is still there."""
@@ -63,6 +65,7 @@ class _Listener:
             if not session.argument(1):
                 await session.set_variable("AUTODIALER_DAEMON", "here")
                 return
+            self.result.came = True
             try:
                 await session.play(str(self.sound))
                 self.result.played = None
@@ -125,8 +128,11 @@ def judge(result: ProbeResult, settings: Settings, *, daemon_runs: bool, now: da
         return
     if result.reached is None:
         if result.left_over:
-            yield fail("call", f"Asterisk leaves call files in {outgoing} alone",
-                       "'module load pbx_spool.so'; may Asterisk's user read and remove files there?")  # fmt: skip
+            yield fail(
+                "call",
+                f"Asterisk leaves call files in {outgoing} alone",
+                "'module load pbx_spool.so'; may Asterisk's user read and remove files there?",
+            )
         else:
             yield fail("call", "Asterisk took the call file, but [autodialer-doctor] did not run", _INSTALL)
         return
@@ -136,13 +142,19 @@ def judge(result: ProbeResult, settings: Settings, *, daemon_runs: bool, now: da
             "fastagi", f"Asterisk reaches {'the daemon' if daemon_runs else 'us in the place of the daemon'} at {agi}"
         )
     elif result.agi_status == "FAILURE":
-        yield fail("fastagi", f"Asterisk cannot reach {agi}: nothing is dialled",
-                   "[agi] host, port: an address of this machine that Asterisk reaches; a firewall between?")  # fmt: skip
+        yield fail(
+            "fastagi",
+            f"Asterisk cannot reach {agi}: nothing is dialled",
+            "[agi] host, port: an address of this machine that Asterisk reaches; a firewall between?",
+        )
     else:
         yield fail("fastagi", f"somebody else answers at {agi}", "[agi] port: another one, that is free")
     if not result.heard_event:
-        yield fail("filters", "the dialplan's UserEvents do not reach us",
-                   "read = user, and the event filter of UserEvent: dialer install, then 'manager reload'")  # fmt: skip
+        yield fail(
+            "filters",
+            "the dialplan's UserEvents do not reach us",
+            "read = user, and the event filter of UserEvent: dialer install, then 'manager reload'",
+        )
     yield from _judge_sounds(result, settings)
     yield from _judge_clock(result, settings, now)
 
@@ -151,16 +163,25 @@ def _judge_sounds(result: ProbeResult, settings: Settings) -> Iterator[Finding]:
     if not settings.audio.recordings.is_dir():
         yield ok("sounds", f"{settings.audio.dir} is made by the daemon's first start")
         return
+    if not result.came:
+        yield warn("sounds", "not tried: the call did not come to us", "see fastagi; ask again")
+        return
     if result.played is None:
         yield ok("sounds", f"Asterisk reads {settings.audio.dir}")
     else:
-        yield fail("sounds", f"Asterisk cannot play what is in {settings.audio.dir}: {result.played}",
-                   "the same path for both; its user needs r and x there and x on all folders above; format_wav")  # fmt: skip
+        yield fail(
+            "sounds",
+            f"Asterisk cannot play what is in {settings.audio.dir}: {result.played}",
+            "the same path for both; its user needs r and x there and x on all folders above; format_wav",
+        )
     if result.recorded is None:
         yield ok("recordings", f"Asterisk records to {settings.audio.recordings}")
     else:
-        yield fail("recordings", f"Asterisk cannot record to {settings.audio.recordings}: {result.recorded}",
-                   f"chgrp it to Asterisk's group, chmod 2770 {settings.audio.recordings}")  # fmt: skip
+        yield fail(
+            "recordings",
+            f"Asterisk cannot record to {settings.audio.recordings}: {result.recorded}",
+            f"chgrp it to Asterisk's group, chmod 2770 {settings.audio.recordings}",
+        )
 
 
 def _judge_clock(result: ProbeResult, settings: Settings, now: datetime) -> Iterator[Finding]:
@@ -170,8 +191,11 @@ def _judge_clock(result: ProbeResult, settings: Settings, now: datetime) -> Iter
         yield ok("clock", "Asterisk's clock and ours agree")
     ours = now.astimezone(ZoneInfo(settings.dialing.timezone)).strftime("%z")
     if result.zone and result.zone != ours:
-        yield warn("time zone", f"Asterisk is at {result.zone}, [dialing] timezone {settings.dialing.timezone} at {ours}",
-                   "[dialing] timezone: that of the PBX; the zone of the machine: timedatectl set-timezone")  # fmt: skip
+        yield warn(
+            "time zone",
+            f"Asterisk is at {result.zone}, [dialing] timezone {settings.dialing.timezone} at {ours}",
+            "[dialing] timezone: that of the PBX; the zone of the machine: timedatectl set-timezone",
+        )
     else:
         yield ok("time zone", f"{settings.dialing.timezone}, as Asterisk's")
 
@@ -226,10 +250,9 @@ async def _listening(listener: _Listener, host: str, port: int, *, in_its_place:
 def _aside(sound: Path, recording: Path, user: str | None) -> Iterator[None]:
     """A sound to be played, written as the daemon writes it; what was made is removed."""
     try:
-        with being(user), contextlib.suppress(OSError):
-            with wave.open(str(sound), "wb") as file:
-                file.setparams((1, 2, 8_000, 0, "NONE", ""))
-                file.writeframes(b"\0\0" * 800)
+        with being(user), contextlib.suppress(OSError), wave.open(str(sound), "wb") as file:
+            file.setparams((1, 2, 8_000, 0, "NONE", ""))
+            file.writeframes(b"\0\0" * 800)
         yield
     finally:
         for path in (sound, recording):

@@ -22,7 +22,8 @@ _INSTALL = {
 
 
 async def check_speech(settings: Settings) -> AsyncIterator[Finding]:
-    """ffmpeg, then every engine that the settings or the machine have; the worst that is one of several is a warning."""
+    """ffmpeg, then every engine that the settings or the machine have; while another one speaks, one that does not is a
+    warning."""
     if shutil.which("ffmpeg") is None:
         yield fail("ffmpeg", "not installed: uploaded sounds cannot be read", "apt-get install ffmpeg")
     else:

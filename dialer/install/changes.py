@@ -32,8 +32,6 @@ class FileChange:
     """Where somebody else's, or an edited, file is put before ours takes its name."""
     restore_from: Path | None = None
     """What takes the place of a file of ours that goes."""
-    shown: bool = True
-    """Whether its lines are of interest to anybody."""
 
     def diff(self, secrets: tuple[str, ...] = ()) -> str:
         """A unified diff, with secrets hidden."""
@@ -74,8 +72,10 @@ class Command:
 
 @dataclass(slots=True)
 class Plan:
-    """Done in this order: commands_before, folders, modes, files, removed, asterisk, commands_after."""
+    """Done in this order; a manifest that is written comes first, one that is removed after all files."""
 
+    manifest: FileChange | None = None
+    """So that what a crash leaves half done can be taken back."""
     commands_before: list[Command] = field(default_factory=list)
     folders: list[FolderMade] = field(default_factory=list)
     modes: list[ModeChange] = field(default_factory=list)

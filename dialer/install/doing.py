@@ -24,6 +24,12 @@ class DoingError(Exception):
 
 def do(plan: Plan, control_socket: Path, tell: Callable[[str], None]) -> None:
     """Raises DoingError."""
+    manifest = plan.manifest
+    for folder in plan.folders:
+        if manifest is not None and folder.path == manifest.path.parent:
+            folder.path.mkdir(parents=True, exist_ok=True)
+    if manifest is not None and manifest.after is not None:
+        _change_file(manifest)
     for command in plan.commands_before:
         _run(command, tell)
     for folder in plan.folders:
@@ -32,6 +38,8 @@ def do(plan: Plan, control_socket: Path, tell: Callable[[str], None]) -> None:
         _change_mode(change)
     for file in plan.files:
         _change_file(file)
+    if manifest is not None and manifest.after is None:
+        _change_file(manifest)
     for path in plan.removed_folders:
         _remove_empty(path)
     for path in plan.purged:

@@ -1,5 +1,5 @@
-"""Lines of ours in somebody else's configuration file: each carries a mark, so that they can be taken out again wherever
-they have come to stand, and nothing else with them."""
+"""Lines of ours in somebody else's configuration file: each carries a mark, so that they can be taken out again
+wherever they have come to stand, and nothing else with them."""
 
 from collections.abc import Sequence
 

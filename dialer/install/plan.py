@@ -79,8 +79,7 @@ def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest 
     manifest = old or Manifest(str(found.etc), str(found.control_socket))
     drawing = _Drawing(Plan(secrets=(known.ami_secret,)), manifest, old, set())
     _plan_user(drawing, found, wishes)
-    owner, group = (wishes.user, found.gid) if wishes.make_user else (found.uid, found.gid)
-    _plan_folders(drawing, found, wishes, known, owner, group)
+    _plan_folders(drawing, found, wishes, known)
     _plan_settings(drawing, found, wishes, known)
     values = Values(known.ami_username, known.ami_secret, found.ami_host, known.audio_dir)
     includes = [one for one in INCLUDES if shipped("dialplan").joinpath(one.source).exists()]
@@ -119,9 +118,8 @@ def _members(gid: int) -> list[str]:
         return []
 
 
-def _plan_folders(
-    drawing: _Drawing, found: Found, wishes: Wishes, known: Known, owner: int | str, group: int | str
-) -> None:
+def _plan_folders(drawing: _Drawing, found: Found, wishes: Wishes, known: Known) -> None:
+    owner, group = (wishes.user, found.gid) if wishes.make_user else (found.uid, found.gid)
     settings_group = wishes.user if wishes.make_user else found.gid
     _plan_folder(
         drawing, FolderMade(wishes.config_file.parent, 0 if wishes.make_user else owner, settings_group, 0o750)
@@ -161,7 +159,7 @@ def _plan_settings(drawing: _Drawing, found: Found, wishes: Wishes, known: Known
         return
     owner, group = (0, wishes.user) if wishes.make_user else (found.uid, found.gid)
     content = known.new_settings.encode()
-    _note_done(drawing, wishes.config_file, Kind.SETTINGS, None, content)
+    _note_done(drawing, wishes.config_file, Kind.SETTINGS, original=None, written=content)
     drawing.plan.files.append(
         FileChange(wishes.config_file, Kind.SETTINGS, None, content, owner=owner, group=group, mode=0o640)
     )
@@ -251,7 +249,7 @@ def _plan_own(
             path, Kind.OWN, before, content, planned.owner, planned.group, planned.mode, keep_before_as=kept_as
         )
     drawing.plan.files.append(planned)
-    _note_done(drawing, path, Kind.OWN, before if done is None else None, content, kept_as)
+    _note_done(drawing, path, Kind.OWN, original=before if done is None else None, written=content, kept_as=kept_as)
     return True
 
 
@@ -269,7 +267,7 @@ def _plan_lines(
     drawing.plan.files.append(change(path, before, after, Kind.LINES))
     done = drawing.manifest.file(path)
     was_there = before is not None and not (done is not None and done.original is None)
-    _note_done(drawing, path, Kind.LINES, without if was_there else None, after)
+    _note_done(drawing, path, Kind.LINES, original=without if was_there else None, written=after)
     return True
 
 
@@ -329,8 +327,8 @@ def _plan_notes(drawing: _Drawing, found: Found, wishes: Wishes, known: Known) -
         if context not in found.contexts:
             there = ", ".join(sorted(found.contexts)[:12]) or "none"
             notes.append(
-                f"the dialplan files have no context [{context}] (there are: {there}): give your routes or internal numbers "
-                "that name, or name yours: [asterisk] outgoing_context, internal_context in the settings"
+                f"the dialplan files have no context [{context}] (there are: {there}): give your routes or internal "
+                "numbers that name, or name yours: [asterisk] outgoing_context, internal_context in the settings"
             )
     if found.kind is PbxKind.MIKOPBX:
         notes.append(
@@ -355,17 +353,22 @@ def _hindrance(path: Path) -> Path | None:
 
 
 def _plan_manifest(drawing: _Drawing, wishes: Wishes) -> None:
-    """First of all files: what a crash in the middle leaves can be taken back."""
     drawing.manifest.data_dir = str(wishes.data_dir)
     path = manifest_path(wishes.config_file)
     content = drawing.manifest.as_json()
     before = path.read_bytes() if path.exists() else None
     if before != content and not drawing.plan.changes_nothing:
-        drawing.plan.files.insert(0, FileChange(path, Kind.OWN, before, content, mode=0o600, shown=False))
+        drawing.plan.manifest = FileChange(path, Kind.OWN, before, content, os.geteuid(), os.getegid(), mode=0o600)
 
 
 def _note_done(
-    drawing: _Drawing, path: Path, kind: Kind, original: bytes | None, written: bytes, kept_as: Path | None = None
+    drawing: _Drawing,
+    path: Path,
+    kind: Kind,
+    *,
+    original: bytes | None,
+    written: bytes,
+    kept_as: Path | None = None,
 ) -> None:
     done = drawing.manifest.file(path)
     if done is None:

@@ -1,4 +1,4 @@
-"""Where the files lie that come with the dialer: `dialplan/` and `systemd/`, in a checkout or in an installed package."""
+"""Where the files lie that come with the dialer, `dialplan/` and `systemd/`: in a checkout or an installed package."""
 
 import sysconfig
 from importlib.metadata import PackageNotFoundError, files

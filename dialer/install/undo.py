@@ -29,16 +29,14 @@ def plan_removal(manifest: Manifest, config_file: Path, *, purge: bool, systemd:
         }
         if names & changed:
             plan.asterisk.append(include.reload)
-    for path, before, after in manifest.modes:
-        _plan_mode(plan, Path(path), before, after)
-    plan.files.append(_removed(manifest_path(config_file)))
+    for folder, before, after in manifest.modes:
+        _plan_mode(plan, Path(folder), before, after)
+    path = manifest_path(config_file)
+    plan.manifest = FileChange(path, Kind.OWN, path.read_bytes(), None)
     data_dir = Path(manifest.data_dir)
-    for folder in sorted(map(Path, manifest.folders), key=lambda path: len(path.parts), reverse=True):
-        ours = folder == data_dir or data_dir in folder.parents
-        if not ours:
-            plan.removed_folders.append(folder)
-        elif not purge:
-            plan.removed_folders.append(folder)  # empty ones: nothing was ever kept there
+    for made in sorted(map(Path, manifest.folders), key=lambda path: len(path.parts), reverse=True):
+        if not (purge and (made == data_dir or data_dir in made.parents)):
+            plan.removed_folders.append(made)
     if purge and data_dir.is_dir() and str(data_dir) in manifest.folders:
         plan.purged.append(data_dir)
     elif data_dir.is_dir() and any(path.is_file() for path in data_dir.rglob("*")):
@@ -64,7 +62,7 @@ def _plan_file(plan: Plan, done: FileDone, *, purge: bool) -> None:
         kept = None
     if done.kind == Kind.SETTINGS and not purge:
         if untouched:
-            plan.files.append(FileChange(path, Kind.SETTINGS, now, None, shown=False))
+            plan.files.append(FileChange(path, Kind.SETTINGS, now, None))
         else:
             plan.notes.append(f"{path}: your settings stay (--purge removes them)")
         return
@@ -90,10 +88,6 @@ def _plan_lines(plan: Plan, path: Path, now: bytes, done: FileDone) -> None:
 def _plan_mode(plan: Plan, path: Path, before: int, after: int) -> None:
     if path.is_dir() and path.stat().st_mode & 0o7777 == after:
         plan.modes.append(ModeChange(path, after, before, "as it was"))
-
-
-def _removed(path: Path) -> FileChange:
-    return FileChange(path, Kind.OWN, path.read_bytes() if path.exists() else None, None, shown=False)
 
 
 def _plan_user(plan: Plan, manifest: Manifest, *, purge: bool) -> None:
