@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from dialer.model.access import cli_token
 from tests.rig.ports import PortBlock
 from tests.rig.waiting import WaitTimeout, wait_until
 
@@ -28,6 +29,7 @@ UNREACHABLE_EMPLOYEE = 209
 # Indices in the port block.
 _UNITS = 10  # 200 subscribers and 200 employees at once, RTP and RTCP each, and some to spare
 _SIP, _AMI, _DEAD_PROVIDER, _DEAD_EMPLOYEE, _RTP_START, _RTP_END = 1, 1, 2, 3, 100, 999
+_CLI = 2  # TCP
 
 # sun_path is 108 bytes with its final zero (unix(7)).
 _LONGEST_SOCKET_PATH = 107
@@ -70,9 +72,11 @@ class Pbx:
         self._provider_port = provider_port
         self._employees_port = employees_port
         self._registrar_port = registrar_port
-        self._ports = PortBlock(udp_ports=_DEAD_EMPLOYEE, tcp_ports=1, units=_UNITS)
+        self._ports = PortBlock(udp_ports=_DEAD_EMPLOYEE, tcp_ports=_CLI, units=_UNITS)
         self.sip_port = self._ports.port(_SIP)
         self.ami_port = self._ports.port(_AMI)
+        self.cli_port = self._ports.port(_CLI)
+        """Where the daemon answers what is typed at this Asterisk's CLI."""
         self._process: asyncio.subprocess.Process | None = None
         self._killed = False
 
@@ -169,8 +173,12 @@ class Pbx:
     def _ami_accepts(self) -> bool:
         return _accepts(socket.AF_INET, ("127.0.0.1", self.ami_port))
 
-    def _command(self, root: Path) -> list[str]:
-        asterisk = ["/usr/sbin/asterisk", "-f", "-n", "-C", str(self.etc_dir / "asterisk.conf")]
+    def console_command(self, root: Path) -> list[str]:
+        """What an operator runs: an interactive console of this Asterisk."""
+        return self._command(root, "-rvvv")
+
+    def _command(self, root: Path, *options: str) -> list[str]:
+        asterisk = ["/usr/sbin/asterisk", *(options or ("-f", "-n")), "-C", str(self.etc_dir / "asterisk.conf")]
         # Nothing stays behind when the test process dies.
         tied_to_us = ["setpriv", "--pdeathsig", "KILL", "--"]
         if root == Path("/"):
@@ -213,6 +221,12 @@ class Pbx:
         classes = (REPO_DIR / "dialplan" / "musiconhold_autodialer.conf").read_text()
         (self.etc_dir / "musiconhold_autodialer.conf").write_text(
             classes.replace("/var/lib/autodialer/audio/", f"{self.workdir / 'audio'}/")
+        )
+
+        extconfig = (REPO_DIR / "dialplan" / "extconfig_autodialer.conf").read_text()
+        token = cli_token(self.ami_secret)
+        (self.etc_dir / "extconfig_autodialer.conf").write_text(
+            extconfig.replace("4574", str(self.cli_port)).replace("CHANGE-ME", token)
         )
 
     def _registration_section(self) -> str:
