@@ -41,7 +41,7 @@ class _Asked:
 
 
 @click.command()
-@click.option("--asterisk-etc", type=_folder, default=_ETC, show_default=True, help="Asterisk's configuration folder.")
+@click.option("--asterisk-etc", type=_folder, help=f"Asterisk's configuration folder: {_ETC}, or where it was before.")
 @config_option
 @click.option("--data-dir", type=_folder, default=Path("/var/lib/autodialer"), show_default=True,
               help="For the database and the sounds, where no settings are there yet.")  # fmt: skip
@@ -58,7 +58,7 @@ class _Asked:
 @_dry_run_option
 @_yes_option
 def install(  # noqa: PLR0917 - click passes them by name
-    asterisk_etc: Path,
+    asterisk_etc: Path | None,
     config_file: Path,
     data_dir: Path,
     outgoing_context: str | None,
@@ -82,7 +82,9 @@ def install(  # noqa: PLR0917 - click passes them by name
     Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again.
     """
     console = Console(soft_wrap=True, highlight=False)
-    asked = _Asked(asterisk_etc.resolve(), data_dir, outgoing_context, internal_context, http_port, agi_port)
+    old = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
+    etc = asterisk_etc or (_ETC if old is None else Path(old.etc))
+    asked = _Asked(etc.resolve(), data_dir, outgoing_context, internal_context, http_port, agi_port)
     found = _or_refuse(lambda: look(asked.etc))
     known, made = _known(found, config_file, asked)
     wishes = Wishes(
@@ -94,7 +96,6 @@ def install(  # noqa: PLR0917 - click passes them by name
         add_modules,
         _command(),
     )
-    old = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
     plan, _ = _or_refuse(lambda: plan_installation(found, wishes, known, old))
     if made is not None:
         plan.secrets = (made.ami, made.webhooks, made.password_hash)
@@ -114,10 +115,13 @@ def install(  # noqa: PLR0917 - click passes them by name
 @click.command()
 @config_option
 @click.option("--purge", is_flag=True, help="Also settings, database and recordings.")
+@click.option("--keep-settings", is_flag=True, help="Not the settings, even if nobody has changed them.")
 @_no_reload_option
 @_dry_run_option
 @_yes_option
-def uninstall(config_file: Path, purge: bool, no_reload: bool, dry_run: bool, yes: bool) -> None:
+def uninstall(  # noqa: PLR0917 - click passes them by name
+    config_file: Path, purge: bool, keep_settings: bool, no_reload: bool, dry_run: bool, yes: bool
+) -> None:
     """Take back what `dialer install` has done, each file as it was. What somebody else has written since stays.
 
     Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again.
@@ -129,6 +133,8 @@ def uninstall(config_file: Path, purge: bool, no_reload: bool, dry_run: bool, ye
         return
     runs = Path("/run/systemd/system").is_dir()
     plan = _or_refuse(lambda: plan_removal(manifest, config_file, purge=purge, systemd=runs))
+    if keep_settings and not purge:
+        plan.files = [file for file in plan.files if file.kind is not Kind.SETTINGS]
     _carry_out(console, plan, Path(manifest.control_socket), dry_run=dry_run, yes=yes, no_reload=no_reload)
 
 
@@ -175,7 +181,7 @@ def _show(console: Console, plan: Plan) -> None:
             console.print(f"[cyan]keep[/] {file.path} as {file.keep_before_as.name}")
         if file.restore_from is not None:
             console.print(f"[cyan]put back[/] {file.path} from {file.restore_from.name}")
-        if file.kind is Kind.SETTINGS and file.after is None:  # secrets
+        if file.kind is not Kind.LINES and file.after is None:
             console.print(f"[cyan]remove[/] {file.path}")
             continue
         console.print(Syntax(file.diff(plan.secrets), "diff", theme="ansi_dark", background_color="default"))
