@@ -38,6 +38,7 @@ class _Asked:
     internal_context: str | None
     http_port: int
     agi_port: int
+    cli_port: int
 
 
 @click.command()
@@ -49,6 +50,7 @@ class _Asked:
 @click.option("--internal-context", help="Of your employees and queues; found by its usual names.")
 @click.option("--http-port", type=click.IntRange(1, 65535), default=8088, show_default=True)
 @click.option("--agi-port", type=click.IntRange(1, 65535), default=4573, show_default=True)
+@click.option("--cli-port", type=click.IntRange(1, 65535), default=4574, show_default=True)
 @click.option("--add-modules", is_flag=True, help="Have modules.conf load what the dialer needs (autoload=no).")
 @click.option("--user", default="autodialer", show_default=True, help="That the daemon runs as; made when missing.")
 @click.option("--no-user", is_flag=True, help="Make no user.")
@@ -65,6 +67,7 @@ def install(  # noqa: PLR0917 - click passes them by name
     internal_context: str | None,
     http_port: int,
     agi_port: int,
+    cli_port: int,
     add_modules: bool,
     user: str,
     no_user: bool,
@@ -84,7 +87,7 @@ def install(  # noqa: PLR0917 - click passes them by name
     console = Console(soft_wrap=True, highlight=False)
     old = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
     etc = asterisk_etc or (_ETC if old is None else Path(old.etc))
-    asked = _Asked(etc.resolve(), data_dir, outgoing_context, internal_context, http_port, agi_port)
+    asked = _Asked(etc.resolve(), data_dir, outgoing_context, internal_context, http_port, agi_port, cli_port)
     found = _or_refuse(lambda: look(asked.etc))
     known, made = _known(found, config_file, asked)
     wishes = Wishes(
@@ -214,6 +217,7 @@ def _known(found: Found, config_file: Path, asked: _Asked) -> tuple[Known, NewSe
                 settings.audio.recordings,
                 asked.data_dir if database is None else database.parent,
                 contexts,
+                f"{settings.cli.host}:{settings.cli.port}",
                 None,
             ),
             None,
@@ -230,9 +234,12 @@ def _known(found: Found, config_file: Path, asked: _Asked) -> tuple[Known, NewSe
         internal_context=internal,
         http_port=asked.http_port,
         agi_port=asked.agi_port,
+        cli_port=asked.cli_port,
     )
     audio = asked.data_dir / "audio"
-    known = Known("autodialer", made.ami, audio, audio / "recordings", asked.data_dir, (outgoing, internal), text)
+    contexts = (outgoing, internal)
+    cli = f"127.0.0.1:{asked.cli_port}"
+    known = Known("autodialer", made.ami, audio, audio / "recordings", asked.data_dir, contexts, cli, text)
     return known, made
 
 
