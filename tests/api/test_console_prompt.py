@@ -20,7 +20,7 @@ async def heard_s(dialer: Dialer, body: dict[str, Any]) -> float:
         assert response.content_type == "audio/wav", await response.text()
         with wave.open(io.BytesIO(await response.read())) as sound:
             assert (sound.getframerate(), sound.getnchannels()) == (8000, 1)
-            return sound.getnframes() / sound.getframerate()
+            return float(sound.getnframes() / sound.getframerate())
 
 
 async def test_texts_and_files_are_heard_and_what_cannot_be_is_refused() -> None:
