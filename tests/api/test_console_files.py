@@ -25,11 +25,14 @@ async def _serve(_request: Any) -> Any:
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     """Nobody is trusted; the files are the test's own."""
     folder = tmp_path / "console"
-    (folder / "ru").mkdir(parents=True)
+    assets = folder / "assets"
+    (assets / "ru").mkdir(parents=True)
+    (folder / "beside.js").write_text("not of the console")
     (folder / "index.html").write_text("<!doctype html><title>Консоль</title>")
-    (folder / "app.js").write_text("'use strict';")
-    (folder / "ru" / "words.json").write_text("{}")
-    (folder / "secret.py").write_text("secret")
+    (assets / "app.js").write_text("'use strict';")
+    (assets / "ru" / "words.json").write_text("{}")
+    (assets / "secret.py").write_text("not of the console")
+    (assets / "icon.svg").write_text("<svg/>")
     (tmp_path / "outside.js").write_text("not of the console")
     absent: Any = None
     gate = Gate(absent, Peers([], own_tls=False), Password("admin", ""), trust_local=False)
@@ -65,9 +68,15 @@ async def test_a_file_that_is_known_is_not_sent_again(client: Client) -> None:
     assert head.headers["ETag"]
 
 
+async def test_the_icon_that_browsers_ask_for_is_there(client: Client) -> None:
+    response = await client.get("/favicon.ico")
+    assert (response.status, response.content_type) == (200, "image/svg+xml")
+
+
 async def test_nothing_else_can_be_asked_for(client: Client) -> None:
     for path in (
-        "../outside.js", "..%2foutside.js", "%2e%2e/outside.js", "ru/../../outside.js", "ru/%2e%2e/%2e%2e/outside.js",
+        "../outside.js", "../beside.js", "..%2fbeside.js", "beside.js", "..%2foutside.js",
+        "%2e%2e/outside.js", "ru/../../outside.js", "ru/%2e%2e/%2e%2e/outside.js",
         "//etc/passwd", "%2fetc/passwd", "secret.py", "app.js%00", "ru", "ru/", ".", "app.js/",
     ):  # fmt: skip
         response = await client.get(URL(f"/console/assets/{path}", encoded=True))
