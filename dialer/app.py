@@ -29,6 +29,7 @@ from dialer.api.console.export import Export
 from dialer.api.console.files import ConsoleFiles
 from dialer.api.console.live import Live
 from dialer.api.console.numbers import Numbers
+from dialer.api.console.pollings import ConsoleAudio, ConsolePollings
 from dialer.api.console.prompt import Prompts
 from dialer.api.console.tasks import Progress
 from dialer.api.couriers import JsonCourier, MailCourier, MailServer, QueryCourier
@@ -299,7 +300,9 @@ class Daemon:
         self._live = Live(counting, lambda: asdict(self.report()), lambda: progress.stats_of(1), gate.is_still_in)
         return (
             progress,
-            Numbers(store),
+            Numbers(store, self._desk),
+            ConsolePollings(store),
+            ConsoleAudio(store),
             ChartFigures(store, counting, ZoneInfo(dialing.timezone)),
             Export(store, self._settings.store.url, dialing.timezone),
             self._live,
