@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -18,10 +19,15 @@ from dialer.api.access.login import Login
 from dialer.api.access.management import AccessManagement
 from dialer.api.access.passwords import Password
 from dialer.api.connections import Connections, allow_many_files
+from dialer.api.console.access import KeysAndSessions, Users
+from dialer.api.console.audit import AuditLog
 from dialer.api.console.charts import ChartFigures
 from dialer.api.console.counting import Counting
+from dialer.api.console.export import Export
+from dialer.api.console.files import ConsoleFiles
 from dialer.api.console.live import Live
 from dialer.api.console.numbers import Numbers
+from dialer.api.console.prompt import Prompts
 from dialer.api.console.tasks import Progress
 from dialer.api.couriers import JsonCourier, MailCourier, MailServer, QueryCourier
 from dialer.api.health import Health, HealthReport
@@ -74,6 +80,8 @@ from dialer.pbx.presence import Presence
 from dialer.speech.chain import EngineChain
 from dialer.speech.uploads import Uploads
 from dialer.store.attempts import fetch_in_progress
+from dialer.store.audit import TOPIC as AUDIT_TOPIC
+from dialer.store.audit import prune_audit, write_line
 from dialer.store.database import Store, StoreError
 from dialer.store.events import ANSWER, MAIL, PROGRESS, RESULT
 from dialer.store.receipts import forget_receipts
@@ -91,6 +99,10 @@ KEEP_RECORDINGS_S = 3600.0
 KEEP_RECEIPTS_S = 86_400.0
 """How long a reply is given again to a request with the same idempotency key."""
 FORGET_EVERY_S = 600.0
+PRUNE_AUDIT_S = 3600.0
+
+
+CONSOLE_FILES = Path(__file__).with_name("console")
 
 
 class StartError(Exception):
@@ -194,6 +206,7 @@ class Daemon:
             dialogue_limit_s=dialing.polling_limit_s,
         )
         self._draining = False
+        store.listen(AUDIT_TOPIC, write_line)
         self._desk = desk = TaskDesk(store, self._scheduler, dialing.region)
         desk.hang_up = self._link.hang_up
         self._webhooks, self._sender = self._build_webhooks()
@@ -227,6 +240,7 @@ class Daemon:
             max_body_mb=http.max_body_mb,
             console=self._console(gate),
         )
+        self._http.add_routes(ConsoleFiles(CONSOLE_FILES).routes())
         if settings.votbox.accounts:
             sounds = SoundStore(store, uploads, self._prompts, settings.audio.max_upload_mb * MB)
             accounts = Accounts([_account(name, one) for name, one in settings.votbox.accounts.items()], gate)
@@ -263,7 +277,7 @@ class Daemon:
         store, dialing = self._store, self._settings.dialing
         counting = Counting(store, self._meter)
         progress = Progress(
-            store, counting, self._meter, self._ledger,
+            store, self._desk, counting, self._meter, self._ledger,
             max_channels=dialing.max_channels, version=VERSION, zone=dialing.timezone,
         )  # fmt: skip
         self._live = Live(counting, lambda: asdict(self.report()), lambda: progress.stats_of(1), gate.is_still_in)
@@ -271,7 +285,14 @@ class Daemon:
             progress,
             Numbers(store),
             ChartFigures(store, counting, ZoneInfo(dialing.timezone)),
+            Export(store, self._settings.store.url, dialing.timezone),
             self._live,
+            Prompts(self._prompts),
+            Users(
+                store, self._settings.auth.login, has_fixed=bool(self._settings.auth.password_hash.get_secret_value())
+            ),
+            KeysAndSessions(store),
+            AuditLog(store),
         )
 
     def _explainer(self, presence: Presence) -> Explainer:
@@ -353,6 +374,7 @@ class Daemon:
                 group.create_task(self._cache.keep(), name="prompt cache keeper"),
                 group.create_task(self._keep_recordings(), name="recordings keeper"),
                 group.create_task(self._forget_receipts(), name="receipts keeper"),
+                group.create_task(self._prune_audit(), name="audit log keeper"),
                 group.create_task(self._finish_ending(), name="ending of tasks"),
                 group.create_task(self._lifetimes.run(), name="lifetimes keeper"),
                 *([group.create_task(self._webhooks.run(), name="webhooks")] if self._webhooks else []),
@@ -401,6 +423,14 @@ class Daemon:
             with suppress(StoreError):  # the store's trouble is told by itself
                 await self._store.write(forget_receipts(KEEP_RECEIPTS_S))
             await asyncio.sleep(FORGET_EVERY_S)
+
+    async def _prune_audit(self) -> None:
+        """In small parts: the writer is not held for long."""
+        while True:
+            with suppress(StoreError):
+                while await self._store.write(prune_audit(self._settings.audit.keep_days)):
+                    pass
+            await asyncio.sleep(PRUNE_AUDIT_S)
 
     async def _drain(self) -> None:
         self._draining = True

@@ -5,7 +5,7 @@ from importlib import import_module
 import click
 
 _MODULES = {
-    "dialer.commands.access": ("apikey", "passwd", "session"),
+    "dialer.commands.access": ("apikey", "passwd", "session", "user"),
     "dialer.commands.say": ("say",),
     "dialer.commands.serve": ("serve",),
     "dialer.commands.stoplist": ("stoplist",),

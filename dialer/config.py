@@ -206,6 +206,10 @@ class Auth(_Section):
     password_hash: Annotated[SecretStr, AfterValidator(_argon2)] = SecretStr("")
 
 
+class AuditSettings(_Section):
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] = 365
+
+
 def _webhook_secret(secret: SecretStr) -> SecretStr:
     if secret.get_secret_value():
         secret_key(secret.get_secret_value())
@@ -334,6 +338,7 @@ class Settings(BaseSettings):
     audio: Audio = Audio()
     tts: Tts = Tts()
     auth: Auth = Auth()
+    audit: AuditSettings = AuditSettings()
     webhooks: Webhooks = Webhooks()
     smtp: Smtp = Smtp()
     votbox: Votbox = Votbox()

@@ -17,6 +17,9 @@ Q = TypeVar("Q", bound=BaseModel)
 B = TypeVar("B")
 
 
+_DONE_BY = {"POST": "save", "PUT": "change", "DELETE": "delete"}
+
+
 class Nothing(BaseModel):
     """For calls that take nothing here; what comes all the same is ignored, as the original does."""
 
@@ -66,6 +69,19 @@ class Endpoint(Generic[P, Q, B]):
     """Whether it is served without a login."""
     role: Role | None = None
     """Who may; None: by the method."""
+
+    action: str | None = None
+    """What it is called in the audit log, where its handler does not say so itself; empty: it changes nothing; None:
+    made of method and path."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether what it did is for the audit log."""
+        return self.method != "GET" and self.action != ""
+
+    @property
+    def audit_action(self) -> str:
+        return self.action or f"{self.path.strip('/').partition('/')[0]}.{_DONE_BY.get(self.method, 'change')}"
 
     @property
     def needs(self) -> Role:

@@ -4,8 +4,8 @@ runs or not: who may read its settings and write its files is the administrator.
 import asyncio
 import hashlib
 import os
+import pwd
 import re
-import secrets
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -16,15 +16,19 @@ from typing import Any, TypeVar
 
 import click
 
-from dialer.api.access.passwords import MAX_PASSWORD, hash_password
+from dialer.api.access.passwords import hash_password, new_key
 from dialer.commands.options import config_option, settings_of
-from dialer.model.access import Role
-from dialer.store import access
+from dialer.model.access import KEY_NAME, LEAST_PASSWORD, LOGIN, MAX_PASSWORD, Role
+from dialer.model.audit import Author, Change
+from dialer.store import access, users
+from dialer.store.audit import acting_as, audited
 from dialer.store.database import Operation, Query, Store, StoreError
 from dialer.store.sole import InUseError, database_file, sole_user
 
 T = TypeVar("T")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", re.ASCII)
+_role_option = click.option(
+    "--role", type=click.Choice([role.value for role in Role]), default=Role.OPERATOR.value, show_default=True
+)
 
 
 @click.command()
@@ -34,14 +38,20 @@ def passwd(votbox: bool) -> None:
 
     Put it into the settings and restart the daemon; sessions of the old password are over then.
     """
-    if sys.stdin.isatty():
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    else:
-        password = sys.stdin.readline().rstrip("\r\n")
-    if not 8 <= len(password) <= MAX_PASSWORD:
-        raise click.ClickException(f"a password of 8 to {MAX_PASSWORD} characters expected")
+    password = _asked_password()
     sent = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest() if votbox else password
     click.echo(f'password_hash = "{hash_password(sent)}"')
+
+
+def _asked_password() -> str:
+    """Asked for, or read from standard input."""
+    if sys.stdin.isatty():
+        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if not LEAST_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise click.ClickException(f"a password of {LEAST_PASSWORD} to {MAX_PASSWORD} characters expected")
+    return password
 
 
 @click.group()
@@ -51,17 +61,15 @@ def apikey() -> None:
 
 @apikey.command("add")
 @click.argument("name")
-@click.option(
-    "--role", type=click.Choice([role.value for role in Role]), default=Role.OPERATOR.value, show_default=True
-)
+@_role_option
 @config_option
 def add_key(name: str, role: str, config_file: Path) -> None:
     """Make a key and print it, this once: only a digest is kept."""
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(KEY_NAME, name):
         raise click.BadParameter("1 to 60 letters, digits, . _ - expected", param_hint="NAME")
-    key = f"ad_{secrets.token_urlsafe(32)}"
+    key = new_key()
     try:
-        _write(config_file, access.save_key(name, Role(role), key))
+        _write(config_file, access.save_key(name, Role(role), key), lambda _: Change("apikey.create", name, role))
     except access.NameTakenError:
         raise click.ClickException(f"there is a key {name!r} already: revoke it first") from None
     click.echo(key)
@@ -81,7 +89,7 @@ def list_keys(config_file: Path) -> None:
 @config_option
 def revoke_key(name: str, config_file: Path) -> None:
     """Take a key back; at once, also from a daemon that runs."""
-    if not _write(config_file, access.delete_key(name)):
+    if not _write(config_file, access.delete_key(name), _if_done("apikey.revoke", name)):
         raise click.ClickException(f"there is no key {name!r}")
 
 
@@ -111,9 +119,74 @@ def revoke_session(session_id: int | None, everyone: bool, config_file: Path) ->
     if everyone == (session_id is not None):
         raise click.UsageError("either the id of a session or --all expected")
     if everyone:
-        click.echo(f"{_write(config_file, access.delete_sessions())} sessions ended")
-    elif not _write(config_file, access.delete_session(session_id or 0)):
+        ended = _write(config_file, access.delete_sessions(), lambda count: Change("session.end", "all", f"{count}"))
+        click.echo(f"{ended} sessions ended")
+    elif not _write(config_file, access.delete_session(session_id or 0), _if_done("session.end", str(session_id))):
         raise click.ClickException(f"there is no session {session_id}")
+
+
+@click.group()
+def user() -> None:
+    """Who may log in to the console, beside the login of [auth]."""
+
+
+@user.command("add")
+@click.argument("login")
+@_role_option
+@config_option
+def add_user(login: str, role: str, config_file: Path) -> None:
+    """Add a user; the password is asked for, or read from standard input."""
+    if not re.fullmatch(LOGIN, login):
+        raise click.BadParameter("1 to 60 letters, digits, . _ @ - expected", param_hint="LOGIN")
+    if login == settings_of(config_file).auth.login:
+        raise click.ClickException(f"{login!r} is the login of [auth]: its password is in the settings")
+    hashed = hash_password(_asked_password())
+    try:
+        _write(config_file, users.save_user(login, Role(role), hashed), lambda _: Change("user.create", login, role))
+    except access.NameTakenError:
+        raise click.ClickException(f"there is a user {login!r} already") from None
+
+
+@user.command("list")
+@config_option
+def list_users(config_file: Path) -> None:
+    """Logins, roles, when made."""
+    for one in _read(config_file, users.fetch_users):
+        click.echo(f"{one.login}  {one.role.value}  made {_shown(one.created_us)}")
+
+
+@user.command("passwd")
+@click.argument("login")
+@config_option
+def change_password(login: str, config_file: Path) -> None:
+    """Change a user's password, asked for or read from standard input; the user's sessions end."""
+    changing = users.change_user(login, password_hash=hash_password(_asked_password()))
+    if _write(config_file, changing, _if_done("user.password", login)) is None:
+        raise click.ClickException(f"there is no user {login!r}")
+
+
+@user.command("role")
+@click.argument("login")
+@click.argument("role", type=click.Choice([role.value for role in Role]))
+@config_option
+def change_role(login: str, role: str, config_file: Path) -> None:
+    """Change what a user may do; the user's sessions end."""
+    changing = users.change_user(login, role=Role(role))
+    if _write(config_file, changing, _if_done("user.role", login, role)) is None:
+        raise click.ClickException(f"there is no user {login!r}")
+
+
+@user.command("delete")
+@click.argument("login")
+@config_option
+def remove_user(login: str, config_file: Path) -> None:
+    """Delete a user; the user's sessions end."""
+    if not _write(config_file, users.delete_user(login), _if_done("user.delete", login)):
+        raise click.ClickException(f"there is no user {login!r}")
+
+
+def _if_done(action: str, target: str, detail: str = "") -> Callable[[object], Change | None]:
+    return lambda done: Change(action, target, detail) if done else None
 
 
 def _shown(time_us: int) -> str:
@@ -124,8 +197,19 @@ def _read(config_file: Path, query: Query[T]) -> T:
     return _on_store(config_file, lambda store: store.read(query))
 
 
-def _write(config_file: Path, operation: Operation[T]) -> T:
+def _write(config_file: Path, operation: Operation[T], told: Callable[[T], Change | None]) -> T:
+    """With a row in the audit log."""
+    with acting_as(Author(f"command:{_own_name()}")):
+        operation = audited(operation, told)
     return _on_store(config_file, lambda store: store.write(operation))
+
+
+def _own_name() -> str:
+    """Who runs this command."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def _on_store(config_file: Path, use: Callable[[Store], Coroutine[Any, Any, T]]) -> T:

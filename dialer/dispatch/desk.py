@@ -4,11 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from dialer.dispatch.numbering import zone_of
 from dialer.dispatch.scheduler import Scheduler
+from dialer.model.audit import Change, task_change
 from dialer.model.task import Number, Task
-from dialer.store.database import Operation, Store, as_it_is
+from dialer.store.audit import audited, audited_change
+from dialer.store.database import Operation, Store, Transaction, as_it_is
 from dialer.store.finishing import close_ended, end_numbers, fetch_half_ended, fetch_hung_up
 from dialer.store.tasks import TaskChange, change_task, delete_task, find_task, save_task
 
@@ -40,7 +43,8 @@ class TaskDesk:
         """Create or update. Raises TaskRefusedError; then nothing is stored. `within` adds to the operation what is to
         be stored together with it."""
         change = await self._with_zones(change, crm_id, task_id)
-        task = await self._store.write(within(save_task(crm_id, task_id, change)))
+        operation = _audited(save_task(crm_id, task_id, change), crm_id, task_id, change)
+        task = await self._store.write(within(operation))
         log.info(
             "task %d: stored, state %s, %d numbers posted", task.task_id, task.state.name, len(change.numbers or ())
         )
@@ -50,7 +54,7 @@ class TaskDesk:
     async def change(self, task_id: int, crm_id: str | None, change: TaskChange) -> Task | None:
         """Change what is said; None: no such task. Raises TaskRefusedError."""
         change = await self._with_zones(change, None, task_id)
-        task = await self._store.write(change_task(task_id, crm_id, change))
+        task = await self._store.write(_audited(change_task(task_id, crm_id, change), None, task_id, change))
         if task is not None:
             log.info("task %d: changed, state %s", task_id, task.state.name)
             self._scheduler.task_is(task)
@@ -58,7 +62,8 @@ class TaskDesk:
 
     async def delete(self, task_id: int) -> bool:
         """Delete the task and its rows; calls in progress finish. False: no such task."""
-        found = await self._store.write(delete_task(task_id))
+        gone = Change("task.delete", str(task_id))
+        found = await self._store.write(audited(delete_task(task_id), lambda done: gone if done else None))
         if found:
             log.info("task %d: deleted", task_id)
         self._scheduler.task_is_gone(task_id)
@@ -69,7 +74,10 @@ class TaskDesk:
     ) -> None:
         """The user ends numbers of a task, all of them for None: nothing of them is dialled any more. Calls in progress
         go on, or are ended, too (`hang_up`)."""
-        in_progress = await self._store.write(end_numbers(task_id, attempt_ids, hang_up=hang_up))
+        which = "all numbers" if attempt_ids is None else f"{len(attempt_ids)} numbers"
+        ended = Change("task.end", str(task_id), which + ", calls hung up" * hang_up)
+        ending = audited(end_numbers(task_id, attempt_ids, hang_up=hang_up), lambda _in_progress: ended)
+        in_progress = await self._store.write(ending)
         log.info("task %d: ended by the user, %d calls in progress", task_id, len(in_progress))
         if hang_up:
             self.hang_up(in_progress)
@@ -99,6 +107,21 @@ class TaskDesk:
 
     def _zoned(self, numbers: Sequence[Number]) -> list[Number]:
         return [one if one.zone else replace(one, zone=zone_of(one.phone, self._region)) for one in numbers]
+
+
+T = TypeVar("T", bound=Task | None)
+
+
+def _audited(operation: Operation[T], crm_id: str | None, task_id: int | None, change: TaskChange) -> Operation[T]:
+    """With the row that tells what was done to the task, and who did it."""
+    numbers = None if change.numbers is None else len(change.numbers)
+
+    def look(tx: Transaction) -> Task | None:
+        return find_task(tx.connection, crm_id, task_id, change.owner or "")
+
+    return audited_change(
+        operation, look, lambda before, after: None if after is None else task_change(before, after, numbers)
+    )
 
 
 def _parts(attempt_ids: Sequence[int]) -> Iterator[Sequence[int]]:

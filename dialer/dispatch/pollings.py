@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Sequence
 
+from dialer.model.audit import Change, said_of
 from dialer.model.call import CallOrder
 from dialer.model.compile_polling import compile_polling
 from dialer.model.flow import Flow
 from dialer.model.polling import Polling, Question
 from dialer.model.safe import phone_id_of
 from dialer.model.texts import has_parameters
+from dialer.store.audit import audited, audited_change
 from dialer.store.clients import fetch_properties
 from dialer.store.database import Operation, Store, as_it_is
-from dialer.store.pollings import PollingHead, delete_polling, find_polling, save_polling
+from dialer.store.pollings import PollingHead, delete_polling, find_polling, find_polling_id, save_polling
 
 
 class PollingBook:
@@ -31,14 +33,24 @@ class PollingBook:
         """Create or replace; dialogues that have begun go on with what they began with. `within` adds to the operation
         what is to be stored together with it."""
         try:
-            return await self._store.write(within(save_polling(crm_id, name, questions)))
+            operation = audited_change(
+                save_polling(crm_id, name, questions),
+                lambda tx: crm_id is not None and find_polling_id(tx.connection, crm_id) is not None,
+                lambda existed, head: Change(
+                    "polling.replace" if existed else "polling.create",
+                    str(head.polling_id),
+                    said_of({"name": head.name, "questions": len(questions)}),
+                ),
+            )
+            return await self._store.write(within(operation))
         finally:
             self._forget()
 
     async def delete(self, reference: str) -> bool:
         """False: no such polling. Raises PollingInUseError."""
         try:
-            return await self._store.write(delete_polling(reference))
+            gone = Change("polling.delete", reference)
+            return await self._store.write(audited(delete_polling(reference), lambda done: gone if done else None))
         finally:
             self._forget()
 

@@ -20,6 +20,14 @@ class Role(StrEnum):
         return ranks.index(self) >= ranks.index(needed)
 
 
+KEY_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$"
+"""What a key may be called …"""
+LOGIN = "^[A-Za-z0-9][A-Za-z0-9._@-]{0,59}$"
+"""… and a user."""
+LEAST_PASSWORD, MAX_PASSWORD = 8, 1024
+"""Characters of a password."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks."""

@@ -29,7 +29,7 @@ class Author:
     """Who changes something."""
 
     name: str
-    """`local`, `user:LOGIN`, `key:NAME`, `votbox:ACCOUNT`, `cli:USER` (Asterisk's or ours)."""
+    """`local`, `user:LOGIN`, `key:NAME`, `votbox:ACCOUNT`, `command:USER` (who ran `dialer …`) and so on."""
     address: str = ""
     """Where from; empty: this machine itself."""
 

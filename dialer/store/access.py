@@ -104,16 +104,20 @@ def start_session(token: str, login: str, password_mark: str, address: str) -> O
     return operation
 
 
+def find_marked_session(connection: Connection, token: str, now_us: int) -> tuple[Session, str] | None:
+    """The session of this token, unless it is over, and what tells the password that began it."""
+    row = connection.execute(
+        select(session).where(session.c.digest == digest_of(token), session.c.expires_us > now_us)
+    ).first()
+    if row is None:
+        return None
+    return Session(row.id, row.login, row.address, row.created_us, row.expires_us), row.password_mark
+
+
 def find_session(connection: Connection, token: str, password_mark: str, now_us: int) -> Session | None:
     """The session of this token, unless it is over or of another password."""
-    row = connection.execute(
-        select(session).where(
-            session.c.digest == digest_of(token),
-            session.c.password_mark == password_mark,
-            session.c.expires_us > now_us,
-        )
-    ).first()
-    return None if row is None else Session(row.id, row.login, row.address, row.created_us, row.expires_us)
+    found = find_marked_session(connection, token, now_us)
+    return found[0] if found is not None and found[1] == password_mark else None
 
 
 def renew_session(used: Session) -> Operation[None]:
@@ -124,11 +128,6 @@ def renew_session(used: Session) -> Operation[None]:
         tx.connection.execute(update(session).where(session.c.id == used.session_id).values(expires_us=expires_us))
 
     return operation
-
-
-def has_session(connection: Connection, token: str) -> bool:
-    """Whether there is one of this token, over or not."""
-    return connection.execute(select(session.c.id).where(session.c.digest == digest_of(token))).first() is not None
 
 
 def end_session(token: str) -> Operation[None]:

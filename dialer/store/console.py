@@ -4,20 +4,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select, tuple_
 
 from dialer.model.outcome import Outcome
 from dialer.model.safe import phone_id_of
-from dialer.model.task import TaskState
-from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, task
+from dialer.model.task import InnerNumType, TaskState
+from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, question, task
 
-HEAD = (
+_HEADS: Select[Any] = select(
     task.c.id, task.c.crm_id, task.c.name, task.c.state, task.c.inner_num, task.c.inner_num_type,
     task.c.max_count_channels, task.c.owner, task.c.changed_us,
 )  # fmt: skip
 LOOKED_AT = 100_000
 """Rows that a page of numbers is chosen from at the most: it may have fewer rows than asked for, and go on."""
-_ROW = (
+_ROWS: Select[Any] = select(
     attempt.c.id, attempt.c.phone, attempt.c.phone_id, attempt.c.attempt_number, attempt.c.client_id, attempt.c.state,
     attempt.c.result, attempt.c.cause, attempt.c.out_dial_state, attempt.c.employee, attempt.c.talked_s,
     attempt.c.cost_u, attempt.c.changed_us, attempt.c.closed_us, attempt.c.due_us, attempt.c.recording,
@@ -40,7 +40,7 @@ def fetch_heads(
     connection: Connection, *, state: TaskState | None = None, search: str = "", limit: int = 200
 ) -> Sequence[TaskHead]:
     """The newest tasks first. `search`: in the name, the CRM's id or our id."""
-    query = select(*HEAD).order_by(task.c.id.desc()).limit(limit)
+    query = _HEADS.order_by(task.c.id.desc()).limit(limit)
     if state is not None:
         query = query.where(task.c.state == state.value)
     if search:
@@ -52,11 +52,11 @@ def fetch_live_heads(connection: Connection, newest: int, most: int) -> Sequence
     """Tasks that are not closed, and the newest ones; the newest first."""
     recent = select(task.c.id).order_by(task.c.id.desc()).limit(newest)
     which = or_(task.c.state != TaskState.CLOSED.value, task.c.id.in_(recent))
-    return connection.execute(select(*HEAD).where(which).order_by(task.c.id.desc()).limit(most)).all()
+    return connection.execute(_HEADS.where(which).order_by(task.c.id.desc()).limit(most)).all()
 
 
 def fetch_head(connection: Connection, task_id: int) -> TaskHead | None:
-    return connection.execute(select(*HEAD).where(task.c.id == task_id)).first()
+    return connection.execute(_HEADS.where(task.c.id == task_id)).first()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def fetch_numbers(
         chosen.append(attempt.c.result == result.value)
     if state is not None:
         chosen.append(STATES[state])
-    query = select(*_ROW).where(*chosen).order_by(attempt.c.phone_id, attempt.c.attempt_number).limit(limit + 1)
+    query = _ROWS.where(*chosen).order_by(attempt.c.phone_id, attempt.c.attempt_number).limit(limit + 1)
     rows = connection.execute(query).all()
     following = end
     if len(rows) > limit:
@@ -140,3 +140,29 @@ def _like(column: Any, text: str) -> ColumnElement[bool]:
 def _is_id(text: str) -> ColumnElement[bool]:
     known = text.isascii() and text.isdecimal() and len(text) < 19
     return and_(task.c.id == (int(text) if known else 0))
+
+
+def fetch_export_page(
+    connection: Connection, task_id: int, after: Cursor | None, limit: int
+) -> tuple[Sequence[NumberRow], dict[int, list[AnswerRow]]]:
+    """Attempts of a task in the order of `fetch_numbers`, with their answers."""
+    query = _ROWS.where(attempt.c.task_id == task_id)
+    if after is not None:
+        query = query.where(_key > after)
+    rows = connection.execute(query.order_by(attempt.c.phone_id, attempt.c.attempt_number).limit(limit)).all()
+    return rows, fetch_answers_of(connection, [row.id for row in rows])
+
+
+def fetch_questions(connection: Connection, task_id: int) -> dict[tuple[int, str], str]:
+    """The questions that a task has answers to, each with its text, where its polling has it still."""
+    asked = select(answer.c.polling_id, answer.c.question_id).where(answer.c.task_id == task_id).distinct()
+    given = {(row.polling_id, row.question_id) for row in connection.execute(asked)}
+    of_polling = and_(task.c.id == task_id, task.c.inner_num_type == InnerNumType.POLLING.value)
+    texts: dict[tuple[int, str], str] = {}
+    if connection.execute(select(task.c.id).where(of_polling)).first():
+        known = select(question.c.polling_id, question.c.question_id, question.c.text)
+        rows = connection.execute(
+            known.where(question.c.polling_id.in_({one for one, _ in given})).order_by(question.c.id)
+        )
+        texts = {(row.polling_id, row.question_id): row.text for row in rows}
+    return {key: texts[key] for key in texts if key in given} | {key: "" for key in sorted(given) if key not in texts}

@@ -41,7 +41,8 @@ class Transaction:
 
     connection: Connection
     now_us: int
-    """Microseconds since 1970, never smaller than in an earlier transaction."""
+    """Microseconds since 1970, greater than in any earlier transaction, whatever the machine's clock does: who has seen
+    everything up to a time stamp asks for what is greater."""
     told: set[tuple[str, str]] = field(default_factory=set)
     """Topics with details, for whoever listens to the store: told once all this is committed."""
 
@@ -251,7 +252,7 @@ class Store:
             return await self._write_connection.run_sync(self._apply_sync, group)
 
     def _apply_sync(self, connection: Connection, group: list[_Job]) -> tuple[list[Any], set[tuple[str, str]]]:
-        self._last_us = max(self._last_us, time.time_ns() // 1000 // TICK_US * TICK_US)
+        self._last_us = max(self._last_us + TICK_US, time.time_ns() // 1000 // TICK_US * TICK_US)
         transaction = Transaction(connection, self._last_us)
         return [job.operation(transaction) for job in group], transaction.told
 

@@ -2,9 +2,9 @@
 
 A task's rows are counted once, at the first look at it. From then on only what has changed since is read, of all tasks
 at once: new rows by their ids, which only grow; finished rows by the index `attempt_changed`, as a finished row is
-final (the trigger `attempt_is_final`) and time stamps never go back; calls in progress by their own small index. What
-waits is the rest. So a look costs what has changed since the last one, is made by a reader beside the writer (WAL),
-and its figures are those of one snapshot of the database: exact, at any time.
+final (the trigger `attempt_is_final`) and each commit's time stamp is greater than those before it; calls in progress
+by their own small index. What waits is the rest. So a look costs what has changed since the last one, is made by a
+reader beside the writer (WAL), and its figures are those of one snapshot of the database: exact, at any time.
 
 Only a list that drops numbers, and the deletion of a task, take rows away: `tasks.DROPPED_TOPIC` tells, and the task is
 counted anew. That costs less than the list itself did.
@@ -53,8 +53,6 @@ class _Place:
 
     last_id: int = 0
     stamp_us: int = 0
-    at_stamp: frozenset[int] = frozenset()
-    """Finished rows of just this stamp: a later commit may have the same one."""
 
 
 class Tallies:
@@ -110,10 +108,7 @@ def _finished(connection: Connection, place: _Place) -> list[tuple[int, str, int
     """Rows that have got their result: by task and result how many."""
     later = select(_of_task, attempt.c.result, _TIMES).where(TRIED, _CLOSED, attempt.c.changed_us > place.stamp_us)
     grouped = connection.execute(later.group_by(_of_task, attempt.c.result))
-    found = [(row.of_task, row.result, row.times) for row in grouped]
-    same = select(attempt.c.id, attempt.c.task_id, attempt.c.result)
-    of_stamp = connection.execute(same.where(TRIED, _CLOSED, attempt.c.changed_us == place.stamp_us))
-    return found + [(row.task_id, row.result, 1) for row in of_stamp if row.id not in place.at_stamp]
+    return [(row.of_task, row.result, row.times) for row in grouped]
 
 
 def _counted(connection: Connection, task_ids: Collection[int]) -> dict[int, Tally]:
@@ -132,9 +127,7 @@ def _counted(connection: Connection, task_ids: Collection[int]) -> dict[int, Tal
 def _place(connection: Connection, before: _Place) -> _Place:
     last_id = connection.execute(select(func.max(attempt.c.id))).scalar() or 0
     found_us = connection.execute(select(func.max(attempt.c.changed_us)).where(TRIED)).scalar() or 0
-    stamp_us = max(before.stamp_us, int(found_us))
-    of_stamp = select(attempt.c.id).where(TRIED, _CLOSED, attempt.c.changed_us == stamp_us)
-    return _Place(max(before.last_id, int(last_id)), stamp_us, frozenset(connection.execute(of_stamp).scalars()))
+    return _Place(max(before.last_id, int(last_id)), max(before.stamp_us, int(found_us)))
 
 
 @dataclass(slots=True)

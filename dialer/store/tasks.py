@@ -176,9 +176,9 @@ def fetch_task_of(connection: Connection, task_id: int, owner: str = "") -> Task
     return found if found is not None and found.owner == owner else None
 
 
-def find_task(connection: Connection, crm_id: str | None, task_id: int | None) -> Task | None:
+def find_task(connection: Connection, crm_id: str | None, task_id: int | None, owner: str = "") -> Task | None:
     """The task that `save_task` would update."""
-    found = _find(connection, crm_id, task_id)
+    found = _find(connection, crm_id, task_id, owner)
     return None if found is None else fetch_task(connection, found)
 
 

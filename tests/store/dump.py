@@ -141,9 +141,9 @@ async def _fill_beside_calls(store: Store, polling_id: int) -> None:
     await store.write(save_clients([ClientChange("к-1", "Анна", phones, {"долг": "1250,50 руб."})]))
     await store.write(save_key("crm", Role.OPERATOR, "a key"))
     await store.write(start_session("a token", "admin", "mark", "192.0.2.1"))
-    await store.write(save_user("анна", Role.OPERATOR, "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"))
+    await store.write(save_user("anna", Role.OPERATOR, "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"))
     await store.write(
-        entry(Author("user:анна", "192.0.2.1"), Change("task.pause", "1000000001", "state open → paused"))
+        entry(Author("user:anna", "192.0.2.1"), Change("task.pause", "1000000001", "state open → paused"))
     )
     notify = TaskChange(
         inner_num=str(polling_id),

@@ -25,7 +25,7 @@ ONLY_IMPORTER = {
     "sqlalchemy": {"dialer/store"},
     "aiohttp": {"dialer/api", "dialer/app.py", "dialer/speech/yandex.py", "dialer/commands/daemon.py"},
     "pydantic": {"dialer/api", "dialer/config.py"},
-    "openpyxl": {"dialer/api/sheets/workbooks.py"},
+    "openpyxl": {"dialer/api/sheets/workbooks.py", "dialer/api/sheets/writing.py"},
     "xlrd": {"dialer/api/sheets/workbooks.py"},
     "phonenumbers": {"dialer/dispatch/numbering.py"},
     "holidays": {"dialer/dispatch/public_holidays.py"},

@@ -12,10 +12,13 @@ from aiohttp.typedefs import Handler, Middleware
 
 from dialer.api.access.addresses import Peer, Peers
 from dialer.api.access.passwords import Password
+from dialer.api.access.people import People
 from dialer.api.mikopbx.envelope import refusal
-from dialer.api.mikopbx.serving import CALLER
+from dialer.api.mikopbx.serving import CALLER, TRAIL
 from dialer.model.access import Caller, FailedLogins, Role
-from dialer.store.access import SECOND_US, SESSION_S, TOUCH_S, find_key, find_session, renew_session, touch_key
+from dialer.model.audit import Author
+from dialer.store.access import SECOND_US, SESSION_S, TOUCH_S, find_key, renew_session, touch_key
+from dialer.store.audit import acting_as
 from dialer.store.database import Operation, Store, StoreError
 
 log = logging.getLogger("dialer.access")
@@ -24,6 +27,8 @@ COOKIE = "PHPSESSID"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SELF_GUARDED = frozenset({"votbox"})
 """Routes, by their names, whose facade asks for passwords in a way of its own."""
+OPEN = "open:"
+"""What names of routes begin with that are open to everybody: the console's own files."""
 PEER = web.RequestKey("peer", Peer)
 
 
@@ -33,7 +38,7 @@ class Gate:
     def __init__(self, store: Store, peers: Peers, password: Password, *, trust_local: bool) -> None:
         self._store = store
         self._peers = peers
-        self._password = password
+        self.people = People(store, password)
         self._trust_local = trust_local
         self._failed = FailedLogins()
 
@@ -43,16 +48,19 @@ class Gate:
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
             peer = request[PEER] = self._peers.peer_of(request)
+            name = request.match_info.route.name or ""
             if (
-                request.method,
-                request.rel_url.raw_path,
-            ) in open_paths or request.match_info.route.name in SELF_GUARDED:
+                (request.method, request.rel_url.raw_path) in open_paths
+                or name in SELF_GUARDED
+                or name.startswith(OPEN)
+            ):
                 return await handler(request)
             caller = await self._caller(request, peer)
             if caller is None:
                 return self._turn_away(request, peer)
             request[CALLER] = caller
-            return await handler(request)
+            with acting_as(Author(caller.name, caller.address)) as request[TRAIL]:
+                return await handler(request)
 
         return check
 
@@ -111,12 +119,13 @@ class Gate:
 
     async def _user(self, token: str, peer: Peer, *, used: bool) -> Caller | None:
         now_us = _now_us()
-        found = await self._store.read(lambda connection: find_session(connection, token, self._password.mark, now_us))
-        if found is None:
+        session = await self._store.read(lambda connection: self.people.session_of(connection, token, now_us))
+        if session is None:
             return None
+        found, role = session
         if used and found.expires_us - now_us < (SESSION_S - TOUCH_S) * SECOND_US:
             self._later(renew_session(found))
-        return Caller(f"user:{found.login}", Role.ADMIN, peer.address)
+        return Caller(f"user:{found.login}", role, peer.address)
 
     def _later(self, operation: Operation[None]) -> None:
         """Nobody waits for a time of use, and a full disk keeps nobody out."""

@@ -10,13 +10,16 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
+from dialer.api.access.addresses import Peer
 from dialer.api.access.gate import COOKIE, PEER, Gate
 from dialer.api.access.passwords import Password
 from dialer.api.endpoint import Answer, Endpoint, Form, Nothing
 from dialer.api.mikopbx.envelope import refusal
 from dialer.api.mikopbx.replies import NamedErrors, Refused
 from dialer.api.mikopbx.serving import Call
-from dialer.store.access import end_session, has_session, start_session
+from dialer.model.audit import Author, Change
+from dialer.store.access import end_session, find_marked_session, start_session
+from dialer.store.audit import acting_as, audited
 from dialer.store.database import Store
 
 log = logging.getLogger("dialer.access")
@@ -82,18 +85,20 @@ class Login:
         if wait_s := self._gate.wait_s(peer):
             headers = {"Retry-After": str(math.ceil(wait_s))}
             return _failure("Too many failed logins, try again later", status=429, headers=headers)
-        if self._password.is_busy:
+        people = self._gate.people
+        if people.is_busy:
             return _failure("Too many logins at once, try again", status=503, headers={"Retry-After": "1"})
-        if not self._password.is_set and not self._told:
-            self._told = True
-            log.warning("nobody can log in: [auth] password_hash is not set (dialer passwd)")
         self._gate.count(peer)
-        if not await self._password.is_right(login, password):
+        known = await people.known(login, password)
+        if known is None:
+            self._tell_unset(login)
             self._gate.tell_failed(peer, "password", login)
             return _failure(WRONG)
         self._gate.succeeded(peer)
         token = secrets.token_urlsafe(32)
-        await self._store.write(start_session(token, self._password.login, self._password.mark, peer.address))
+        with acting_as(Author(f"user:{known.login}", peer.address)):
+            starting = start_session(token, known.login, known.mark, peer.address)
+            await self._store.write(audited(starting, lambda _: Change("login", known.login)))
         log.info("%s logged in", peer.address)
         response = web.json_response({"success": True, "reload": False, "message": []})
         # Strict: no page of another site can make a browser use the session, not even by a link
@@ -103,11 +108,26 @@ class Login:
 
     async def end(self, call: Call[Nothing, Nothing, None]) -> web.Response:
         token = call.request.cookies.get(COOKIE)
-        if token is not None and await self._store.read(lambda connection: has_session(connection, token)):
-            await self._store.write(end_session(token))
+        if token is not None:
+            await self._end(token, call.request[PEER])
         response = web.json_response({"success": True, "reload": False, "message": []})
         response.del_cookie(COOKIE, path="/")
         return response
+
+    async def _end(self, token: str, peer: Peer) -> None:
+        found = await self._store.read(lambda connection: find_marked_session(connection, token, 0))
+        if found is not None:
+            login = found[0].login
+            with acting_as(Author(f"user:{login}", peer.address)):
+                await self._store.write(audited(end_session(token), lambda _: Change("logout", login)))
+
+    def _tell_unset(self, login: str) -> None:
+        """Once: somebody tries the login of the settings, which has no password."""
+        if login == self._password.login and not self._password.is_set and not self._told:
+            self._told = True
+            log.warning(
+                "nobody can log in as %s: [auth] password_hash is not set (dialer passwd)", self._password.login
+            )
 
 
 def _failure(message: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -12,7 +12,9 @@ from dialer.api.mikopbx.plain import is_id
 from dialer.api.mikopbx.replies import NoData, answers
 from dialer.api.mikopbx.serving import Call
 from dialer.model.access import Role
+from dialer.model.audit import Change
 from dialer.store.access import SECOND_US, delete_key, delete_session, fetch_keys, fetch_sessions
+from dialer.store.audit import audited
 from dialer.store.database import Store
 
 
@@ -95,7 +97,9 @@ class AccessManagement:
 
     async def revoke(self, call: Call[KeyPath, Nothing, None]) -> tuple[()]:
         name = call.path.name
-        if not await self._store.write(delete_key(name)):
+        if not await self._store.write(
+            audited(delete_key(name), lambda done: Change("apikey.revoke", name) if done else None)
+        ):
             raise RefusedError(f"name: there is no key {name[:60]!r}", data={"error": "KeyNotFound"})
         return ()
 
@@ -113,7 +117,8 @@ class AccessManagement:
         ]
 
     async def end(self, call: Call[SessionPath, Nothing, None]) -> tuple[()]:
-        if not await self._store.write(delete_session(call.path.id)):
+        ended = Change("session.end", str(call.path.id))
+        if not await self._store.write(audited(delete_session(call.path.id), lambda done: ended if done else None)):
             raise RefusedError(f"id: there is no session {call.path.id}", data={"error": "SessionNotFound"})
         return ()
 

@@ -8,9 +8,15 @@ import secrets
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-MAX_PASSWORD = 1024
+from dialer.model.access import MAX_PASSWORD
+
 _AT_ONCE = 2
 _WAITING = 20
+
+
+def new_key() -> str:
+    """An API key that nobody can guess."""
+    return f"ad_{secrets.token_urlsafe(32)}"
 
 
 def hash_password(password: str) -> str:
@@ -38,16 +44,20 @@ class Password:
         """Whether so many wait to be checked that no more should be asked."""
         return self._asked >= _WAITING
 
-    async def is_right(self, login: str, password: str) -> bool:
-        """Whether both are right. A wrong login costs the same time as a wrong password."""
+    async def fits(self, password: str, password_hash: str | None = None) -> bool:
+        """Whether the password is that of a hash; None: of this login's own."""
         if len(password) > MAX_PASSWORD:
             return False
         self._asked += 1
         try:
             async with self._free:
-                matches = await asyncio.to_thread(_verify, self._hash, password)
+                return await asyncio.to_thread(_verify, password_hash or self._hash, password)
         finally:
             self._asked -= 1
+
+    async def is_right(self, login: str, password: str) -> bool:
+        """Whether both are right. A wrong login costs the same time as a wrong password."""
+        matches = await self.fits(password)
         same_login = hmac.compare_digest(login.encode(errors="replace"), self.login.encode())
         return matches and same_login and self.is_set
 

@@ -1,5 +1,6 @@
 """/console/v1/tasks/{id}/charts: outcomes over time, answers by question"""
 
+import functools
 from collections import defaultdict
 from datetime import datetime, tzinfo
 from typing import Any
@@ -46,7 +47,7 @@ class ChartFigures:
         pollings: dict[int, Polling] = {}
         if head.inner_num_type == InnerNumType.POLLING.value:
             for polling_id in {key[0] for key in chart.answers}:
-                found = await self._store.read(lambda connection, one=polling_id: fetch_polling(connection, one))
+                found = await self._store.read(functools.partial(fetch_polling, polling_id=polling_id))
                 if found is not None:
                     pollings[polling_id] = found[0]
         bucket_s, outcomes = outcomes_of(chart, self._zone)

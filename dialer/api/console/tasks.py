@@ -2,17 +2,18 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
 
 from dialer.api.console.counting import Counting
 from dialer.api.console.fields import QuerySearch
 from dialer.api.console.shown import Me, Stats, TaskDetail, TaskProgress
 from dialer.api.endpoint import Endpoint, Nothing
-from dialer.api.mikopbx.fields import QueryNumber, QueryState
+from dialer.api.mikopbx.fields import QueryNumber, QueryState, State
 from dialer.api.mikopbx.replies import answers
 from dialer.api.mikopbx.rules import rules_json
 from dialer.api.mikopbx.serving import CALLER, Call
-from dialer.api.mikopbx.tasks import TaskPath, known, not_found
+from dialer.api.mikopbx.tasks import TaskPath, known, not_found, refused
+from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.ledger import Ledger
 from dialer.dispatch.meter import KEPT_MINUTES, Meter, Minute
 from dialer.model.access import Role
@@ -23,7 +24,7 @@ from dialer.model.webhook import shown_url
 from dialer.store.console import fetch_head, fetch_heads
 from dialer.store.database import Store
 from dialer.store.pollings import find_polling
-from dialer.store.tasks import fetch_task
+from dialer.store.tasks import TaskChange, TaskRefusedError, fetch_task
 
 DEFAULT_TASKS, MOST_TASKS = 200, 1000
 DEFAULT_MINUTES = 60
@@ -46,6 +47,15 @@ def _minutes(minutes: int | None) -> int | None:
     return minutes
 
 
+class StateBody(BaseModel):
+    """What is to become of the task."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+    state: State
+    """0: it goes on. 1: closed, nothing of it is dialled any more. 2: paused."""
+
+
 class StatsQuery(Nothing):
     """How far back."""
 
@@ -61,10 +71,11 @@ class Progress:
     """Who asks, the tasks and how far they are."""
 
     def __init__(
-        self, store: Store, counting: Counting, meter: Meter, ledger: Ledger, *,
+        self, store: Store, desk: TaskDesk, counting: Counting, meter: Meter, ledger: Ledger, *,
         max_channels: int, version: str, zone: str,
     ) -> None:  # fmt: skip
         self._store = store
+        self._desk = desk
         self._counting = counting
         self._meter = meter
         self._ledger = ledger
@@ -79,6 +90,8 @@ class Progress:
                      answers(list[TaskProgress]), query_model=TasksQuery),
             Endpoint("GET", "/tasks/{id}", self.task, "A task, how far it is and what it is to do",
                      answers(TaskDetail), path_model=TaskPath),
+            Endpoint("PUT", "/tasks/{id}", self.change, "Pause a task, let it go on, close it, whoever owns it",
+                     answers(TaskDetail), path_model=TaskPath, body_model=StateBody),
             Endpoint("GET", "/stats", self.stats, "Calls of all tasks, minute by minute", answers(Stats),
                      query_model=StatsQuery),
         )  # fmt: skip
@@ -102,7 +115,22 @@ class Progress:
         )
 
     async def task(self, call: Call[TaskPath, Nothing, None]) -> dict[str, Any]:
+        return await self._detail(call, known(call.path.id))
+
+    async def change(self, call: Call[TaskPath, Nothing, StateBody]) -> dict[str, Any]:
         task_id = known(call.path.id)
+        task = await self._store.read(lambda connection: fetch_task(connection, task_id))
+        if task is None:
+            raise not_found(task_id)
+        try:
+            changed = await self._desk.change(task_id, None, TaskChange(state=call.body.state, owner=task.owner))
+        except TaskRefusedError as error:
+            raise refused(error) from None
+        if changed is None:
+            raise not_found(task_id)
+        return await self._detail(call, task_id)
+
+    async def _detail(self, call: Call[TaskPath, Any, Any], task_id: int) -> dict[str, Any]:
         task, polling = await self._store.read(lambda connection: _whole(connection, task_id))
         found = await self._counting.progress(
             lambda connection: [head] if (head := fetch_head(connection, task_id)) else []

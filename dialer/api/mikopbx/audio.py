@@ -15,10 +15,12 @@ from dialer.api.mikopbx.fields import PathText
 from dialer.api.mikopbx.forms import file_of_form
 from dialer.api.mikopbx.replies import AudioKept, AudioShown, NoData, Refused, answers
 from dialer.api.mikopbx.serving import Call
+from dialer.model.audit import Change, said_of
 from dialer.model.flow import PromptError
 from dialer.speech.prompts import PromptLibrary
 from dialer.speech.uploads import Uploads, check_name
 from dialer.store.audio import AudioInUseError, delete_audio, fetch_audio, save_audio
+from dialer.store.audit import audited
 from dialer.store.database import Store, StoreError
 from dialer.store.receipts import AnsweredBeforeError, KeyReusedError
 
@@ -91,7 +93,12 @@ class AudioFiles:
             raise _not_found(call.path.name) from None
         async with self._changing:
             try:
-                found = await self._store.write(delete_audio(name, str(self._uploads.path_of(name))))
+                found = await self._store.write(
+                    audited(
+                        delete_audio(name, str(self._uploads.path_of(name))),
+                        lambda done: Change("audio.delete", name) if done else None,
+                    )
+                )
             except AudioInUseError as error:
                 raise RefusedError(f"name: {error}", data={"error": "AudioInUse"}) from None
             if not found:
@@ -120,7 +127,9 @@ class AudioFiles:
             before = await asyncio.to_thread(self._uploads.set_copy_aside, name)
             path = await asyncio.to_thread(self._uploads.save, name, temporary)
             try:
-                await self._store.write(call.once(save_audio(name, size), lambda _: {"filename": str(path)}))
+                kept = Change("audio.save", name, said_of({"bytes": size}))
+                saving = audited(save_audio(name, size), lambda _: kept)
+                await self._store.write(call.once(saving, lambda _: {"filename": str(path)}))
             except (StoreError, AnsweredBeforeError, KeyReusedError):
                 with contextlib.suppress(OSError):
                     if before is None:

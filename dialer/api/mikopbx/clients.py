@@ -33,7 +33,9 @@ from dialer.api.mikopbx.numbers import PHONE_SCHEMAS, phone_of
 from dialer.api.mikopbx.plain import as_list, as_text, kind_of, none_if_blank, whole
 from dialer.api.mikopbx.replies import ClientShown, NoData, PropertyShown, answers
 from dialer.api.mikopbx.serving import Call
+from dialer.model.audit import Change, said_of
 from dialer.model.safe import phone_id_of
+from dialer.store.audit import audited
 from dialer.store.clients import (
     Client,
     ClientChange,
@@ -226,11 +228,14 @@ class Clients:
         )  # fmt: skip
 
     async def post(self, call: Call[Nothing, Nothing, ClientsBody]) -> list[dict[str, Any]]:
-        saved = await self._store.write(call.once(save_clients([one.change() for one in call.body.root]), _clients))
+        changes = [one.change() for one in call.body.root]
+        told = Change("client.save", ", ".join(one.crm_id for one in changes[:5]), said_of({"clients": len(changes)}))
+        saved = await self._store.write(call.once(audited(save_clients(changes), lambda _: told), _clients))
         return _clients(saved)
 
     async def delete(self, call: Call[ClientPath, Nothing, None]) -> tuple[()]:
-        await self._store.write(delete_client(call.path.crmId))
+        gone = Change("client.delete", call.path.crmId)
+        await self._store.write(audited(delete_client(call.path.crmId), lambda _: gone))
         return ()
 
     async def get_by_phone(self, call: Call[PhonePath, Nothing, None]) -> list[dict[str, object]]:

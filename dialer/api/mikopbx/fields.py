@@ -209,6 +209,7 @@ MaybeTimeout = Annotated[
     NoneIfBlank,
     one_of(*_TIMEOUT_SCHEMAS, BLANK),
 ]
+State = Annotated[TaskState, BeforeValidator(_as_state), one_of({"enum": [0, 1, 2, "0", "1", "2"]})]
 MaybeState = Annotated[
     Annotated[TaskState, BeforeValidator(_as_state)] | None,
     NoneIfBlank,

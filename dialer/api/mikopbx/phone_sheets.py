@@ -232,7 +232,8 @@ class PhoneSheets:
         }
         return (
             Endpoint("POST", "/upload-xls", self.post, "Turn a table of clients into a list of numbers", answers,
-                     query_model=UploadQuery, form=Form("multipart/form-data", {"file": TABLE_FILE}, ("file",))),
+                     query_model=UploadQuery, form=Form("multipart/form-data", {"file": TABLE_FILE}, ("file",)),
+                     action=""),
         )  # fmt: skip
 
     async def post(self, call: Call[Nothing, UploadQuery, None]) -> web.Response:

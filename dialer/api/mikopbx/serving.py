@@ -17,12 +17,17 @@ from dialer.api.endpoint import B, Endpoint, P, Q
 from dialer.api.mikopbx.envelope import RefusedError, envelope, parse_json, read_body, refusal, reply, validated
 from dialer.api.mikopbx.times import ZONE
 from dialer.model.access import Caller
-from dialer.store.database import Operation, Store
+from dialer.model.audit import Change
+from dialer.store.audit import Trail, entry
+from dialer.store.audit import log as audit_log
+from dialer.store.database import Operation, Store, StoreError
 from dialer.store.receipts import AnsweredBeforeError, KeyReusedError, Request, answered_once, check_unanswered
 
 T = TypeVar("T")
 CALLER = web.RequestKey("caller", Caller)
 """Who asks; the gate (dialer/api/access) knows."""
+TRAIL = web.RequestKey("trail", Trail)
+"""What the caller changes; likewise."""
 Serve = Callable[[Endpoint[Any, Any, Any]], Callable[[web.Request], Awaitable[web.StreamResponse]]]
 KEY_HEADER = "Idempotency-Key"
 REPLAYED = {"Idempotent-Replayed": "true"}
@@ -60,6 +65,12 @@ class Call(Generic[P, Q, B]):
         await self._store.read(lambda connection: check_unanswered(connection, once))
         self._once = once
 
+    def changes_nothing(self) -> None:
+        """This request was a question only: nothing for the audit log."""
+        trail = self.request.get(TRAIL)
+        if trail is not None:
+            trail.told = True
+
     def once(self, operation: Operation[T], render: Callable[[T], Any]) -> Operation[T]:
         """The operation that makes this request's change, with a receipt where the request names a key. `render` gives
         the reply's data."""
@@ -96,11 +107,26 @@ def serving(store: Store, zone: tzinfo = UTC) -> Serve:
                 return web.json_response(error.reply, headers=REPLAYED)
             except KeyReusedError as error:
                 raise RefusedError(f"{KEY_HEADER}: {error}", data={"error": "KeyReused"}) from None
-            return done if isinstance(done, web.StreamResponse) else reply(done)
+            response = done if isinstance(done, web.StreamResponse) else reply(done)
+            await _audit(store, endpoint, request, response)
+            return response
 
         return handle
 
     return serve
+
+
+async def _audit(store: Store, endpoint: Endpoint[Any, Any, Any], request: web.Request, response: Any) -> None:
+    """A row for a change that its handler has not told of itself, before the reply says that it is done."""
+    trail = request.get(TRAIL)
+    if trail is None or trail.told or not endpoint.changes or response.status >= 400:
+        return
+    target = ", ".join(request.match_info.values())[:200]
+    change = Change(endpoint.audit_action, target)
+    try:
+        await store.write(entry(trail.author, change))
+    except StoreError as error:
+        audit_log.error("no row for what was done: %s, %s: %s", trail.author, change, error)
 
 
 def _query(request: web.Request, model: type[BaseModel]) -> dict[str, str]:

@@ -35,8 +35,10 @@ from dialer.api.mikopbx.serving import Call
 from dialer.api.mikopbx.sheet_replies import WrongCells
 from dialer.api.mikopbx.tasks import not_found
 from dialer.api.sheets.limits import Row
+from dialer.model.audit import Change, masked
 from dialer.model.safe import phone_id_of
-from dialer.store.database import Store
+from dialer.store.audit import audited
+from dialer.store.database import Operation, Store
 from dialer.store.schema import GLOBAL
 from dialer.store.stop_list import (
     BATCH,
@@ -220,14 +222,20 @@ class StopLists:
         stops, table = await asyncio.to_thread(stops_of_rows, rows, call.query.reason)
         if not stops:
             raise no_numbers(table)
-        add = self._would_add if call.query.dryRun == "1" else self._add
-        added = await add(stops, call.query.taskId)
+        if call.query.dryRun == "1":
+            call.changes_nothing()
+            added = await self._would_add(stops, call.query.taskId)
+        else:
+            added = await self._add(stops, call.query.taskId)
         return web.json_response(envelope(True, {**added, "invalid": table.wrong_cells()}, table.messages()))
 
     async def delete(self, call: Call[PhonePath, StopQuery, None]) -> dict[str, Any]:
         """What is left of it."""
         phone_id = phone_id_of(call.path.phone)
-        if not await self._store.write(remove_stop(phone_id, call.query.taskId)):
+        task_id = call.query.taskId
+        removed = Change("stop-list.remove", masked(phone_id), _whose(task_id))
+        removing = audited(remove_stop(phone_id, task_id), lambda done: removed if done else None)
+        if not await self._store.write(removing):
             raise RefusedError(f"phone: {call.path.phone} is not on this list", data={"error": "StopNotFound"})
         return await self._lists_of(phone_id)
 
@@ -237,7 +245,7 @@ class StopLists:
         added = 0
         for start in range(0, len(stops), BATCH):
             some = stops[start : start + BATCH]
-            added += await self._store.write(add_stops(some, task_id))
+            added += await self._store.write(_audited(some, task_id))
             tasks = await self._store.read(fetch_tasks_with_waiting) if task_id is None else [task_id]
             for share in share_out(tasks, len(some)):
                 await self._store.write(end_stopped([stop.phone_id for stop in some], share))
@@ -266,6 +274,20 @@ class StopLists:
     async def _lists_of(self, phone_id: str) -> dict[str, Any]:
         found = await self._store.read(lambda connection: find_stops(connection, phone_id))
         return {"results": [_stop_json(one) for one in found]}
+
+
+def _audited(stops: Sequence[Stop], task_id: int | None) -> Operation[int]:
+    """Putting numbers on a list, with the row that tells who did it."""
+
+    def told(added: int) -> Change:
+        target = masked(stops[0].phone_id) if len(stops) == 1 else ""
+        return Change("stop-list.add", target, f"{_whose(task_id)}; {added} added, {len(stops) - added} known")
+
+    return audited(add_stops(stops, task_id), told)
+
+
+def _whose(task_id: int | None) -> str:
+    return "of all tasks" if task_id is None else f"of task {task_id}"
 
 
 def stops_of_rows(rows: Sequence[Row], reason: str) -> tuple[list[Stop], PhoneTable]:

@@ -20,12 +20,14 @@ from dialer.api.mikopbx.rules import rules_json
 from dialer.api.mikopbx.serving import CALLER, Call
 from dialer.dispatch.desk import TaskDesk
 from dialer.model.access import Role
+from dialer.model.audit import Change, masked
 from dialer.model.flow import Prompt
 from dialer.model.prices import shown
 from dialer.model.safe import phone_id_of
 from dialer.model.task import Number, Task
 from dialer.model.webhook import shown_url
 from dialer.speech.prompts import PromptLibrary
+from dialer.store.audit import audited
 from dialer.store.database import Store
 from dialer.store.finishing import close_by_signal
 from dialer.store.results import fetch_task_answers, fetch_task_results
@@ -154,7 +156,11 @@ class Tasks:
             if task is None:
                 raise not_found(task_id, "taskId")
         phone_id = phone_id_of(phone)
-        closed = await self._store.write(close_by_signal(phone_id, task_id))
+        closing = audited(
+            close_by_signal(phone_id, task_id),
+            lambda count: Change("task.signal", str(task_id or ""), f"{masked(phone_id)}: {count} attempts closed"),
+        )
+        closed = await self._store.write(closing)
         return {
             "phone": phone,
             "phoneId": phone_id,

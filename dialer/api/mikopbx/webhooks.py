@@ -11,9 +11,11 @@ from dialer.api.mikopbx.fields import QueryNumber, wrong
 from dialer.api.mikopbx.replies import answers
 from dialer.api.mikopbx.results import SECOND_US, answer_json, result_json
 from dialer.api.mikopbx.serving import Call
+from dialer.model.audit import Change
 from dialer.model.webhook import shown_url
 from dialer.store import events
-from dialer.store.database import Store
+from dialer.store.audit import audited
+from dialer.store.database import Operation, Store
 from dialer.store.events import Event
 
 LIST_LIMIT = 1000
@@ -142,11 +144,15 @@ class WebhookEvents:
 
     async def replay(self, call: Call[Nothing, Nothing, ReplayBody]) -> dict[str, Any]:
         """The receipt comes last: a request that is cut off and repeated replays what is left."""
-        count, some = 0, await self._store.write(events.replay(call.body.ids))
+        count, some = 0, await self._store.write(_audited(events.replay(call.body.ids)))
         while some:
             count += len(some)
-            some = await self._store.write(events.replay(call.body.ids, some[-1]))
+            some = await self._store.write(_audited(events.replay(call.body.ids, some[-1])))
         return _replayed(await self._store.write(call.once(lambda _: count, _replayed)))
+
+
+def _audited(operation: Operation[list[int]]) -> Operation[list[int]]:
+    return audited(operation, lambda some: Change("webhooks.replay", "", f"{len(some)} events") if some else None)
 
 
 def _replayed(count: int) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from dialer.api.votbox.accounts import Account, Accounts
 from dialer.api.votbox.errors import Code, VotboxError
 from dialer.api.votbox.form import Form, FormReader
 from dialer.api.votbox.xml import refusal, reply
+from dialer.model.audit import Author
+from dialer.store.audit import acting_as
 from dialer.store.database import StoreError
 from dialer.store.tasks import TaskRefusedError
 
@@ -94,7 +96,8 @@ class Facade:
             form = await self._reader.read(request)
         call = Call(await self._accounts.admit(form, peer), form)
         try:
-            answer = await handle(call)
+            with acting_as(Author(f"votbox:{call.account.name}", peer.address)):
+                answer = await handle(call)
         except Exception:
             for take_back in call.undo:
                 await take_back()

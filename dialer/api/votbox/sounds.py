@@ -9,11 +9,13 @@ from dialer.api.votbox.accounts import Account
 from dialer.api.votbox.errors import Code, VotboxError, quoted
 from dialer.api.votbox.facade import Call, Item, VotboxCall
 from dialer.api.votbox.form import Form, SentFile
+from dialer.model.audit import Change, said_of
 from dialer.model.flow import Prompt, PromptError, Voice
 from dialer.model.template import Sound
 from dialer.speech.prompts import MAX_TEXT_CHARS, PromptLibrary
 from dialer.speech.uploads import Uploads, check_name
 from dialer.store.audio import delete_audio, fetch_known, find_audio, save_audio
+from dialer.store.audit import audited
 from dialer.store.database import Store
 
 VOICES = {"0": Voice.FEMALE, "1": Voice.MALE}
@@ -97,10 +99,12 @@ class SoundStore:
             raise VotboxError(Code.INTERNAL, f"{field}: файл не сохранён: {error.strerror}") from None
         finally:
             temporary.unlink(missing_ok=True)
-        await self._store.write(save_audio(name, len(sent.content), account.name))
+        kept = Change("audio.save", name, said_of({"bytes": len(sent.content)}))
+        await self._store.write(audited(save_audio(name, len(sent.content), account.name), lambda _: kept))
 
     async def _remove(self, name: str, owner: str) -> None:
-        await self._store.write(delete_audio(name, str(self._uploads.path_of(name)), owner))
+        removing = delete_audio(name, str(self._uploads.path_of(name)), owner)
+        await self._store.write(audited(removing, lambda done: Change("audio.delete", name) if done else None))
         await asyncio.to_thread(self._uploads.remove, name)
 
     async def _save_spoken(self, account: Account, name: str, sound: Sound) -> None:

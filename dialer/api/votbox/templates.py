@@ -14,10 +14,12 @@ from dialer.api.votbox.menu import MAX_REPEATS, read_menu, read_telephones
 from dialer.api.votbox.schedule import read_schedule, shown_schedule
 from dialer.api.votbox.sounds import VOICES, SoundStore
 from dialer.dispatch.desk import TaskDesk
+from dialer.model.audit import Change, said_of
 from dialer.model.flow import Voice
 from dialer.model.safe import KEYS
 from dialer.model.template import RING_TIMEOUT_S, Action, Goal, MenuKey, Sound, Template
 from dialer.model.webhook import checked_url
+from dialer.store.audit import audited
 from dialer.store.database import Store
 from dialer.store.scripts import Script, change_script, fetch_scripts, find_script, save_script
 from dialer.store.tasks import TaskChange, fetch_tasks_of_script
@@ -111,7 +113,9 @@ class VotboxTemplates:
         description = form.text("TemplateDescription")
         template = await self._template(call, dialling)
         content = {**template.as_json(), "description": description or ""}
-        script_id = await self._store.write(save_script(account.name, name, content))
+        script_id = await self._store.write(
+            audited(save_script(account.name, name, content), lambda one: Change("template.create", str(one), name))
+        )
         return [("obj", {"id": script_id, "name": name, "scheduleid": script_id})]
 
     async def change_schedule(self, call: Call) -> list[Item]:
@@ -157,7 +161,8 @@ class VotboxTemplates:
         def changed(content: Mapping[str, Any]) -> Mapping[str, Any]:
             return {**content, "task_defaults": {**content["task_defaults"], **defaults}}
 
-        await self._store.write(change_script(script.script_id, changed))
+        told = Change("template.change", str(script.script_id), said_of(dict.fromkeys(defaults, "changed")))
+        await self._store.write(audited(change_script(script.script_id, changed), lambda _: told))
 
     async def _change_tasks(self, script: Script, change: TaskChange) -> None:
         """Also tasks that are there follow the template."""

@@ -1,0 +1,113 @@
+"""/console/v1/tasks/{id}/export: a task's numbers and answers as a table"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from aiohttp import web
+
+from dialer.api.console.export_worker import Order
+from dialer.api.console.fields import choice, choice_schema
+from dialer.api.endpoint import Answer, Endpoint, Nothing
+from dialer.api.mikopbx.envelope import refusal
+from dialer.api.mikopbx.replies import Refused
+from dialer.api.mikopbx.serving import Call
+from dialer.api.mikopbx.tasks import TaskPath, known, not_found
+from dialer.store.console import fetch_head
+from dialer.store.database import Store
+
+AT_ONCE = 2
+CHUNK_BYTES = 65_536
+CSV, XLSX = "text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_ROOT = str(Path(__file__).parents[3])
+
+
+class ExportQuery(Nothing):
+    """What kind of table."""
+
+    format: Annotated[str, choice("csv", "xlsx"), choice_schema("csv", "xlsx")] = ""
+    """csv (the default) or xlsx."""
+    lang: Annotated[str, choice("ru", "en"), choice_schema("ru", "en")] = ""
+    """ru (the default) or en: of the headings; csv has `;` between the cells for ru, `,` for en, as Excel of that
+    language expects."""
+
+
+class Export:
+    """Each table is written by a process of its own, which reads the database beside the daemon and ends with the
+    request; what it writes is passed on as fast as the client takes it."""
+
+    def __init__(self, store: Store, url: str, zone: str) -> None:
+        self._store = store
+        self._url = url
+        self._zone = zone
+        self._running = 0
+
+    def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
+        answers = {
+            200: Answer("The table: a row an attempt, a column a question", media_type=CSV,
+                        others={XLSX: None, "application/json": Refused}),
+            503: Answer("Too many tables are written already, or the database cannot be read", Refused),
+        }  # fmt: skip
+        return (
+            Endpoint("GET", "/tasks/{id}/export", self.get, "A task's numbers and answers as a table", answers,
+                     path_model=TaskPath, query_model=ExportQuery),
+        )  # fmt: skip
+
+    async def get(self, call: Call[TaskPath, ExportQuery, None]) -> web.StreamResponse:
+        task_id = known(call.path.id)
+        if await self._store.read(lambda connection: fetch_head(connection, task_id)) is None:
+            raise not_found(task_id)
+        if self._running >= AT_ONCE:
+            reason = f"export: {AT_ONCE} tables are being written already; try again later"
+            return refusal([reason], status=503, headers={"Retry-After": "10"})
+        kind = call.query.format or "csv"
+        order = Order(self._url, task_id, kind, call.query.lang or "ru", self._zone)
+        headers = {"Content-Disposition": f'attachment; filename="task-{task_id}.{kind}"'}
+        response = web.StreamResponse(headers=headers)
+        response.content_type = CSV if kind == "csv" else XLSX
+        if kind == "csv":
+            response.charset = "utf-8"
+        if call.request.method == "HEAD":
+            return response
+        self._running += 1
+        try:
+            return await _send(call.request, response, order)
+        finally:
+            self._running -= 1
+
+
+async def _send(request: web.Request, response: web.StreamResponse, order: Order) -> web.StreamResponse:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "dialer.api.console.export_worker",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        env={"PYTHONPATH": _ROOT, "PATH": os.environ.get("PATH", ""), "TMPDIR": os.environ.get("TMPDIR", "/tmp")},  # noqa: S108
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdin is not None  # noqa: S101 - both were asked for
+    assert process.stdout is not None  # noqa: S101
+    try:
+        process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
+        process.stdin.close()
+        first = await process.stdout.read(CHUNK_BYTES)
+        if not first:
+            return refusal(["export: the table could not be written, see the daemon's log"], status=503)
+        await response.prepare(request)
+        await response.write(first)
+        while chunk := await process.stdout.read(CHUNK_BYTES):
+            await response.write(chunk)
+        if await process.wait() and request.transport is not None:
+            request.transport.abort()  # a table that ends early must not look whole
+            return response
+        await response.write_eof()
+        return response
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()

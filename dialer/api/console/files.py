@@ -1,0 +1,90 @@
+"""The console itself: its files, to everybody. There is nothing secret in them; what they ask for is behind the gate.
+
+All of them are read at the start, and nothing else can be asked for: a name is looked up, it is no path.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from dialer.api.access.gate import OPEN
+
+ASSETS = "/console/assets"
+INDEX = "index.html"
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self'; script-src 'self'; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+"""Nothing from elsewhere, no script or style inside a page."""
+_KINDS = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".woff2": "font/woff2",
+    ".txt": "text/plain",
+    ".webmanifest": "application/manifest+json",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    content: bytes
+    kind: str
+    tag: str
+
+
+class ConsoleFiles:
+    """`index.html` at /, the others below /console/assets/."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder`: with `index.html`, and the other files in it or in folders of it."""
+        self._files = {
+            path.relative_to(folder).as_posix(): _read(path)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.suffix in _KINDS
+        }
+
+    def routes(self) -> list[web.RouteDef]:
+        if INDEX not in self._files:
+            return []
+        return [
+            web.get("/", self._index, name=f"{OPEN}index"),
+            web.get(ASSETS + "/{name:.+}", self._asset, name=f"{OPEN}asset"),
+        ]
+
+    async def _index(self, request: web.Request) -> web.Response:
+        return _answer(request, self._files[INDEX])
+
+    async def _asset(self, request: web.Request) -> web.Response:
+        found = self._files.get(request.match_info["name"])
+        if found is None:
+            raise web.HTTPNotFound
+        return _answer(request, found)
+
+
+def _read(path: Path) -> _File:
+    content = path.read_bytes()
+    return _File(content, _KINDS[path.suffix], hashlib.sha256(content).hexdigest()[:32])
+
+
+def _answer(request: web.Request, file: _File) -> web.Response:
+    headers = {
+        "Content-Security-Policy": POLICY,
+        "Cache-Control": "no-cache",
+        "ETag": f'"{file.tag}"',
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    known = request.if_none_match or ()
+    if any(tag.value in (file.tag, "*") for tag in known):
+        return web.Response(status=304, headers=headers)
+    charset = "utf-8" if file.kind.startswith(("text/", "application/")) else None
+    return web.Response(body=file.content, content_type=file.kind, charset=charset, headers=headers)
