@@ -49,7 +49,7 @@ class CallDesk(AnswerBook, Protocol):
 
 class FastAgiServer:
     """Listens on host:port; `agi://host:port/claim,ID,LINKEDID,CALLID`, likewise `still`; `…/dialogue,ID,LINKEDID`,
-    likewise `employee` and `message`; `…/joined,ID,LINKEDID,TELEPHONE,GOAL`."""
+    likewise `employee` and `message`; `…/joined,ID,LINKEDID,TELEPHONE,GOAL`; `…/doctor`."""
 
     def __init__(
         self, host: str, port: int, desk: CallDesk, voice: Voice, *, recordings: Path, dialogue_limit_s: int
@@ -101,6 +101,9 @@ class FastAgiServer:
             writer.close()
 
     async def _route(self, session: AgiSession) -> None:
+        if session.script == "doctor":  # of no attempt: are we who is asked for leave?
+            await session.set_variable("AUTODIALER_DAEMON", "here")
+            return
         attempt_id = attempt_id_of(session.argument(1))
         if attempt_id is None:
             raise AgiError(f"attempt id expected, got {session.argument(1)[:60]!r}")

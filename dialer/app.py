@@ -27,6 +27,7 @@ from dialer.api.console.export import Export
 from dialer.api.console.files import ConsoleFiles
 from dialer.api.console.live import Live
 from dialer.api.console.numbers import Numbers
+from dialer.api.console.pollings import ConsoleAudio, ConsolePollings
 from dialer.api.console.prompt import Prompts
 from dialer.api.console.tasks import Progress
 from dialer.api.couriers import JsonCourier, MailCourier, MailServer, QueryCourier
@@ -74,6 +75,7 @@ from dialer.dispatch.webhooks import Courier, Webhooks
 from dialer.dispatch.why import Explainer
 from dialer.model.prices import Prices
 from dialer.model.webhook import Signer, secret_key
+from dialer.notify import Notifier
 from dialer.pbx.ami import AmiClient
 from dialer.pbx.link import PbxLink
 from dialer.pbx.presence import Presence
@@ -93,6 +95,8 @@ VERSION = version("autodialer")
 TELL_S = 1.0
 INTERNAL_DIGITS = 6
 """A telephone of no more is one of the PBX's own: a talk with it costs nothing."""
+CLOSING_S = 30.0
+"""What the end takes at the most after the last call."""
 LAST_REPLIES_S = 5.0
 """At the end, for requests that are being answered; aiohttp waits up to twice as long."""
 KEEP_RECORDINGS_S = 3600.0
@@ -206,6 +210,7 @@ class Daemon:
             dialogue_limit_s=dialing.polling_limit_s,
         )
         self._draining = False
+        self._notifier = Notifier()
         store.listen(AUDIT_TOPIC, write_line)
         self._desk = desk = TaskDesk(store, self._scheduler, dialing.region)
         desk.hang_up = self._link.hang_up
@@ -283,7 +288,9 @@ class Daemon:
         self._live = Live(counting, lambda: asdict(self.report()), lambda: progress.stats_of(1), gate.is_still_in)
         return (
             progress,
-            Numbers(store),
+            Numbers(store, self._desk),
+            ConsolePollings(store),
+            ConsoleAudio(store),
             ChartFigures(store, counting, ZoneInfo(dialing.timezone)),
             Export(store, self._settings.store.url, dialing.timezone),
             self._live,
@@ -362,6 +369,7 @@ class Daemon:
             with _naming("[http] host, port"):
                 await connections.listen(http.host, http.port, self._tls.context if self._tls else None)
             log.info("REST on %s://%s:%d", "https" if self._tls else "http", http.host, http.port)
+            self._notifier.ready()
             await self._serve(stop, connections)
         await self._ledger.settle()
 
@@ -371,6 +379,7 @@ class Daemon:
                 group.create_task(self._scheduler.run(), name="scheduler"),
                 group.create_task(self._link.run(), name="pbx link"),
                 group.create_task(self._tell_trouble(), name="trouble teller"),
+                group.create_task(self._notifier.keep_alive(), name="sign of life"),
                 group.create_task(self._cache.keep(), name="prompt cache keeper"),
                 group.create_task(self._keep_recordings(), name="recordings keeper"),
                 group.create_task(self._forget_receipts(), name="receipts keeper"),
@@ -383,6 +392,7 @@ class Daemon:
                 *([group.create_task(self._tls.keep(), name="certificate keeper")] if self._tls else []),
             ]
             await stop.wait()
+            self._notifier.stopping(self._settings.dialing.shutdown_grace_s + CLOSING_S)
             await self._drain()
             for task in side_tasks:
                 task.cancel()
@@ -399,6 +409,7 @@ class Daemon:
             said = _said_of(report)
             if said is not None and said != told:
                 told = said
+                self._notifier.status(said)
                 log.log(logging.WARNING if report.trouble else logging.INFO, "%s", said)
 
     async def _keep_recordings(self) -> None:

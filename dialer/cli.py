@@ -6,6 +6,8 @@ import click
 
 _MODULES = {
     "dialer.commands.access": ("apikey", "passwd", "session", "user"),
+    "dialer.commands.doctor": ("doctor",),
+    "dialer.commands.install": ("install", "uninstall"),
     "dialer.commands.say": ("say",),
     "dialer.commands.serve": ("serve",),
     "dialer.commands.stoplist": ("stoplist",),

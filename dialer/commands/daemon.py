@@ -37,6 +37,25 @@ def send_file(settings: Settings, path: str, file: Path, timeout_s: float = TIME
     return answer["data"], _messages(answer)
 
 
+def fetch_health(settings: Settings, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+    """What GET /health says. Raises click.ClickException when the daemon cannot be asked."""
+
+    async def fetch() -> Any:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_s)) as session,
+            session.get(f"{_base_url(settings.http)}/health", ssl=_tls(settings.http)) as response,
+        ):
+            return await response.json(content_type=None)
+
+    try:
+        told = asyncio.run(fetch())
+    except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
+        raise click.ClickException(f"{_base_url(settings.http)}/health: {error or 'no answer in time'}") from None
+    if not isinstance(told, dict) or "dialling" not in told:
+        raise click.ClickException(f"{_base_url(settings.http)}/health: somebody else answers there")
+    return told
+
+
 async def _ask(settings: Settings, method: str, path: str, timeout_s: float, **sent: Any) -> Any:
     url = f"{_base_url(settings.http)}{MIKOPBX_BASE}{path}"
     key = os.environ.get(KEY_VARIABLE)

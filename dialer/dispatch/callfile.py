@@ -85,6 +85,25 @@ def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
     return "\n".join(lines) + "\n"
 
 
+def render_probe(probe_id: int, agi_address: str, doctor_address: str) -> str:
+    """The text of a call file that rings nobody: [autodialer-doctor] asks the daemon, then who asked for it."""
+    return "\n".join(
+        (
+            f"Channel: Local/{probe_id:d}@autodialer-doctor/n",
+            "Context: autodialer-doctor",
+            "Extension: answered",
+            "Priority: 1",
+            "WaitTime: 30",
+            "MaxRetries: 0",
+            f"RetryTime: {RETRY_TIME_S}",
+            "Archive: no",
+            f"Setvar: _AUTODIALER_AGI={safe_host_port(agi_address)}",
+            f"Setvar: _AUTODIALER_DOCTOR={safe_host_port(doctor_address)}",
+            "",
+        )
+    )
+
+
 class Spool:
     """Asterisk's outgoing spool. Files are written aside and renamed in: Asterisk never sees half of one."""
 
@@ -92,22 +111,23 @@ class Spool:
         self._outgoing = outgoing
         self._aside = outgoing.parent / "tmp"
 
-    def check(self) -> str | None:
-        """What keeps us from writing call files, or None."""
+    def check(self, *, effective: bool = False) -> str | None:
+        """What keeps us from writing call files, or None. `effective`: with the rights that were put on (seteuid)."""
         try:
             for folder in (self._outgoing, self._aside if self._aside.exists() else self._outgoing.parent):
                 if not folder.is_dir():
                     return f"[asterisk] spool_dir: {folder}: no such folder"
-                if not os.access(folder, os.W_OK | os.X_OK):
+                if not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
                     return f"[asterisk] spool_dir: {folder}: not writable for us"
         except OSError as error:  # Python 3.11: exists() and is_dir() raise where a folder above may not be entered
             return f"[asterisk] spool_dir: {error}"
         return None
 
-    def put(self, attempt_id: int, text: str) -> None:
-        """Hand one call file to Asterisk. Raises OSError; UnsafeValueError for a text no call file may have."""
+    def put(self, attempt_id: int, text: str, *, probe: bool = False) -> Path:
+        """Hand one call file to Asterisk; returns where it lies. `probe`: of no attempt, the daemon leaves it alone.
+        Raises OSError; UnsafeValueError for a text no call file may have."""
         content = "".join(f"{safe_line(line)}\n" for line in text.removesuffix("\n").split("\n")).encode()
-        name = _file_name(attempt_id)
+        name = f"probe-{attempt_id:d}.call" if probe else _file_name(attempt_id)
         aside = self._aside / name
         try:
             descriptor = os.open(aside, _WRITE_ANEW, 0o660)
@@ -119,7 +139,7 @@ class Spool:
             os.write(descriptor, content)
         finally:
             os.close(descriptor)
-        aside.rename(self._outgoing / name)
+        return aside.rename(self._outgoing / name)
 
     def remove(self, attempt_id: int) -> None:
         """Take a call file back if it is still there. If we may not, its claim will be refused."""

@@ -13,7 +13,7 @@ from dialer.model.task import Number, Task
 from dialer.store.audit import audited, audited_change
 from dialer.store.database import Operation, Store, Transaction, as_it_is
 from dialer.store.finishing import close_ended, end_numbers, fetch_half_ended, fetch_hung_up
-from dialer.store.tasks import TaskChange, change_task, delete_task, find_task, save_task
+from dialer.store.tasks import TaskChange, add_numbers, change_task, delete_task, find_task, save_task
 
 log = logging.getLogger(__name__)
 ENDED_AT_ONCE = 500
@@ -59,6 +59,17 @@ class TaskDesk:
             log.info("task %d: changed, state %s", task_id, task.state.name)
             self._scheduler.task_is(task)
         return task
+
+    async def add_numbers(self, task_id: int, numbers: Sequence[Number]) -> tuple[Task, int] | None:
+        """Add numbers to a task's list, and open a closed one; how many are new. None: the PBX has no such task of its
+        own. Raises TaskRefusedError."""
+        change = await self._with_zones(TaskChange(numbers=numbers), None, task_id)
+        operation = audited(add_numbers(task_id, change.numbers or ()), _numbers_added)
+        added = await self._store.write(operation)
+        if added is not None:
+            log.info("task %d: %d numbers added", task_id, added[1])
+            self._scheduler.task_is(added[0])
+        return added
 
     async def delete(self, task_id: int) -> bool:
         """Delete the task and its rows; calls in progress finish. False: no such task."""
@@ -107,6 +118,10 @@ class TaskDesk:
 
     def _zoned(self, numbers: Sequence[Number]) -> list[Number]:
         return [one if one.zone else replace(one, zone=zone_of(one.phone, self._region)) for one in numbers]
+
+
+def _numbers_added(done: tuple[Task, int] | None) -> Change | None:
+    return None if done is None else Change("task.add-numbers", str(done[0].task_id), f"{done[1]} numbers")
 
 
 T = TypeVar("T", bound=Task | None)

@@ -53,11 +53,6 @@ class Meter(Watching):
         self._forget()
         return self._recent_by_task.get(task_id, 0)
 
-    def busy_lately(self) -> set[int]:
-        """Tasks with such calls."""
-        self._forget()
-        return set(self._recent_by_task)
-
     def minutes(self, count: int) -> list[tuple[int, Minute]]:
         """The last so many minutes, the present one among them, oldest first: Unix seconds of each one's beginning."""
         now = int(self._clock() // 60)

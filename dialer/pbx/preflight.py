@@ -21,13 +21,13 @@ _ABSENT = "Did not find"
 async def find_fault(client: AmiClient, contexts: Sequence[str], *, machines: bool = False) -> str | None:
     """The first thing that an administrator must mend, in words; None when all is well. `contexts`: those of the
     settings. `machines`: some task listens for answering machines. Raises what AmiClient.action raises."""
-    if not await _has_extension(client, "autodialer-version", DIALPLAN_VERSION):
+    if not await has_extension(client, "autodialer-version", DIALPLAN_VERSION):
         return "the dialplan is not this version's: include dialplan/extensions_autodialer.conf, then 'dialplan reload'"
     for context in contexts:
-        if not await _has_context(client, context):
+        if not await has_context(client, context):
             return f"there is no context [{context}]: see [asterisk] outgoing_context, internal_context"
     needed = (*MODULES, *(MACHINE_MODULES if machines else ()))
-    missing = [module for module in needed if not await _has_module(client, module)]
+    missing = [module for module in needed if not await has_module(client, module)]
     if missing:
         return f"modules are not loaded: {' '.join(missing)}"
     # results are removed from AstDB when they are committed
@@ -37,7 +37,8 @@ async def find_fault(client: AmiClient, contexts: Sequence[str], *, machines: bo
     return None
 
 
-async def _has_extension(client: AmiClient, context: str, exten: str) -> bool:
+async def has_extension(client: AmiClient, context: str, exten: str) -> bool:
+    """These three raise what AmiClient.action raises, AmiRefusedError for a right that is missing."""
     try:
         await client.action({"Action": "ShowDialPlan", "Context": context, "Extension": exten})
     except AmiRefusedError as error:
@@ -47,7 +48,7 @@ async def _has_extension(client: AmiClient, context: str, exten: str) -> bool:
     return True
 
 
-async def _has_context(client: AmiClient, context: str) -> bool:
+async def has_context(client: AmiClient, context: str) -> bool:
     try:
         await client.action({"Action": "ShowDialPlan", "Context": context, "Extension": "autodialer-preflight"})
     except AmiRefusedError as error:
@@ -57,7 +58,7 @@ async def _has_context(client: AmiClient, context: str) -> bool:
     return True
 
 
-async def _has_module(client: AmiClient, module: str) -> bool:
+async def has_module(client: AmiClient, module: str) -> bool:
     try:
         await client.action({"Action": "ModuleCheck", "Module": module})
     except AmiRefusedError as error:

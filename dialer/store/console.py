@@ -1,15 +1,16 @@
 """Tasks and numbers as people look at them: by name, page by page, whoever owns them."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, tuple_
 
 from dialer.model.outcome import Outcome
 from dialer.model.safe import phone_id_of
 from dialer.model.task import InnerNumType, TaskState
-from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, question, task
+from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, polling, question, task
 
 _HEADS: Select[Any] = select(
     task.c.id, task.c.crm_id, task.c.name, task.c.state, task.c.inner_num, task.c.inner_num_type,
@@ -166,3 +167,31 @@ def fetch_questions(connection: Connection, task_id: int) -> dict[tuple[int, str
         )
         texts = {(row.polling_id, row.question_id): row.text for row in rows}
     return {key: texts[key] for key in texts if key in given} | {key: "" for key in sorted(given) if key not in texts}
+
+
+@dataclass(frozen=True, slots=True)
+class PollingSummary:
+    polling_id: int
+    crm_id: str
+    name: str
+    questions: int
+    open_tasks: int
+    """Tasks that are not closed and hold it."""
+
+
+def fetch_polling_summaries(connection: Connection) -> list[PollingSummary]:
+    """The newest first."""
+    asked = func.count(question.c.id).label("questions")
+    rows = connection.execute(
+        select(polling.c.id, polling.c.crm_id, polling.c.name, asked)
+        .outerjoin(question, question.c.polling_id == polling.c.id)
+        .group_by(polling.c.id)
+        .order_by(polling.c.id.desc())
+    ).all()
+    open_polls = (task.c.state != TaskState.CLOSED.value, task.c.inner_num_type == InnerNumType.POLLING.value)
+    used = select(task.c.inner_num, func.count().label("times")).where(*open_polls).group_by(task.c.inner_num)
+    by_crm_id, ids = {row.crm_id: row.id for row in rows}, {str(row.id): row.id for row in rows}
+    users: Counter[int] = Counter()
+    for row in connection.execute(used):
+        users[by_crm_id.get(row.inner_num, ids.get(row.inner_num, 0))] += row.times
+    return [PollingSummary(row.id, row.crm_id, row.name, row.questions, users[row.id]) for row in rows]

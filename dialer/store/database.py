@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, func, select
+from sqlalchemy import URL, Connection, Insert, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -46,8 +46,17 @@ class Transaction:
     told: set[tuple[str, str]] = field(default_factory=set)
     """Topics with details, for whoever listens to the store: told once all this is committed."""
 
+    later: dict[Insert, list[dict[str, object]]] = field(default_factory=dict)
+
     def tell(self, topic: str, detail: str) -> None:
         self.told.add((topic, detail))
+
+    def add_later(self, statement: Insert, values: dict[str, object]) -> int:
+        """Insert a row that no operation looks at: with the others of its kind, at the end of this transaction. Returns
+        how many there are so far."""
+        rows = self.later.setdefault(statement, [])
+        rows.append(values)
+        return len(rows)
 
 
 Operation = Callable[[Transaction], T]
@@ -254,7 +263,10 @@ class Store:
     def _apply_sync(self, connection: Connection, group: list[_Job]) -> tuple[list[Any], set[tuple[str, str]]]:
         self._last_us = max(self._last_us + TICK_US, time.time_ns() // 1000 // TICK_US * TICK_US)
         transaction = Transaction(connection, self._last_us)
-        return [job.operation(transaction) for job in group], transaction.told
+        results = [job.operation(transaction) for job in group]
+        for statement, rows in transaction.later.items():
+            connection.execute(statement, rows)
+        return results, transaction.told
 
 
 def _async_url(url: URL) -> URL:

@@ -66,6 +66,24 @@ def check_file(path: Path) -> None:
         )
 
 
+def inspect_file(path: Path, *, pages_up_to_bytes: int) -> tuple[int, int]:
+    """The schema version of a database, and how long its write-ahead log is; changes nothing, also beside a daemon.
+    Reads all pages of one that is not too long. Raises DatabaseRefusedError or StoreError."""
+    path = path.resolve()
+    _check_access(path)
+    wal_bytes = _wal_bytes(path)
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
+            version = check_version(connection, str(path))
+            if path.stat().st_size <= pages_up_to_bytes:
+                found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+                if found != "ok":
+                    raise damaged(str(path), " ".join(str(found).split()))
+    except sqlite3.Error as error:
+        raise store_error(error, str(path)) from error
+    return version, wal_bytes
+
+
 def _check_access(path: Path) -> None:
     """Say in plain words what SQLite calls "unable to open database file", or notices at the first write only."""
     if path.is_dir():

@@ -1,6 +1,6 @@
 """Tasks and their lists of numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from dialer.store.finishing import LIFETIME_TOPIC, close_stopped, release_client
 from dialer.store.naming import insert_named
 from dialer.store.pollings import find_polling_id
 from dialer.store.rescheduling import follow_rules
-from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, stop_number, task
+from dialer.store.schema import IN_PROGRESS, OF_CLIENT, QUEUED, answer, attempt, stop_number, task
 from dialer.store.scripts import find_script
 
 DROPPED_TOPIC = "dropped"
@@ -133,6 +133,37 @@ def change_task(task_id: int, crm_id: str | None, change: TaskChange) -> Operati
         return _change(tx, task_id, change)
 
     return operation
+
+
+def add_numbers(task_id: int, numbers: Sequence[Number]) -> Operation[tuple[Task, int] | None]:
+    """Add numbers to the list of a task of the PBX's own; those that are in it stay as they are. A closed task is
+    opened. Says how many are new; None: there is no such task."""
+
+    def operation(tx: Transaction) -> tuple[Task, int] | None:
+        stored = fetch_task_of(tx.connection, task_id)
+        if stored is None:
+            return None
+        listed = {number.phone_id: number for number in reversed(numbers)}  # of duplicates the first one counts
+        listed = dict(reversed(listed.items()))
+        _check_lifetimes(listed.values())
+        known = fetch_listed(tx.connection, task_id, list(listed))
+        new = [number for phone_id, number in listed.items() if phone_id not in known]
+        opened = TaskState.OPEN if new and stored.state is TaskState.CLOSED else None
+        changed = _change(tx, task_id, TaskChange(state=opened))
+        _insert_numbers(tx, task_id, new, _fetch_busy(tx.connection, task_id, {one.client_id for one in new}))
+        return changed, len(new)
+
+    return operation
+
+
+def _fetch_busy(connection: Connection, task_id: int, client_ids: set[str | None]) -> set[str | None]:
+    """Those of the clients that have numbers without a result in the task."""
+    asked = sorted(client_id for client_id in client_ids if client_id is not None)
+    found: set[str | None] = set()
+    for start in range(0, len(asked), _ROWS_A_STATEMENT):
+        some = (attempt.c.task_id == task_id, attempt.c.client_id.in_(asked[start : start + _ROWS_A_STATEMENT]))
+        found.update(connection.execute(select(attempt.c.client_id).where(*some, OF_CLIENT)).scalars())
+    return found
 
 
 def delete_task(task_id: int) -> Operation[bool]:
@@ -307,9 +338,7 @@ def _replace_numbers(tx: Transaction, task_id: int, numbers: Sequence[Number]) -
     """Add what is new, drop what is not listed any more. Calls in progress keep their rows until they end."""
     listed = {number.phone_id: number for number in reversed(numbers)}  # of duplicates the first one counts
     listed = dict(reversed(listed.items()))
-    for number in listed.values():
-        if number.until_us is not None and number.until_us <= number.not_before_us:
-            raise TaskRefusedError("numbers", f"{number.phone}: timeCallUntil is not after timeCallAllow")
+    _check_lifetimes(listed.values())
     stored = tx.connection.execute(select(*_KEPT).where(attempt.c.task_id == task_id)).all()
     dropped = [
         row.id for row in stored if row.phone_id not in listed and (row.closed_us is not None or _is_not_dialled(row))
@@ -335,11 +364,24 @@ def _replace_numbers(tx: Transaction, task_id: int, numbers: Sequence[Number]) -
         if row.closed_us is None
     }
     new = [number for number in listed.values() if number.phone_id not in kept]
+    if any(number.until_us is not None for number in listed.values()):
+        tx.tell(LIFETIME_TOPIC, "")
+    _insert_numbers(tx, task_id, new, busy_clients)
+
+
+def _check_lifetimes(numbers: Iterable[Number]) -> None:
+    for number in numbers:
+        if number.until_us is not None and number.until_us <= number.not_before_us:
+            raise TaskRefusedError("numbers", f"{number.phone}: timeCallUntil is not after timeCallAllow")
+
+
+def _insert_numbers(tx: Transaction, task_id: int, new: Sequence[Number], busy_clients: set[str | None]) -> None:
+    """`busy_clients`: who has a number in the list already that is not finished."""
     if new:
         tx.connection.execute(insert(attempt), [_row_of(task_id, number, busy_clients, tx.now_us) for number in new])
     if busy_clients - {None}:
         release_clients(tx, task_id)
-    if any(number.until_us is not None for number in listed.values()):
+    if any(number.until_us is not None for number in new):
         tx.tell(LIFETIME_TOPIC, "")
     if tx.connection.execute(select(stop_number.c.id).limit(1)).first():
         close_stopped(tx, task_id)

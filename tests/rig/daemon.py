@@ -49,6 +49,8 @@ class Dialer:
         self.log_file = self.workdir / "dialer.log"
         self._pbx = pbx
         self._settings = settings or {}
+        self.writes_settings = True
+        """False: they are there, written by `dialer install`."""
         self.program: tuple[str, ...] | None = COMMAND
         """None: a fork, which starts ten times as fast."""
         self._process: asyncio.subprocess.Process | Forked | None = None
@@ -61,6 +63,11 @@ class Dialer:
         return self._process.pid
 
     @property
+    def ports(self) -> tuple[int, int]:
+        """REST's and FastAGI's."""
+        return self._ports.port(_HTTP), self._ports.port(_AGI)
+
+    @property
     def memory_mb(self) -> float:
         """What the process holds in memory now (VmRSS)."""
         status = Path(f"/proc/{self.pid}/status").read_text()
@@ -68,7 +75,8 @@ class Dialer:
 
     async def start(self) -> None:
         """Write the settings, start the daemon, return when it serves REST."""
-        self.config_file.write_text(_as_toml(self._merged_settings()))
+        if self.writes_settings:
+            self.config_file.write_text(_as_toml(self._merged_settings()))
         arguments = ("serve", "--config", str(self.config_file))
         if self.program is None:
             self._process = Forked(arguments, self.log_file)

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[2]
-PACKAGES = ("dialer.model", "dialer.store", "dialer.dispatch", "dialer.pbx", "dialer.speech", "dialer.api", "agi")
+PACKAGES = (
+    "dialer.model", "dialer.store", "dialer.dispatch", "dialer.pbx", "dialer.speech", "dialer.api", "dialer.install",
+    "agi",
+)  # fmt: skip
 MAY_IMPORT = {
     "dialer.model": set[str](),
     "dialer.store": {"dialer.model"},
@@ -14,6 +17,7 @@ MAY_IMPORT = {
     "dialer.pbx": {"dialer.model", "dialer.store"},
     "dialer.speech": {"dialer.model"},
     "dialer.api": {"dialer.model", "dialer.store", "dialer.dispatch", "dialer.pbx", "dialer.speech"},
+    "dialer.install": {"dialer.pbx"},
     "agi": {"dialer.model"},
 }
 ONLY_IMPORTER = {

@@ -79,7 +79,11 @@ class UserBody(_Body):
 class UserChangeBody(_Body):
     """What is to be changed; the user's sessions end."""
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["password"]}, {"required": ["role"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("password", "role")]
+        }
+    )
 
     password: NewPassword | None = None
     """8 to 1024 characters."""

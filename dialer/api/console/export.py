@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -86,7 +87,8 @@ async def _send(request: web.Request, response: web.StreamResponse, order: Order
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", "dialer.api.console.export_worker",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        env={"PYTHONPATH": _ROOT, "PATH": os.environ.get("PATH", ""), "TMPDIR": os.environ.get("TMPDIR", "/tmp")},  # noqa: S108
+        # of the daemon's environment, which may hold secrets, only where temporary files belong
+        env={"PYTHONPATH": _ROOT, "TMPDIR": tempfile.gettempdir()},
         start_new_session=True,
     )  # fmt: skip
     assert process.stdin is not None  # noqa: S101 - both were asked for

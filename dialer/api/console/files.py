@@ -13,6 +13,7 @@ from dialer.api.access.gate import OPEN
 
 ASSETS = "/console/assets"
 INDEX = "index.html"
+ICONS = ("favicon.ico", "icon.svg")
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self'; script-src 'self'; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -41,32 +42,37 @@ class _File:
 
 
 class ConsoleFiles:
-    """`index.html` at /, the others below /console/assets/."""
+    """`index.html` at /, what is in the folder `assets` below /console/assets/."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder`: with `index.html`, and the other files in it or in folders of it."""
-        self._files = {
-            path.relative_to(folder).as_posix(): _read(path)
-            for path in sorted(folder.rglob("*"))
+        """`folder`: with `index.html`, and `assets`, with folders or without."""
+        self._index = _read(folder / INDEX) if (folder / INDEX).is_file() else None
+        assets = folder / "assets"
+        self._assets = {
+            path.relative_to(assets).as_posix(): _read(path)
+            for path in sorted(assets.rglob("*"))
             if path.is_file() and path.suffix in _KINDS
         }
 
     def routes(self) -> list[web.RouteDef]:
-        if INDEX not in self._files:
+        if self._index is None:
             return []
         return [
-            web.get("/", self._index, name=f"{OPEN}index"),
+            web.get("/", self._page, name=f"{OPEN}page"),
+            web.get("/favicon.ico", self._icon, name=f"{OPEN}icon"),
             web.get(ASSETS + "/{name:.+}", self._asset, name=f"{OPEN}asset"),
         ]
 
-    async def _index(self, request: web.Request) -> web.Response:
-        return _answer(request, self._files[INDEX])
+    async def _page(self, request: web.Request) -> web.Response:
+        return _answer(request, self._index)
+
+    async def _icon(self, request: web.Request) -> web.Response:
+        """What browsers ask for without being told to."""
+        found = next((self._assets[name] for name in ICONS if name in self._assets), None)
+        return web.Response(status=204) if found is None else _answer(request, found)
 
     async def _asset(self, request: web.Request) -> web.Response:
-        found = self._files.get(request.match_info["name"])
-        if found is None:
-            raise web.HTTPNotFound
-        return _answer(request, found)
+        return _answer(request, self._assets.get(request.match_info["name"]))
 
 
 def _read(path: Path) -> _File:
@@ -74,7 +80,9 @@ def _read(path: Path) -> _File:
     return _File(content, _KINDS[path.suffix], hashlib.sha256(content).hexdigest()[:32])
 
 
-def _answer(request: web.Request, file: _File) -> web.Response:
+def _answer(request: web.Request, file: _File | None) -> web.Response:
+    if file is None:
+        raise web.HTTPNotFound
     headers = {
         "Content-Security-Policy": POLICY,
         "Cache-Control": "no-cache",

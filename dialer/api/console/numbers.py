@@ -3,19 +3,22 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from dialer.api.console.fields import QueryOutcome, QuerySearch, choice, choice_schema
-from dialer.api.console.shown import NumberRows, maybe_seconds, seconds
+from dialer.api.console.shown import NumberRows, NumbersAdded, maybe_seconds, seconds
 from dialer.api.endpoint import Endpoint, Nothing
+from dialer.api.mikopbx.bodies import Numbers as ListedNumbers
 from dialer.api.mikopbx.fields import QueryNumber
 from dialer.api.mikopbx.replies import answers
 from dialer.api.mikopbx.serving import Call
-from dialer.api.mikopbx.tasks import TaskPath, known, not_found
+from dialer.api.mikopbx.tasks import TaskPath, known, not_found, refused
+from dialer.dispatch.desk import TaskDesk
 from dialer.model.prices import shown
 from dialer.model.safe import UnsafeValueError, safe_recording_name
 from dialer.store.console import STATES, AnswerRow, Cursor, NumberPage, NumberRow, fetch_head, fetch_numbers
 from dialer.store.database import Store
+from dialer.store.tasks import TaskRefusedError
 
 DEFAULT_ROWS, MOST_ROWS = 100, 1000
 _CURSOR = "^[0-9]{1,9}\\.[^\\u0000]{1,100}$"
@@ -49,17 +52,39 @@ class NumbersQuery(Nothing):
     """How many, 1000 at the most; 100 by default."""
 
 
+class NumbersBody(BaseModel):
+    """Numbers that are to be dialled, too."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+    numbers: ListedNumbers
+    """As `POST /task` takes them; those that are in the list already stay as they are."""
+
+
 class Numbers:
     """Attempts of a task, page by page."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, desk: TaskDesk) -> None:
         self._store = store
+        self._desk = desk
 
     def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
         return (
             Endpoint("GET", "/tasks/{id}/numbers", self.page, "Numbers of a task, each with its attempts and answers",
                      answers(NumberRows), path_model=TaskPath, query_model=NumbersQuery),
+            Endpoint("POST", "/tasks/{id}/numbers", self.add, "Add numbers to a task's list; a closed task is opened",
+                     answers(NumbersAdded), path_model=TaskPath, body_model=NumbersBody),
         )  # fmt: skip
+
+    async def add(self, call: Call[TaskPath, Nothing, NumbersBody]) -> dict[str, Any]:
+        task_id, numbers = known(call.path.id), call.body.numbers
+        try:
+            done = await self._desk.add_numbers(task_id, numbers)
+        except TaskRefusedError as error:
+            raise refused(error) from None
+        if done is None:
+            raise not_found(task_id)
+        return {"added": done[1], "duplicates": len(numbers) - done[1], "state": done[0].state.value}
 
     async def page(self, call: Call[TaskPath, NumbersQuery, None]) -> dict[str, Any]:
         task_id, query = known(call.path.id), call.query

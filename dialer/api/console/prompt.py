@@ -17,7 +17,7 @@ from dialer.speech.prompts import PromptLibrary
 
 MAX_PARAMS = 200
 Value = Annotated[str, Field(max_length=5000)] | Annotated[int, Field(ge=-(2**63), lt=2**63)] | float | bool | None
-_SAID: dict[str, Any] = {"type": "string", "minLength": 1}
+_SAID: dict[str, Any] = {"anyOf": [{"type": "string", "minLength": 1}, {"type": "integer"}]}
 
 
 class PromptBody(BaseModel):

@@ -144,6 +144,15 @@ class NumberRows(Shown):
     """For `after`; null: that was all."""
 
 
+class NumbersAdded(Shown):
+    added: int
+    """Numbers that were not in the list before."""
+    duplicates: int
+    """Numbers that were, or that were posted twice."""
+    state: int
+    """The task's state now: a closed one is opened by a new number."""
+
+
 class BucketShown(Shown):
     time: Seconds
     """Its beginning."""

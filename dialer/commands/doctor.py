@@ -1,0 +1,210 @@
+"""`dialer doctor`: is everything in place, here and in Asterisk, and if not, how is it mended?"""
+
+import asyncio
+import json
+import os
+import pwd
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from dialer.commands.daemon import fetch_health
+from dialer.commands.options import config_option
+from dialer.config import ConfigError, Settings, load_settings
+from dialer.doctor.asterisk import (
+    Ami,
+    check_dialplan,
+    check_heard,
+    check_login,
+    check_modules,
+    check_rights,
+    check_spool_path,
+    connected,
+)
+from dialer.doctor.findings import Finding, State, exit_code, fail, ok, warn
+from dialer.doctor.machine import (
+    NoSuchUserError,
+    being,
+    check_audio,
+    check_certificate,
+    check_clock_is_set,
+    check_database,
+    check_disks,
+    check_settings_file,
+    check_spool,
+    check_unit,
+    daemon_runs,
+)
+from dialer.doctor.probe import judge, place_probe
+from dialer.doctor.speech import check_speech
+from dialer.pbx.ami import AmiDownError, AmiRefusedError, AmiState
+
+HEALTH_TIMEOUT_S = 3.0
+_COLOURS = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
+_USER = "autodialer"
+
+
+@click.command()
+@config_option
+@click.option(
+    "--json", "as_json", is_flag=True, help='For programs: {"state", "findings": [{check, state, says, mend}]}.'
+)
+@click.option("--user", help=f"That the daemon runs as; {_USER} where root asks and there is one.")
+@click.option("--no-call", is_flag=True, help="Put no call file into Asterisk's spool (it rings nobody).")
+def doctor(config_file: Path, as_json: bool, user: str | None, no_call: bool) -> None:
+    """Look at everything that calls need, whether the daemon runs or not, and say how to mend what is wrong.
+
+    Best as root: then Asterisk's files can be read, too, and what the daemon may do is tried with its user's rights.
+
+    Exit codes: 0 all is well; 1 warnings; 3 something must be mended.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    found: list[Finding] = []
+    for one in _examine(config_file, user or _usual_user(), calls=not no_call):
+        found.append(one)
+        if not as_json:
+            _tell(console, one)
+    code = exit_code(found)
+    if as_json:
+        worst = {0: State.OK, 1: State.WARN}.get(code, State.FAIL)
+        click.echo(
+            json.dumps({"state": worst, "findings": [asdict(one) for one in found]}, ensure_ascii=False, indent=1)
+        )
+    else:
+        bad = [sum(one.state is state for one in found) for state in (State.FAIL, State.WARN)]
+        console.print(f"{len(found)} checks: {bad[0]} to be mended, {bad[1]} warnings")
+    raise SystemExit(code)
+
+
+def _tell(console: Console, one: Finding) -> None:
+    console.print(Text.assemble((f"{one.state.value:4}", _COLOURS[one.state]), f"  {one.check}: {one.says}"))
+    if one.mend:
+        console.print(Text(f"      -> {one.mend}"))
+
+
+def _usual_user() -> str | None:
+    """None: whoever we are."""
+    try:
+        return pwd.getpwnam(_USER).pw_name if os.geteuid() == 0 else None
+    except KeyError:
+        return None
+
+
+def _examine(config_file: Path, user: str | None, *, calls: bool) -> Iterator[Finding]:
+    try:
+        settings = load_settings(config_file)
+        with being(user):
+            found = list(_guarded("settings", lambda: [check_settings_file(config_file)]))
+        yield from found
+    except ConfigError as error:
+        yield fail("settings", str(error), "mend what it names; `dialer install` writes new ones where there are none")
+        return
+    except NoSuchUserError as error:
+        yield fail("user", str(error), "dialer install makes it; --user names another")
+        return
+    runs = daemon_runs(settings)
+    with being(user):
+        found = [
+            *_guarded("database", lambda: [check_database(settings)]),
+            *_guarded("disk", lambda: check_disks(settings)),
+            *_guarded("spool", lambda: [check_spool(settings)]),
+            *_guarded("audio", lambda: check_audio(settings)),
+            *_guarded("tls", lambda: check_certificate(settings)),
+        ]
+    yield from found
+    yield check_clock_is_set()
+    yield from check_unit()
+    answers = False
+    for one in _check_daemon(settings, runs):
+        answers = answers or (one.check == "daemon" and runs is not False)
+        yield one
+    yield from asyncio.run(_collect(settings, user, calls=calls, daemon_runs=answers))
+
+
+def _guarded(check: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """A folder that the daemon's user cannot even look into is what is wrong."""
+    try:
+        yield from look()
+    except OSError as error:
+        mend = "the daemon's user must be able to pass every folder above it (chmod o+x), or give it to its group"
+        yield fail(check, f"{error.filename}: {error.strerror}", mend)
+
+
+def _check_daemon(settings: Settings, runs: bool | None) -> Iterator[Finding]:
+    try:
+        told = fetch_health(settings, HEALTH_TIMEOUT_S)
+    except click.ClickException as error:
+        if runs is False:
+            yield warn(
+                "daemon",
+                "does not run",
+                "systemctl start autodialer, or dialer serve; its log: journalctl -u autodialer",
+            )
+        else:
+            yield fail("rest", error.message, "[http] host, port; the daemon's log: journalctl -u autodialer")
+        return
+    here = version("autodialer")
+    if told["version"] != here:
+        yield warn("daemon", f"runs version {told['version']}, installed is {here}", "systemctl restart autodialer")
+    elif told["trouble"] and not told["dialling"]:
+        yield fail(
+            "daemon", f"nothing is dialled: {told['trouble']}", "see what is said below, and docs: when things break"
+        )
+    elif told["trouble"]:
+        yield warn(
+            "daemon",
+            f"dials, but not all is well: {told['trouble']}",
+            "what it names; told until the next call goes well",
+        )
+    else:
+        yield ok("daemon", f"{told['status']}, {told['calls_in_progress']} calls in progress")
+
+
+async def _collect(settings: Settings, user: str | None, *, calls: bool, daemon_runs: bool) -> list[Finding]:
+    return [one async for one in _ask_around(settings, user, calls=calls, daemon_runs=daemon_runs)]
+
+
+async def _ask_around(
+    settings: Settings, user: str | None, *, calls: bool, daemon_runs: bool
+) -> AsyncIterator[Finding]:
+    async for one in check_speech(settings):
+        yield one
+    async with connected(settings) as ami:
+        state = await ami.wait_state()
+        yield check_login(settings, ami)
+        if state is not AmiState.READY:
+            return
+        try:
+            async for one in _ask_asterisk(settings, ami, user, calls=calls, daemon_runs=daemon_runs):
+                yield one
+        except (AmiDownError, TimeoutError) as error:
+            yield fail("ami", f"Asterisk does not answer: {error or 'time-out'}", "its log; 'core show channels'")
+        except AmiRefusedError as error:
+            yield fail("rights", str(error), "the rights in manager_autodialer.conf: dialer install")
+
+
+async def _ask_asterisk(
+    settings: Settings, ami: Ami, user: str | None, *, calls: bool, daemon_runs: bool
+) -> AsyncIterator[Finding]:
+    rights = [one async for one in check_rights(settings, ami)]
+    for one in rights:
+        yield one
+    if any(one.check == "rights" and one.state is State.FAIL and "write" in one.says for one in rights):
+        return  # nothing else can be asked
+    yield await check_spool_path(settings, ami)
+    async for one in check_dialplan(settings, ami):
+        yield one
+    async for one in check_modules(ami):
+        yield one
+    if calls:
+        result = await place_probe(settings, ami, user, daemon_runs=daemon_runs)
+        for one in judge(result, settings, daemon_runs=daemon_runs, now=datetime.now(UTC)):
+            yield one
+        for one in check_heard(ami):
+            yield one

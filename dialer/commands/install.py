@@ -1,0 +1,254 @@
+"""`dialer install` and `uninstall`: the dialer as an add-on of the Asterisk of this machine."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.console import Console
+from rich.syntax import Syntax
+
+from dialer.api.access.passwords import hash_password
+from dialer.commands.options import DEFAULT_CONFIG, config_option, settings_of
+from dialer.install.changes import Kind, Plan
+from dialer.install.doing import DoingError, do
+from dialer.install.look import Found, LookError, look
+from dialer.install.manifest import ManifestError, manifest_path, read_manifest
+from dialer.install.plan import SYSTEMD_DIR, Known, PlanError, Wishes, plan_installation
+from dialer.install.settings_file import NewSecrets, local_time_zone, new_secrets, settings_text
+from dialer.install.shipped import NotShippedError
+from dialer.install.undo import plan_removal
+from dialer.store.sole import database_file
+
+T = TypeVar("T")
+_ETC = Path("/etc/asterisk")
+_folder = click.Path(path_type=Path, file_okay=False)
+_dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be changed, change nothing.")
+_yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+_no_reload_option = click.option("--no-reload", is_flag=True, help="Do not tell an Asterisk that runs to read it anew.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    etc: Path
+    data_dir: Path
+    outgoing_context: str | None
+    internal_context: str | None
+    http_port: int
+    agi_port: int
+
+
+@click.command()
+@click.option("--asterisk-etc", type=_folder, default=_ETC, show_default=True, help="Asterisk's configuration folder.")
+@config_option
+@click.option("--data-dir", type=_folder, default=Path("/var/lib/autodialer"), show_default=True,
+              help="For the database and the sounds, where no settings are there yet.")  # fmt: skip
+@click.option("--outgoing-context", help="Of your outgoing routes; found by its usual names.")
+@click.option("--internal-context", help="Of your employees and queues; found by its usual names.")
+@click.option("--http-port", type=click.IntRange(1, 65535), default=8088, show_default=True)
+@click.option("--agi-port", type=click.IntRange(1, 65535), default=4573, show_default=True)
+@click.option("--add-modules", is_flag=True, help="Have modules.conf load what the dialer needs (autoload=no).")
+@click.option("--user", default="autodialer", show_default=True, help="That the daemon runs as; made when missing.")
+@click.option("--no-user", is_flag=True, help="Make no user.")
+@click.option("--systemd-dir", type=_folder, default=SYSTEMD_DIR, show_default=True)
+@click.option("--no-systemd", is_flag=True, help="Write no unit.")
+@_no_reload_option
+@_dry_run_option
+@_yes_option
+def install(  # noqa: PLR0917 - click passes them by name
+    asterisk_etc: Path,
+    config_file: Path,
+    data_dir: Path,
+    outgoing_context: str | None,
+    internal_context: str | None,
+    http_port: int,
+    agi_port: int,
+    add_modules: bool,
+    user: str,
+    no_user: bool,
+    systemd_dir: Path,
+    no_systemd: bool,
+    no_reload: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Set the dialer up beside an Asterisk: dialplan, AMI user, settings, systemd unit.
+
+    Shows every change and asks before it makes it. Run again it changes nothing, or brings files of an older version up
+    to date. `dialer uninstall` takes all of it back.
+
+    Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    asked = _Asked(asterisk_etc.resolve(), data_dir, outgoing_context, internal_context, http_port, agi_port)
+    found = _or_refuse(lambda: look(asked.etc))
+    known, made = _known(found, config_file, asked)
+    wishes = Wishes(
+        config_file.absolute(),
+        data_dir,
+        user,
+        not no_user,
+        None if no_systemd else systemd_dir,
+        add_modules,
+        _command(),
+    )
+    old = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
+    plan, _ = _or_refuse(lambda: plan_installation(found, wishes, known, old))
+    if made is not None:
+        plan.secrets = (made.ami, made.webhooks, made.password_hash)
+    console.print(f"{found.kind.value} in {found.etc}, user {found.user}, group {found.group}")
+    if (
+        _carry_out(console, plan, found.control_socket, dry_run=dry_run, yes=yes, no_reload=no_reload)
+        and made is not None
+    ):
+        console.print(
+            f"login for REST and console from other machines: admin, password {made.password} (shown this once; "
+            "another: `dialer passwd`)"
+        )
+    if not dry_run:
+        console.print(f"is all well? dialer doctor{_config_words(config_file)}")
+
+
+@click.command()
+@config_option
+@click.option("--purge", is_flag=True, help="Also settings, database and recordings.")
+@_no_reload_option
+@_dry_run_option
+@_yes_option
+def uninstall(config_file: Path, purge: bool, no_reload: bool, dry_run: bool, yes: bool) -> None:
+    """Take back what `dialer install` has done, each file as it was. What somebody else has written since stays.
+
+    Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    manifest = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
+    if manifest is None:
+        console.print(f"nothing to take back: {manifest_path(config_file)} is not there")
+        return
+    runs = Path("/run/systemd/system").is_dir()
+    plan = _or_refuse(lambda: plan_removal(manifest, config_file, purge=purge, systemd=runs))
+    _carry_out(console, plan, Path(manifest.control_socket), dry_run=dry_run, yes=yes, no_reload=no_reload)
+
+
+def _carry_out(
+    console: Console, plan: Plan, control_socket: Path, *, dry_run: bool, yes: bool, no_reload: bool
+) -> bool:
+    """Whether something was done."""
+    if no_reload:
+        plan.asterisk.clear()
+    _show(console, plan)
+    done = False
+    if plan.changes_nothing:
+        console.print("nothing to change")
+    elif dry_run:
+        console.print("dry run: nothing was changed")
+    else:
+        if not yes:
+            if not sys.stdin.isatty():
+                raise click.ClickException("nobody to ask here: --yes does it, --dry-run only shows it")
+            click.confirm("Do this?", abort=True)
+        try:
+            do(plan, control_socket, console.print)
+        except DoingError as error:
+            raise click.ClickException(str(error)) from None
+        console.print("done")
+        done = True
+    for note in plan.notes:
+        console.print(f"[yellow]left for you:[/] {_plain(note)}")
+    return done
+
+
+def _show(console: Console, plan: Plan) -> None:
+    if plan.manifest is not None:
+        verb = "remove" if plan.manifest.after is None else "write"
+        console.print(f"[cyan]{verb}[/] {plan.manifest.path}  (what was done, to be taken back)")
+    for command in plan.commands_before:
+        console.print(f"[cyan]run[/] {' '.join(command.argv)}  ({command.why})")
+    for folder in plan.folders:
+        console.print(f"[cyan]make[/] {folder.path}  ({folder.mode:04o}, {folder.owner}:{folder.group})")
+    for change in plan.modes:
+        console.print(f"[cyan]mode[/] {change.path}  {change.before:04o} to {change.after:04o}  ({change.why})")
+    for file in plan.files:
+        if file.keep_before_as is not None:
+            console.print(f"[cyan]keep[/] {file.path} as {file.keep_before_as.name}")
+        if file.restore_from is not None:
+            console.print(f"[cyan]put back[/] {file.path} from {file.restore_from.name}")
+        if file.kind is Kind.SETTINGS and file.after is None:  # secrets
+            console.print(f"[cyan]remove[/] {file.path}")
+            continue
+        console.print(Syntax(file.diff(plan.secrets), "diff", theme="ansi_dark", background_color="default"))
+    for path in [*plan.removed_folders, *plan.purged]:
+        if path.exists():
+            console.print(f"[cyan]remove[/] {path}{'' if path in plan.purged else ' if it is empty'}")
+    if not plan.changes_nothing:
+        for line in plan.asterisk:
+            console.print(f"[cyan]tell Asterisk[/] {line}")
+    for command in plan.commands_after:
+        console.print(f"[cyan]run[/] {' '.join(command.argv)}  ({command.why})")
+
+
+def _plain(text: str) -> str:
+    """Square brackets are rich's markup."""
+    return text.replace("[", r"\[")
+
+
+def _known(found: Found, config_file: Path, asked: _Asked) -> tuple[Known, NewSecrets | None]:
+    """What the settings say; new ones, with secrets of their own, where there are none."""
+    if config_file.exists():
+        settings = settings_of(config_file)
+        database = database_file(settings.store.url)
+        contexts = (settings.asterisk.outgoing_context, settings.asterisk.internal_context)
+        return (
+            Known(
+                settings.ami.username,
+                settings.ami.secret.get_secret_value(),
+                settings.audio.dir,
+                settings.audio.recordings,
+                asked.data_dir if database is None else database.parent,
+                contexts,
+                None,
+            ),
+            None,
+        )
+    made = new_secrets(hash_password)
+    outgoing = asked.outgoing_context or found.outgoing_context or "outgoing"
+    internal = asked.internal_context or found.internal_context or "internal"
+    text = settings_text(
+        found,
+        made,
+        data_dir=asked.data_dir,
+        timezone=local_time_zone(),
+        outgoing_context=outgoing,
+        internal_context=internal,
+        http_port=asked.http_port,
+        agi_port=asked.agi_port,
+    )
+    audio = asked.data_dir / "audio"
+    known = Known("autodialer", made.ami, audio, audio / "recordings", asked.data_dir, (outgoing, internal), text)
+    return known, made
+
+
+def _command() -> Path:
+    """The `dialer` command that the unit runs."""
+    packaged = Path("/usr/bin/dialer")
+    beside = Path(sys.executable).with_name("dialer")
+    if packaged.exists() and packaged.resolve() == beside.resolve():
+        return packaged
+    return beside
+
+
+def _config_words(config_file: Path) -> str:
+    return "" if config_file == DEFAULT_CONFIG else f" --config {config_file}"
+
+
+def _or_refuse(ask: Callable[[], T]) -> T:
+    try:
+        return ask()
+    except PermissionError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}: run it as root") from None
+    except (LookError, PlanError, ManifestError, NotShippedError) as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from None

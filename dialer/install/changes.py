@@ -1,0 +1,115 @@
+"""What an installation changes, as data: a plan is shown, then done, or only shown."""
+
+import difflib
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class Kind(StrEnum):
+    LINES = "lines"
+    """Some marked lines in a file of somebody else's."""
+    OWN = "own"
+    """A file that is ours as a whole."""
+    SETTINGS = "settings"
+    """The administrator's from the day on which it was written: never written again."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """A file that is written, or removed (`after` None). Owner and mode: those it has, or these when it is new."""
+
+    path: Path
+    kind: Kind
+    before: bytes | None
+    after: bytes | None
+    owner: int | str = 0
+    """A name is looked up when it is done: the plan may make the user."""
+    group: int | str = 0
+    mode: int = 0o644
+    keep_before_as: Path | None = None
+    """Where somebody else's, or an edited, file is put before ours takes its name."""
+    restore_from: Path | None = None
+    """What takes the place of a file of ours that goes."""
+
+    def diff(self, secrets: tuple[str, ...] = ()) -> str:
+        """A unified diff, with secrets hidden."""
+        old, new = (_text(content, secrets) for content in (self.before, self.after))
+        from_name = "/dev/null" if self.before is None else str(self.path)
+        to_name = "/dev/null" if self.after is None else str(self.path)
+        lines = difflib.unified_diff(old, new, from_name, to_name, lineterm="")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderMade:
+    path: Path
+    owner: int | str
+    group: int | str
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChange:
+    """Of a folder that is somebody else's."""
+
+    path: Path
+    before: int
+    after: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program that is run."""
+
+    argv: tuple[str, ...]
+    why: str
+    must: bool = True
+    """Whether the installation ends when it fails."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """Done in this order; a manifest that is written comes first, one that is removed after all files."""
+
+    manifest: FileChange | None = None
+    """So that what a crash leaves half done can be taken back."""
+    commands_before: list[Command] = field(default_factory=list)
+    folders: list[FolderMade] = field(default_factory=list)
+    modes: list[ModeChange] = field(default_factory=list)
+    files: list[FileChange] = field(default_factory=list)
+    removed_folders: list[Path] = field(default_factory=list)
+    """Only where they are empty."""
+    purged: list[Path] = field(default_factory=list)
+    """With all that is in them."""
+    asterisk: list[str] = field(default_factory=list)
+    """What an Asterisk that runs is told."""
+    commands_after: list[Command] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What is left for the administrator."""
+    secrets: tuple[str, ...] = ()
+
+    @property
+    def changes_nothing(self) -> bool:
+        return not (
+            self.commands_before
+            or self.folders
+            or self.modes
+            or self.files
+            or self.removed_folders
+            or self.purged
+            or self.commands_after
+        )
+
+
+def digest(content: bytes | None) -> str | None:
+    return None if content is None else hashlib.sha256(content).hexdigest()
+
+
+def _text(content: bytes | None, secrets: tuple[str, ...]) -> list[str]:
+    text = (content or b"").decode(errors="replace")
+    for secret in secrets:
+        text = text.replace(secret, "********")
+    return text.split("\n")[:-1] if text.endswith("\n") else text.split("\n") if text else []

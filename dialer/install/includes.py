@@ -1,0 +1,73 @@
+"""Which file of `dialplan/` is included from which of Asterisk's, and how Asterisk is told to read it anew. A further
+file of `dialplan/` is one line more here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What is filled into the files."""
+
+    ami_username: str
+    ami_secret: str
+    ami_permit: str
+    """The address that our connections to AMI come from."""
+    audio_dir: Path
+
+
+def _as_it_is(text: str, _values: Values) -> str:
+    return text
+
+
+def _manager(text: str, values: Values) -> str:
+    text = text.replace("[autodialer]", f"[{values.ami_username}]").replace("CHANGE-ME", values.ami_secret)
+    if values.ami_permit != "127.0.0.1":
+        text = text.replace("permit = 127.0.0.1/255.255.255.255", f"permit = {values.ami_permit}")
+    return text
+
+
+def _musiconhold(text: str, values: Values) -> str:
+    return text.replace("/var/lib/autodialer/audio/", f"{values.audio_dir}/")
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    source: str
+    """In `dialplan/`; of the same name in Asterisk's folder."""
+    main: str
+    """The file that Asterisk reads. Where it includes its own name with _custom, the line goes there."""
+    witness: str
+    """A section of it: one that is there without us was included by hand."""
+    reload: str
+    """What an Asterisk that runs is told."""
+    fill: Callable[[str, Values], str] = _as_it_is
+    adds_to_general: bool = False
+    """Whether [general] must be there before it."""
+    secret: bool = False
+    drop_in: str = ""
+    """A file in a folder of which everything is included, where there is such a folder."""
+
+
+INCLUDES = (
+    Include("extensions_autodialer.conf", "extensions.conf", "autodialer-version", "dialplan reload"),
+    Include(
+        "manager_autodialer.conf",
+        "manager.conf",
+        "autodialer",
+        "manager reload",
+        _manager,
+        adds_to_general=True,
+        secret=True,
+        drop_in="manager.d/autodialer.conf",
+    ),
+    Include("musiconhold_autodialer.conf", "musiconhold.conf", "autodialer-1", "moh reload", _musiconhold),
+    Include(
+        "cli_aliases_autodialer.conf",
+        "cli_aliases.conf",
+        "autodialer",
+        "module reload res_clialiases.so",
+        adds_to_general=True,
+    ),
+)

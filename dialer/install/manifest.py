@@ -1,0 +1,65 @@
+"""What an installation has done, kept beside the settings, so that it can be taken back."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+
+
+class ManifestError(Exception):
+    """The file cannot be understood; the text names it."""
+
+
+@dataclass(slots=True)
+class FileDone:
+    path: str
+    kind: str
+    original: str | None
+    """SHA-256 of what was there before; None: nothing was."""
+    written: str
+    """SHA-256 of what we wrote."""
+    kept_as: str | None = None
+    """Where what was there before lies."""
+
+
+@dataclass(slots=True)
+class Manifest:
+    etc: str
+    control_socket: str
+    files: list[FileDone] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    modes: list[list[Any]] = field(default_factory=list)
+    """[path, mode before, mode after] of folders that are not ours."""
+    data_dir: str = ""
+    user: str = ""
+    user_made: bool = False
+    groups_joined: list[str] = field(default_factory=list)
+    unit: str = ""
+    """Name of the systemd unit that is enabled; empty: none."""
+    version: int = VERSION
+
+    def file(self, path: Path) -> FileDone | None:
+        return next((one for one in self.files if one.path == str(path)), None)
+
+    def as_json(self) -> bytes:
+        return (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def manifest_path(config_file: Path) -> Path:
+    return config_file.parent / "installed.json"
+
+
+def read_manifest(path: Path) -> Manifest | None:
+    """None: there is none. Raises ManifestError, OSError."""
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text())
+        if content["version"] != VERSION:
+            raise ManifestError(f"{path}: of another version of the dialer ({content['version']}, known: {VERSION})")
+        content["files"] = [FileDone(**one) for one in content["files"]]
+        return Manifest(**content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ManifestError(f"{path}: not what `dialer install` writes: {error}") from None
