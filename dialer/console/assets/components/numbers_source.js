@@ -1,0 +1,80 @@
+// Where a list of numbers comes from: a table, or pasted lines. The dry run tells what would become of them first.
+import { api } from "../api.js";
+import { html, useRef, useState } from "../html.js";
+import { number, t, told } from "../i18n/index.js";
+import { Button } from "./button.js";
+import { Dropzone } from "./dropzone.js";
+import { Segments, TextArea } from "./field.js";
+import { Icon } from "./icon.js";
+import { Notice, Skeletons } from "./states.js";
+import { reasonOf } from "./toasts.js";
+
+export const TABLES = ".csv,.xlsx,.xls,text/csv";
+
+/**
+ * `taskId`: the task that the numbers are for, null for a new one. `ready` gets {file, forecast} when there is a list
+ * that can be taken, else null.
+ */
+export function NumbersSource({ taskId, ready }) {
+  const [from, setFrom] = useState("file");
+  const [pasted, setPasted] = useState("");
+  const [state, setState] = useState({ file: null, forecast: null, error: null, busy: false });
+  const turn = useRef(0);
+
+  const look = async (file) => {
+    const mine = ++turn.current;
+    ready(null);
+    setState({ file, forecast: null, error: null, busy: true });
+    try {
+      const { data } = await api.dryRun(file, taskId);
+      if (mine !== turn.current) return;
+      setState({ file, forecast: data, error: null, busy: false });
+      if (usable(data) > 0) ready({ file, forecast: data });
+    } catch (error) {
+      if (mine === turn.current) setState({ file, forecast: null, error, busy: false });
+    }
+  };
+  const again = () => {
+    turn.current += 1;
+    ready(null);
+    setState({ file: null, forecast: null, error: null, busy: false });
+  };
+  const lookAtPasted = () => look(new File([`${t("numbers.phone")};\n${pasted}`], "pasted.csv", { type: "text/csv" }));
+
+  const { file, forecast, error, busy } = state;
+  return html`<div class="stack">
+    ${!file && html`<${Segments} label=${t("numbers.from")} value=${from} set=${setFrom} options=${[["file", t("numbers.fromFile")], ["text", t("numbers.fromText")]]} />`}
+    ${!file && from === "file" && html`<${Dropzone} label=${t("numbers.drop")} hint=${t("numbers.dropHint")} accept=${TABLES} take=${look} />`}
+    ${!file && from === "text" && html`<div class="stack"><${TextArea} label=${t("numbers.paste")} hint=${t("numbers.pasteHint")} value=${pasted} set=${setPasted} rows="6" class="input mono" spellcheck=${false} />
+      <div><${Button} icon="check" disabled=${!pasted.trim()} act=${lookAtPasted}>${t("numbers.check")}<//></div></div>`}
+    ${file && html`<div class="row-apart"><span class="row"><${Icon} name="file-spreadsheet" /><strong class="clip">${file.name === "pasted.csv" ? t("numbers.pasted") : file.name}</strong></span>
+      <${Button} small=${true} kind="ghost" icon="refresh-cw" act=${again}>${t("numbers.other")}<//></div>`}
+    <div aria-live="polite" class="stack">
+      ${busy && html`<${Skeletons} lines=${3} />`}
+      ${error && html`<${Notice} kind="bad" title=${t("numbers.cannot")}><span class="pre">${reasonOf(error)}</span><//>`}
+      ${forecast && html`<${Report} forecast=${forecast} isNew=${taskId === null} />`}
+    </div>
+  </div>`;
+}
+
+/** How many numbers would be taken. */
+export const usable = (forecast) => forecast.new.count + forecast.doubtful.count + forecast.outsideWindow.count;
+
+const KINDS = [
+  ["new", "good"], ["duplicate", ""], ["invalid", "bad"], ["doubtful", "warn"], ["stopped", "warn"], ["outsideWindow", "warn"],
+];
+
+/** What the dry run says. Nothing has been stored. */
+function Report({ forecast, isNew }) {
+  const troubles = KINDS.slice(1).filter(([kind]) => forecast[kind]?.count > 0);
+  return html`<div class="report">
+    <${Notice} kind=${usable(forecast) ? "good" : "warn"} title=${t("report.title", { n: usable(forecast) })}>
+      <span class="muted">${t("report.nothingStored")} ${t("report.clients", { n: forecast.clients })}</span><//>
+    <dl class="report-figures">${KINDS.map(([kind]) => html`<div key=${kind}><dt>${t(`report.${kind}`)}</dt><dd>${number(forecast[kind]?.count ?? 0)}</dd></div>`)}</dl>
+    ${troubles.map(([kind, mood]) => html`<details class="disclosure" key=${kind}><summary>${t(`report.${kind}`)}: ${number(forecast[kind].count)}. ${t(`report.${kind}.hint`)}</summary>
+      <ul>${forecast[kind].first.map((one, place) => html`<li key=${place}><span class="place num">${t("report.place", { row: one.row, column: one.column ?? "—" })}</span>
+        ${one.number && html`<span class="num">${one.number}</span>`}${one.reason && html`<span class=${mood === "bad" ? "error" : "muted"}>${told(one.reason)}</span>`}</li>`)}
+        ${forecast[kind].count > forecast[kind].first.length && html`<li class="muted">${t("report.more", { n: forecast[kind].count - forecast[kind].first.length })}</li>`}</ul></details>`)}
+    ${!isNew && usable(forecast) === 0 && html`<p class="muted">${t("report.nothingNew")}</p>`}
+  </div>`;
+}
