@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dialer.model.access import cli_token
 from tests.rig.ports import PortBlock
-from tests.rig.waiting import WaitTimeout, wait_until
+from tests.rig.waiting import WaitTimeout, wait_for_answer, wait_until
 
 RIG_DIR = Path(__file__).resolve().parent
 REPO_DIR = RIG_DIR.parents[1]
@@ -109,8 +109,7 @@ class Pbx:
                 *self._command(root), stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True
             )
         try:
-            await wait_until(self._booted_or_dead, "control socket of Asterisk", START_TIMEOUT_S)
-            await asyncio.wait_for(self.rx("core waitfullybooted"), START_TIMEOUT_S)
+            await wait_for_answer(self._fully_booted, bool, "control socket of Asterisk", START_TIMEOUT_S)
             await wait_until(self._ami_accepts, "AMI port of Asterisk", START_TIMEOUT_S)
         except (WaitTimeout, TimeoutError, OSError, PbxError) as error:
             self.kill()
@@ -165,10 +164,16 @@ class Pbx:
         finally:
             writer.close()
 
-    def _booted_or_dead(self) -> bool:
+    async def _fully_booted(self) -> bool:
+        """Wait for it, once there is somebody to ask. Whoever connects early stays until the answer: Asterisk dies of
+        SIGPIPE when a console is gone before it ignores that signal (Asterisk 22 asterisk.c, netconsole)."""
         if not self.is_running:
             raise PbxError("the process ended")
-        return _accepts(socket.AF_UNIX, str(self._control_socket))
+        try:
+            await asyncio.wait_for(self._ask_control_socket("core waitfullybooted"), START_TIMEOUT_S)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
 
     def _ami_accepts(self) -> bool:
         return _accepts(socket.AF_INET, ("127.0.0.1", self.ami_port))
