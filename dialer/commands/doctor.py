@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import pwd
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -64,6 +65,7 @@ def doctor(config_file: Path, as_json: bool, user: str | None, no_call: bool) ->
 
     Exit codes: 0 all is well; 1 warnings; 3 something must be mended.
     """
+    logging.basicConfig(level=logging.CRITICAL)  # what the parts log is told by the findings
     console = Console(soft_wrap=True, highlight=False)
     found: list[Finding] = []
     for one in _examine(config_file, user or _usual_user(), calls=not no_call):
