@@ -101,7 +101,7 @@ def install(  # noqa: PLR0917 - click passes them by name
     )
     plan, _ = _or_refuse(lambda: plan_installation(found, wishes, known, old))
     if made is not None:
-        plan.secrets = (made.ami, made.webhooks, made.password_hash)
+        plan.secrets += (made.webhooks, made.password_hash)
     console.print(f"{found.kind.value} in {found.etc}, user {found.user}, group {found.group}")
     if (
         _carry_out(console, plan, found.control_socket, dry_run=dry_run, yes=yes, no_reload=no_reload)

@@ -69,8 +69,6 @@ class _Drawing:
     plan: Plan
     manifest: Manifest
     old: Manifest | None
-    touched: set[Path]
-    """Files whose change an Asterisk that runs must be told of."""
 
 
 def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest | None) -> tuple[Plan, Manifest]:
@@ -80,7 +78,7 @@ def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest 
     if old is not None and old.etc != str(found.etc):
         raise PlanError(f"already installed beside the Asterisk of {old.etc}: `dialer uninstall` first")
     manifest = old or Manifest(str(found.etc), str(found.control_socket))
-    drawing = _Drawing(Plan(secrets=(known.ami_secret,)), manifest, old, set())
+    drawing = _Drawing(Plan(secrets=(known.ami_secret, cli_token(known.ami_secret))), manifest, old)
     _plan_user(drawing, found, wishes)
     _plan_folders(drawing, found, wishes, known)
     _plan_settings(drawing, found, wishes, known)
@@ -94,8 +92,7 @@ def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest 
         cli_token(known.ami_secret),
         phones,
     )
-    includes = [one for one in INCLUDES if shipped("dialplan").joinpath(one.source).exists()]
-    reloads = [one.reload for one in includes if _plan_include(drawing, found, one, values)]
+    reloads = [one.reload for one in INCLUDES if _plan_include(drawing, found, one, values)]
     reloads += _plan_modules(drawing, found, wishes)
     drawing.plan.asterisk = list(dict.fromkeys(reloads))
     if wishes.systemd_dir is not None:

@@ -16,6 +16,7 @@ from dialer.install.look import LookError, look
 from dialer.install.manifest import Manifest
 from dialer.install.marked import MARK
 from dialer.install.plan import Known, Wishes, plan_installation
+from dialer.model.access import cli_token
 from dialer.pbx.preflight import MODULES
 from tests.calls.installing import snapshot
 
@@ -140,9 +141,11 @@ def test_settings_and_ami_user_share_a_secret_that_is_not_shown(place: Place) ->
     result = place.install()
     settings = place.settings()
     secret = str(settings["ami"]["secret"])
+    token = cli_token(secret)
     assert len(secret) == 48
+    assert token in place.read("extconfig_autodialer.conf")
     assert f"secret = {secret}\n" in place.read("manager_autodialer.conf")
-    for one in (secret, settings["webhooks"]["secret"], settings["auth"]["password_hash"]):
+    for one in (secret, token, settings["webhooks"]["secret"], settings["auth"]["password_hash"]):
         assert str(one) not in result.output
     assert place.config.stat().st_mode & 0o777 == 0o640
     password = re.search(r"admin, password (\S+) \(shown this once", flat(result))
