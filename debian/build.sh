@@ -51,7 +51,9 @@ find "$tree$home/bin" -type f ! -name dialer -delete
 rm -rf "$tree$home/include"
 rm -f "$tree$home"/lib/python3.*/site-packages/autodialer-*.dist-info/direct_url.json
 grep -rlI --null -- "$tree$home" "$tree$home/bin" "$tree$home/pyvenv.cfg" | xargs -0r sed -i "s,$tree$home,$home,g"
-"$tree$home/bin/python" -m compileall -q -j 2 -s "$tree" -p / "$tree$home/lib" || true # templates of other Pythons
+if [ "$libraries" = yes ]; then
+    "$tree$home/bin/python" -m compileall -q -j 2 -s "$tree" -p / "$tree$home/lib" || true # templates of other Pythons
+fi
 
 install -d "$tree/usr/bin" "$tree/lib/systemd/system" "$tree/etc/default" "$tree/usr/share/man/man1" \
     "$tree/usr/share/doc/autodialer/examples" "$tree/usr/share/bash-completion/completions"

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dialer.cli import main
+from dialer.commands import install
 from dialer.install import doing
 from dialer.install.look import LookError, look
 from dialer.install.manifest import Manifest
@@ -72,6 +73,13 @@ class Place:
 
     def read(self, name: str) -> str:
         return (self.etc / name).read_text()
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proper hash takes half a second of a processor; one test has it."""
+    if request.node.name != "test_settings_and_ami_user_share_a_secret_that_is_not_shown":
+        monkeypatch.setattr(install, "hash_password", lambda password: f"$argon2id${len(password)}")
 
 
 @pytest.fixture
