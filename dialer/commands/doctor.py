@@ -189,6 +189,12 @@ async def _ask_around(
             yield fail("ami", f"Asterisk does not answer: {error or 'time-out'}", "its log; 'core show channels'")
         except AmiRefusedError as error:
             yield fail("rights", str(error), "the rights in manager_autodialer.conf: dialer install")
+        except OSError as error:
+            yield fail(
+                "fastagi",
+                f"nobody can listen at {settings.agi.host}: {error}",
+                "[agi] host: an address of this machine",
+            )
 
 
 async def _ask_asterisk(

@@ -113,7 +113,7 @@ def _first(contexts: frozenset[str], what: str) -> str | None:
 def _reachable(bound: str) -> str:
     """The address at which we reach an AMI that listens there."""
     host = bound.strip("[]")
-    return "127.0.0.1" if host in {"", "0.0.0.0", "::", "::1", "localhost"} else host  # noqa: S104 - compared  # nosec B104
+    return "127.0.0.1" if host in {"", "0.0.0.0", "::", "::1", "localhost"} else host  # noqa: S104 - compared
 
 
 def _missing_modules(modules: ConfigTree) -> tuple[str, ...]:

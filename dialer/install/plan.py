@@ -109,6 +109,10 @@ def _plan_user(drawing: _Drawing, found: Found, wishes: Wishes) -> None:
     try:
         pwd.getpwnam(wishes.user)
     except KeyError:
+        if shutil.which("useradd") is None:
+            raise PlanError(
+                f"no useradd here: make the user {wishes.user}, a member of the group {found.group}, or use --no-user"
+            ) from None
         home = ("--home-dir", str(wishes.data_dir), "--no-create-home", "--shell", "/usr/sbin/nologin")
         argv = ("useradd", "--system", "--user-group", *home, wishes.user)
         drawing.plan.commands_before.append(Command(argv, "the user that the daemon runs as"))

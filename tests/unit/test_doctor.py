@@ -8,7 +8,6 @@ import pytest
 from pydantic import SecretStr
 
 from dialer.config import Ami, Dialing, Http, Settings
-from dialer.doctor import machine
 from dialer.doctor.findings import Finding, State, exit_code, fail, ok, warn
 from dialer.doctor.machine import check_certificate, check_clock_is_set
 from dialer.doctor.probe import ProbeResult, judge
@@ -107,5 +106,5 @@ def test_a_clock_that_nobody_keeps_is_a_warning(told: int, state: str, monkeypat
         def adjtimex(_buffer: object) -> int:
             return told
 
-    monkeypatch.setattr(machine.ctypes, "CDLL", lambda _name: Libc)
+    monkeypatch.setattr("ctypes.CDLL", lambda _name: Libc)
     assert check_clock_is_set().state == state
