@@ -4,6 +4,7 @@ import grp
 import pwd
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 
 from dialer.install.asterisk_config import ConfigTree, read_tree
@@ -112,8 +113,12 @@ def _first(contexts: frozenset[str], what: str) -> str | None:
 
 def _reachable(bound: str) -> str:
     """The address at which we reach an AMI that listens there."""
-    host = bound.strip("[]")
-    return "127.0.0.1" if host in {"", "0.0.0.0", "::", "::1", "localhost"} else host  # noqa: S104 - compared
+    host = bound.strip("[]") or "localhost"
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return "127.0.0.1" if host == "localhost" else host
+    return "127.0.0.1" if address.is_unspecified or address.is_loopback else host
 
 
 def _missing_modules(modules: ConfigTree) -> tuple[str, ...]:
