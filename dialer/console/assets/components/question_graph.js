@@ -93,7 +93,7 @@ export function QuestionGraph({ questions, chosen, choose, wrong }) {
   const { width = 0, height = 0 } = graph.graph();
   const names = [...graph.nodes()];
   return html`<div class="graph-scroll" tabindex="0" role="region" aria-label=${t("graph.label")}>
-    <svg class="graph" width=${width} height=${height} viewBox="0 0 ${width} ${height}" role="group" aria-label=${summaryOf(flow)}>
+    <svg class="graph" style=${{ "--wide": `${Math.ceil(width)}px` }} viewBox="0 0 ${width} ${height}" role="group" aria-label=${summaryOf(flow)}>
       <defs>${["plain", "loop"].map((kind) => html`<marker id="arrow-${kind}" class=${kind} viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path d="M0,1 9,5 0,9Z" /></marker>`)}</defs>
       ${graph.edges().map((name) => {
         const edge = graph.edge(name);
