@@ -24,7 +24,7 @@ export function QuestionCard({ question, position, questions, sounds, errors, ch
   const title = t("polling.question", { n: position + 1 });
   const prompt = question.questionFile ? { file: question.questionFile } : { text: question.questionText, lang: question.lang, params: samples };
   return html`<section class="card question-card ${chosen ? "chosen" : ""}" id="question-${position}" aria-label=${title} onFocusIn=${choose}>
-    <div class="question-head"><h2>${title}${position === 0 && html` <span class="pill accent">${t("question.first")}</span>`}</h2><span class="row">
+    <div class="question-head"><h2 class="row">${title}${position === 0 && html` <span class="pill accent">${t("question.first")}</span>`}</h2><span class="row">
       <${PromptButton} prompt=${prompt} disabled=${!question.questionFile && !question.questionText.trim()} label="${t("action.listen")}: ${title}" />
       ${up && html`<${Button} small=${true} iconOnly=${true} kind="ghost" icon="arrow-up" label=${t("question.up")} act=${up} />`}
       ${down && html`<${Button} small=${true} iconOnly=${true} kind="ghost" icon="arrow-down" label=${t("question.down")} act=${down} />`}

@@ -93,7 +93,7 @@ function optionsOf(present, bucketS, data, point) {
   return {
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-    padding: [8, 4, 0, 0],
+    padding: [8, 18, 0, 0],
     tzDate: (time) => uPlot.tzDate(new Date(time * 1000), getZone()),
     scales: {
       x: { time: true, range: (_plot, least, most) => [Math.min(data.first, least ?? data.first), Math.max(data.end, (most ?? 0) + bucketS)] },
