@@ -31,7 +31,10 @@ export function PageHead({ title, back, sub, actions, pageTitle }) {
 
 /** `tabs`: [address, text, whether it is this one]. */
 export function Tabs({ label, tabs }) {
-  return html`<nav class="tabs" aria-label=${label}>
-    ${tabs.map(([href, text, here]) => html`<a key=${href} href=${href} aria-current=${here ? "page" : undefined}>${text}</a>`)}
+  const whole = useRef(null);
+  const here = tabs.find(([, , current]) => current)?.[0];
+  useEffect(() => whole.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [here]);
+  return html`<nav class="tabs" ref=${whole} aria-label=${label}>
+    ${tabs.map(([href, text, current]) => html`<a key=${href} href=${href} aria-current=${current ? "page" : undefined}>${text}</a>`)}
   </nav>`;
 }

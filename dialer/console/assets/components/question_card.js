@@ -24,7 +24,7 @@ export function QuestionCard({ question, position, questions, sounds, errors, ch
   const title = t("polling.question", { n: position + 1 });
   const prompt = question.questionFile ? { file: question.questionFile } : { text: question.questionText, lang: question.lang, params: samples };
   return html`<section class="card question-card ${chosen ? "chosen" : ""}" id="question-${position}" aria-label=${title} onFocusIn=${choose}>
-    <div class="question-head"><h2>${title}${position === 0 && html` <span class="pill accent">${t("question.first")}</span>`}</h2><span class="row">
+    <div class="question-head"><h2 class="row">${title}${position === 0 && html` <span class="pill accent">${t("question.first")}</span>`}</h2><span class="row">
       <${PromptButton} prompt=${prompt} disabled=${!question.questionFile && !question.questionText.trim()} label="${t("action.listen")}: ${title}" />
       ${up && html`<${Button} small=${true} iconOnly=${true} kind="ghost" icon="arrow-up" label=${t("question.up")} act=${up} />`}
       ${down && html`<${Button} small=${true} iconOnly=${true} kind="ghost" icon="arrow-down" label=${t("question.down")} act=${down} />`}
@@ -44,8 +44,8 @@ export function QuestionCard({ question, position, questions, sounds, errors, ch
           <${UnitField} label=${t("question.timeout")} unit=${t("unit.seconds")} value=${question.timeout} set=${(timeout) => set({ timeout })} errors=${at("timeout")} />
           <${SelectField} label=${t("question.defPress")} value=${question.defPress} set=${(defPress) => set({ defPress })} errors=${at("defPress")} options=${[["", t("question.askAgain")], ...question.press.map((one) => [one.key, t("question.asKey", { key: one.key })])]} />
         </div></details>
-      <div><h3>${t("question.keys")}</h3>${question.press.length === 0 ? html`<p class="hint">${t("question.noKeys")}</p>` : question.press.map((press, place) => html`<${PressRow} key=${press.mark} press=${press} path="questions[${position}].press[${place}]" errors=${errors}
-          question=${question} questions=${questions} sounds=${sounds} set=${(part) => setPress(place, part)} remove=${() => set({ press: question.press.filter((_, other) => other !== place) })} />`)}
+      <div><h3>${t("question.keys")}</h3>${question.press.length === 0 ? html`<p class="hint">${t("question.noKeys")}</p>` : html`<div class="presses">${question.press.map((press, place) => html`<${PressRow} key=${press.mark} press=${press} path="questions[${position}].press[${place}]" errors=${errors}
+          question=${question} questions=${questions} sounds=${sounds} set=${(part) => setPress(place, part)} remove=${() => set({ press: question.press.filter((_, other) => other !== place) })} />`)}</div>`}
         ${at("press") && html`<${Field.Errors} errors=${at("press")} />`}</div>
       <div><${Button} small=${true} icon="plus" disabled=${question.press.length >= 100} act=${addKey}>${t("question.addKey")}<//></div>
     </div></section>`;

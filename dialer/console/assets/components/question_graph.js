@@ -74,17 +74,21 @@ function footOf(node) {
   return defPress ? t("graph.silentKey", { key: defPress }) : t("graph.silentAgain");
 }
 
+/** A smooth line through all points (Catmull and Rom): labels stand on it. */
 function path(points) {
-  const [first, ...rest] = points;
-  let drawn = `M${first.x},${first.y}`;
-  for (let place = 0; place < rest.length - 1; place += 1) {
-    const here = rest[place];
-    const next = rest[place + 1];
-    const last = place === rest.length - 2;
-    const end = last ? next : { x: (here.x + next.x) / 2, y: (here.y + next.y) / 2 };
-    drawn += `Q${here.x},${here.y} ${end.x},${end.y}`;
+  let drawn = `M${points[0].x},${points[0].y}`;
+  for (let place = 0; place < points.length - 1; place += 1) {
+    const [before, here, next, after] = [-1, 0, 1, 2].map((step) => points[Math.min(Math.max(place + step, 0), points.length - 1)]);
+    drawn += `C${here.x + (next.x - before.x) / 6},${here.y + (next.y - before.y) / 6} ${next.x - (after.x - here.x) / 6},${next.y - (after.y - here.y) / 6} ${next.x},${next.y}`;
   }
-  return rest.length === 1 ? `${drawn}L${rest[0].x},${rest[0].y}` : drawn;
+  return drawn;
+}
+
+/** A way from a question to itself: round its right side. */
+function roundabout(node, edge) {
+  const right = node.x + node.width / 2;
+  const out = edge.x - right;
+  return `M${right},${node.y - 12}C${right + out * 1.1},${node.y - 44} ${right + out * 1.1},${node.y + 44} ${right},${node.y + 12}`;
 }
 
 /** `choose` gets the position of the question whose box is pressed. `wrong`: positions that the server has refused. */
@@ -93,12 +97,12 @@ export function QuestionGraph({ questions, chosen, choose, wrong }) {
   const { width = 0, height = 0 } = graph.graph();
   const names = [...graph.nodes()];
   return html`<div class="graph-scroll" tabindex="0" role="region" aria-label=${t("graph.label")}>
-    <svg class="graph" width=${width} height=${height} viewBox="0 0 ${width} ${height}" role="group" aria-label=${summaryOf(flow)}>
+    <svg class="graph" style=${{ "--wide": `${Math.ceil(width)}px` }} viewBox="0 0 ${width} ${height}" role="group" aria-label=${summaryOf(flow)}>
       <defs>${["plain", "loop"].map((kind) => html`<marker id="arrow-${kind}" class=${kind} viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path d="M0,1 9,5 0,9Z" /></marker>`)}</defs>
       ${graph.edges().map((name) => {
         const edge = graph.edge(name);
         return html`<g class="edge ${edge.loop ? "loop" : ""} ${edge.kind}" key=${name.name} aria-hidden="true">
-          <path d=${path(edge.points)} marker-end="url(#arrow-${edge.loop ? "loop" : "plain"})" />
+          <path d=${name.v === name.w ? roundabout(graph.node(name.v), edge) : path(edge.points)} marker-end="url(#arrow-${edge.loop ? "loop" : "plain"})" />
           ${edge.label.length > 0 && html`<g><rect class="plate" x=${edge.x - edge.width / 2} y=${edge.y - edge.height / 2} width=${edge.width} height=${edge.height} rx="5" />
             ${edge.label.map((line, place) => html`<text key=${place} x=${edge.x} y=${edge.y - edge.height / 2 + 15 + place * 16} text-anchor="middle">${line}</text>`)}</g>`}
         </g>`;

@@ -93,14 +93,14 @@ function optionsOf(present, bucketS, data, point) {
   return {
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-    padding: [8, 4, 0, 0],
+    padding: [8, 18, 0, 0],
     tzDate: (time) => uPlot.tzDate(new Date(time * 1000), getZone()),
     scales: {
       x: { time: true, range: (_plot, least, most) => [Math.min(data.first, least ?? data.first), Math.max(data.end, (most ?? 0) + bucketS)] },
       y: { range: (_plot, _least, most) => [0, Math.max(4, Math.ceil((most || 0) * 1.1))] },
     },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, values: (_plot, splits, _axis, _space, step) => splits.map((time) => (step >= DAY_S ? dayAndMonth(time) : timeOfDay(time))) },
+      { ...axis, grid: { show: false }, space: 70, size: 28, values: (_plot, splits, _axis, _space, step) => splits.map((time) => (step >= DAY_S ? dayAndMonth(time) : timeOfDay(time))) },
       { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000], values: (_plot, splits) => splits.map((value) => number(value)) },
     ],
     series: [{}, ...[...present].reverse().map((group) => ({ fill: colour(`--g-${group}`), stroke: colour(`--g-${group}`), width: 0, paths: bars, points: { show: false } }))],

@@ -12,6 +12,8 @@ import { TimeChart } from "../components/time_chart.js";
 
 const MINUTE_S = 60;
 const HOUR_S = 3600;
+/** What the states of Asterisk other than ready mean. */
+const EXPLAINED = { away: "why.ami_away.hint", booting: "why.asterisk_booting", "login refused": "why.ami_refused.hint" };
 
 function healthOf(health) {
   if (health.status === "draining") return ["warn", "clock", t("health.draining")];
@@ -24,10 +26,11 @@ function HealthCard() {
   const health = useLive((state) => state.health);
   if (!health) return html`<section class="card"><${Skeletons} lines=${2} /></section>`;
   const [kind, icon, title] = healthOf(health);
+  const explained = EXPLAINED[health.asterisk] && t(EXPLAINED[health.asterisk]);
   const speaking = Object.entries(health.speech ?? {}).filter(([, engine]) => engine.failed);
   return html`<section class="card health ${kind}" aria-labelledby="health-title"><span class="badge"><${Icon} name=${icon} size=${24} /></span>
     <div class="stack-s"><h2 id="health-title">${title}</h2>
-      ${health.trouble ? html`<p>${health.trouble}</p>` : html`<p class="muted">${t("health.fine")}</p>`}
+      ${health.trouble ? html`${explained && html`<p>${explained}</p>`}<p class="muted small words" lang="en">${health.trouble}</p>` : html`<p class="muted">${t("health.fine")}</p>`}
       <div class="row"><span class="pill ${health.asterisk === "ready" ? "good" : "bad"}"><${Icon} name="phone" size=${14} />Asterisk: ${t(`asterisk.${health.asterisk.replace(" ", "_")}`)}</span>
         ${health.waiting_for.map((one) => html`<span class="pill warn" key=${one}><${Icon} name="users" size=${14} />${t("health.waitingFor", { number: one })}</span>`)}
         ${speaking.map(([name, engine]) => html`<span class="pill warn" key=${name}><${Icon} name="volume-2" size=${14} />${t("health.speech", { name, n: engine.failed })}</span>`)}

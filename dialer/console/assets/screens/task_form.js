@@ -124,7 +124,7 @@ function Basics({ form, setForm, errors }) {
 }
 
 function Section({ title, hint, open, children }) {
-  return html`<details class="card form-section" open=${open}><summary><span><h2>${title}</h2><span class="hint">${hint}</span></span><${Icon} name="chevron-down" /></summary>${children}</details>`;
+  return html`<details class="card form-section" open=${open}><summary><span><h2>${title}</h2><span class="hint">${hint}</span></span><${Icon} name="chevron-down" /></summary><div class="stack">${children}</div></details>`;
 }
 
 function Rules({ form, setForm, errors, open = false }) {

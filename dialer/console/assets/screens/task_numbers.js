@@ -98,7 +98,7 @@ function Row({ task, row, open, toggle, changed }) {
       ${recorded.length > 0 && html`<${Icon} name="mic" size=${16} />`}${recorded.length > 0 && html`<span class="unseen">${t("numbers.recorded")}</span>`}</span>`}</td>
     <td data-label=${t("numbers.talk")} class="end num">${row.talked_s ? duration(row.talked_s) : ""}</td>
     <td data-label=${t("numbers.changed")} class="num nowrap">${row.state === "CreateTask" && !row.result ? "" : moment(row.closeTime ?? row.changeTime)}</td>
-    <td class="actions"><${Button} small=${true} kind="quiet-line" act=${toggle} aria-expanded=${open ? "true" : "false"} aria-label="${t("numbers.details")}: ${row.number}" icon=${open ? "chevron-up" : "chevron-down"}>${t("numbers.details")}<//></td></tr>
+    <td class="actions"><${Button} small=${true} kind="ghost" act=${toggle} aria-expanded=${open ? "true" : "false"} aria-label="${t("numbers.details")}: ${row.number}" icon=${open ? "chevron-up" : "chevron-down"}>${t("numbers.details")}<//></td></tr>
   ${open && html`<tr class="number-detail"><td colspan="6"><${Details} task=${task} row=${row} changed=${changed} /></td></tr>`}`;
 }
 

@@ -1,0 +1,108 @@
+"""A browser that looks at the console, and tells of everything that a user would not be told of."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Locator, Page, expect
+
+SCREENSHOTS = Path(__file__).resolve().parents[2] / ".screenshots"
+CHROMIUM = os.environ.get("AUTODIALER_CHROMIUM", "/usr/bin/chromium")
+WIDE, PHONE = {"width": 1360, "height": 900}, {"width": 360, "height": 740}
+LOGIN, PASSWORD = "admin", "кролик-и-2-удава"
+_axe = Axe()
+expect.set_options(timeout=10_000)
+
+
+@dataclass
+class Look:
+    """One tab of a browser, in one language and theme."""
+
+    page: Page
+    url: str
+    wrong: list[str] = field(default_factory=list)
+    """What the page has told its console: errors, and what the Content-Security-Policy has kept from it."""
+    allowed: tuple[str, ...] = ("401 (Unauthorized) {'url': '{url}/console/v1/me'",)
+    """What may be told there: that nobody is logged in yet; a test that asks for more says so."""
+
+    async def open(self, screen: str, heading: str | None = None) -> None:
+        """Go to a screen by its address behind the #, wait for its heading."""
+        target = f"{self.url}/#/{screen}"
+        if self.page.url.startswith(self.url):
+            await self.page.evaluate("hash => { location.hash = hash }", f"#/{screen}")
+        else:
+            await self.page.goto(target)
+        if heading is not None:
+            await expect(self.page.get_by_role("heading", level=1)).to_have_text(heading)
+
+    async def log_in(self, login: str = LOGIN, password: str = PASSWORD) -> None:
+        await self.page.goto(self.url)
+        await self.page.locator("input[name=login]").fill(login)
+        await self.page.locator("input[name=password]").fill(password)
+        await self.page.keyboard.press("Enter")
+        await expect(self.page.locator("main#main")).to_be_visible()
+
+    async def settled(self) -> None:
+        """Everything on the screen is loaded."""
+        await expect(self.page.locator(".skeletons")).to_have_count(0)
+
+    async def shoot(self, name: str, *, whole: bool = True) -> None:
+        """Keep a picture in .screenshots/."""
+        await self.settled()
+        SCREENSHOTS.mkdir(exist_ok=True)
+        await self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole, animations="disabled", caret="initial")
+
+    async def check_accessible(self, name: str) -> None:
+        """Axe finds nothing serious."""
+        await self.settled()
+        found = await _axe.run(self.page, options={"resultTypes": ["violations"]})
+        serious = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical", "moderate")]
+        assert not serious, f"{name}: {[(one['id'], [node['html'][:160] for node in one['nodes'][:4]]) for one in serious]}"
+
+    async def check_fits(self, name: str) -> None:
+        """Nothing sticks out of the window to the right."""
+        wide = await self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{name}: {wide} px too wide: {await self.page.evaluate(_STICKING_OUT)}"
+
+    def button(self, name: str, within: Locator | None = None) -> Locator:
+        return (within or self.page).get_by_role("button", name=name, exact=True)
+
+    def check_quiet(self) -> None:
+        told = [one for one in self.wrong if not any(part.replace("{url}", self.url) in one for part in self.allowed)]
+        assert not told, told
+
+
+_STICKING_OUT = """[...document.querySelectorAll('main *')].filter(one => one.getBoundingClientRect().right > innerWidth + 1)
+    .slice(0, 5).map(one => one.outerHTML.slice(0, 120))"""
+
+
+@asynccontextmanager
+async def looking(
+    browser: Browser, url: str, *, lang: str = "en", theme: str = "light", phone: bool = False, **more: Any
+) -> AsyncIterator[Look]:
+    """A new visitor with this language and colour scheme. What the page complains of fails the test."""
+    context = await browser.new_context(
+        locale={"en": "en-US", "ru": "ru-RU"}[lang],
+        color_scheme="dark" if theme == "dark" else "light",
+        viewport=PHONE if phone else WIDE,  # type: ignore[arg-type]
+        has_touch=phone,
+        reduced_motion="reduce",
+        timezone_id="Asia/Tokyo",
+        **more,
+    )
+    try:
+        page = await context.new_page()
+        look = Look(page, url)
+        page.on("console", lambda said: look.wrong.append(f"{said.type}: {said.text} {said.location}") if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: look.wrong.append(f"pageerror: {error}"))
+        await page.add_init_script(
+            "addEventListener('securitypolicyviolation', event => console.error('CSP: ' + event.violatedDirective + ' ' + event.blockedURI))"
+        )
+        yield look
+        look.check_quiet()
+    finally:
+        await context.close()
