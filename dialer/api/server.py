@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from aiohttp import HttpVersion10, HttpVersion11, web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from dialer.api.access.gate import Gate
 from dialer.api.access.login import OPEN_PATHS
@@ -39,10 +39,11 @@ def build_http(
     *,
     max_body_mb: int,
     console: Iterable[Resource] = (),
+    outermost: Iterable[Middleware] = (),
 ) -> web.Application:
     """The MikoPBX facade and the console's calls below their base paths, and what has no base path."""
     application = web.Application(
-        middlewares=[_errors_in_envelope, gate.middleware(OPEN_PATHS), _plain_bodies],
+        middlewares=[*outermost, _errors_in_envelope, gate.middleware(OPEN_PATHS), _plain_bodies],
         client_max_size=max_body_mb * 1024 * 1024,
     )
     groups = [

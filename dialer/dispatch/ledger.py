@@ -111,6 +111,10 @@ class Ledger:
     def in_use_by(self, task_id: int) -> int:
         return len(self._by_task[task_id]) if task_id in self._by_task else 0
 
+    def states(self) -> list[AttemptState]:
+        """Of all attempts in progress."""
+        return [attempt.state for attempt in self._attempts.values()]
+
     def in_progress(self) -> dict[int, Attempt]:
         """All attempts in progress, as they are now."""
         return dict(self._attempts)

@@ -87,6 +87,8 @@ class Scheduler(Watching):
         self._resume_at_s = 0.0
         self._pbx_ready = False
         self._draining = False
+        self.on_held: Callable[[int | None], None] = lambda task_id: None
+        """Told of a task that has nothing to dial, or may not dial, for now; None: no task may."""
         ledger.observers += [traffic, staffing, self]
         ledger.may_dial = self._may_dial
         ledger.is_in_window = self._is_in_window
@@ -119,6 +121,10 @@ class Scheduler(Watching):
     def spool_trouble(self) -> str | None:
         """Why call files cannot be written, in words; None when they can."""
         return self._spool.check()
+
+    def dials(self, task_id: int) -> bool:
+        """Whether a task is open here: its numbers are dialled as its rules let them."""
+        return task_id in self._queues
 
     @property
     def listens_for_machines(self) -> bool:
@@ -165,6 +171,7 @@ class Scheduler(Watching):
         self._hungry.pop(task_id, None)
         self._asleep.discard(task_id)
         self._traffic.task_is_gone(task_id)
+        self.on_held(task_id)
         timer = self._timers.pop(task_id, None)
         if timer is not None:
             timer.cancel()
@@ -253,6 +260,7 @@ class Scheduler(Watching):
         while self._hungry:
             held = first_of(ENGINE_RULES, self.engine())
             if held is not None:
+                self.on_held(None)
                 return held.next_look_s
             next_id = self._traffic.next_of(await self._able())
             if next_id is not None:
@@ -268,16 +276,20 @@ class Scheduler(Watching):
         for task_id in list(self._hungry):
             queue = self._queues.get(task_id)
             if queue is None or not self._limits_allow(task_id):
-                self._hungry.pop(task_id, None)
+                self._sated(task_id)
             elif not queue.has_stock(self._now()) and not await self._restock(queue):
                 if self._queues.get(task_id) is queue:  # else whoever changed it has fed it
-                    self._hungry.pop(task_id, None)
+                    self._sated(task_id)
                     await self._nothing_to_dial(queue)
             elif not self._employees_allow(queue.task):
-                self._hungry.pop(task_id, None)
+                self._sated(task_id)
             else:
                 able.append(task_id)
         return [task_id for task_id in able if task_id in self._queues]
+
+    def _sated(self, task_id: int) -> None:
+        self._hungry.pop(task_id, None)
+        self.on_held(task_id)
 
     def _limits_allow(self, task_id: int) -> bool:
         refusal = self._traffic.refusal_of_task(task_id)
@@ -299,7 +311,7 @@ class Scheduler(Watching):
         refusal = self._traffic.refusal_of_trunk(self._orders.dial_string(order))
         if refusal is not None:
             queue.put_back(number)
-            self._hungry.pop(order.task_id, None)
+            self._sated(order.task_id)
             self._look_in(order.task_id, refusal.wait_s)
             return
         self._traffic.took_one(order)

@@ -88,6 +88,10 @@ class Webhooks:
         self._delivered = 0
         self._counts = (0, 0)
         self._count_again_at_s = 0.0
+        self.on_tried: Callable[[bool], None] = lambda delivered: None
+        """Told of each try: whether the receiver has taken the event."""
+        self.on_given_up: Callable[[int], None] = lambda count: None
+        """Told how many events are tried no more."""
         store.listen(events.TOPIC, self.there_is_one)
 
     def there_is_one(self, url: str) -> None:
@@ -209,6 +213,7 @@ class Webhooks:
 
     async def _note(self, receiver: _Receiver, event: Event, status: int | None, error: str) -> None:
         fate, now_us = fate_of(status), self._now_us()
+        self.on_tried(fate is Fate.DELIVERED)
         if fate is Fate.DELIVERED:
             await self._store.write(events.mark_delivered(event.row_id))
             self._delivered += 1
@@ -239,6 +244,7 @@ class Webhooks:
 
     async def _give_up(self, event: Event, error: str, now_us: int) -> None:
         await self._store.write(events.mark_dead(event.row_id, error, now_us))
+        self.on_given_up(1)
         log.error("event %s for %s given up: %s", event.event_id, shown_url(event.url), error)
 
     async def _bury_old(self, receiver: _Receiver, before_us: int, error: str, now_us: int) -> None:
@@ -247,6 +253,7 @@ class Webhooks:
             some = await self._store.write(events.bury_old(receiver.url, before_us, error, now_us))
             count += some
         if count:
+            self.on_given_up(count)
             log.error("%d events for %s given up: %s", count, shown_url(receiver.url), error)
 
     def _rest(self, receiver: _Receiver, error: str, now_us: int) -> None:

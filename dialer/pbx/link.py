@@ -78,6 +78,11 @@ class PbxLink:
         return self._client.state
 
     @property
+    def to_forget(self) -> int:
+        """Records that are committed here and not removed from AstDB yet."""
+        return len(self._forgetter)
+
+    @property
     def trouble(self) -> str | None:
         """Why Asterisk cannot be used now, in words; None when it can."""
         blocked = self.blocked
