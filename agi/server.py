@@ -8,6 +8,7 @@ from typing import Protocol
 
 from agi.dialogue import AnswerBook, Speaker, Voice
 from agi.session import MAX_LINE_BYTES, AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
+from dialer.model.about import work_on
 from dialer.model.flow import Flow, Prompt
 from dialer.model.records import attempt_id_of
 from dialer.model.safe import UnsafeValueError
@@ -141,6 +142,7 @@ class FastAgiServer:
         attempt_id = attempt_id_of(session.argument(1))
         if attempt_id is None:
             raise AgiError(f"attempt id expected, got {session.argument(1)[:60]!r}")
+        work_on(self._desk.task_of(attempt_id), attempt_id, session.argument(2))
         match session.script:
             case "claim":
                 await self._claim(session, attempt_id)

@@ -59,6 +59,7 @@ from dialer.api.votbox.tasks import VotboxTasks
 from dialer.api.votbox.templates import VotboxTemplates
 from dialer.api.webhook_sender import HttpSender
 from dialer.config import ConfigError, Http, Settings, Smtp, VotboxAccount
+from dialer.dispatch.call_log import CallLog
 from dialer.dispatch.callfile import CallFileSettings, Spool
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.dry_run import DryRun
@@ -205,7 +206,7 @@ class Daemon:
         self._prompts = build_prompts(settings, self._voices, self._cache, uploads)
         rehearsal = Rehearsal(flows, self._prompts)
         self._meter = Meter()
-        self._ledger.observers += [rehearsal, self._meter]
+        self._ledger.observers += [rehearsal, self._meter, CallLog(show_numbers=settings.log.show_numbers)]
         self._rehearsal = rehearsal
         self._recordings = Recordings(
             settings.audio.recordings, asterisk.spool_dir, settings.audio.recordings_max_age_days

@@ -101,8 +101,14 @@ async def _errors_in_envelope(request: web.Request, handler: Handler) -> web.Str
     except ConnectionError:
         if request.transport is not None:
             raise
-        log.debug("%s %s: the client left amid its request", request.method, request.path)
+        log.debug("%s %s: the client left amid its request", request.method, _route_of(request))
         return refusal(["the client has left"], status=400)
     except Exception:
-        log.exception("%s %s failed", request.method, request.path)
+        log.exception("%s %s failed", request.method, _route_of(request))
         return refusal(["internal error, see the daemon's log"], status=500)
+
+
+def _route_of(request: web.Request) -> str:
+    """As it is declared: a path may hold a telephone."""
+    resource = request.match_info.route.resource
+    return "(no such path)" if resource is None else resource.canonical

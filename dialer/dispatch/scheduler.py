@@ -15,6 +15,7 @@ from dialer.dispatch.orders import OrderBook
 from dialer.dispatch.staffing import Staffing
 from dialer.dispatch.task_queue import TaskQueue
 from dialer.dispatch.traffic import Traffic
+from dialer.model.about import about
 from dialer.model.attempt import DIALLED_STATES, Attempt, NeverDialled
 from dialer.model.call import CallOrder
 from dialer.model.employees import Decision
@@ -315,12 +316,13 @@ class Scheduler(Watching):
             self._look_in(order.task_id, refusal.wait_s)
             return
         self._traffic.took_one(order)
-        self._ledger.begin(order)
-        try:
-            self._spool.put(order.attempt_id, render_call_file(order, self._call_files))
-        except (OSError, UnsafeValueError) as error:
-            log.error("call file of attempt %d not written: %s", order.attempt_id, error)  # noqa: TRY400
-            self._ledger.note(order.attempt_id, NeverDialled())
+        with about(order.task_id, order.attempt_id):
+            self._ledger.begin(order)
+            try:
+                self._spool.put(order.attempt_id, render_call_file(order, self._call_files))
+            except (OSError, UnsafeValueError) as error:
+                log.error("call file of attempt %d not written: %s", order.attempt_id, error)  # noqa: TRY400
+                self._ledger.note(order.attempt_id, NeverDialled())
 
     async def _restock(self, queue: TaskQueue) -> bool:
         """Read numbers that may be dialled now. Those called as often today as they may be wait for tomorrow."""
@@ -351,7 +353,7 @@ class Scheduler(Watching):
         elif self._ledger.in_use_by(task_id):
             return
         elif await self._store.write(close_task_if_done(task_id)):
-            log.info("task %d: every number is finished", task_id)
+            log.info("task %d: every number is finished", task_id, extra={"task_id": task_id})
             self.task_is_gone(task_id)
         else:  # a number came back while we looked: look again
             self._look_in(task_id, LOOK_AGAIN_S)
@@ -409,7 +411,7 @@ class Scheduler(Watching):
             self._changed_tasks.discard(task_id)
             if task is not None and self._queues.get(task_id) is queue:  # else the CRM has changed it meanwhile
                 if task.state is TaskState.PAUSED:
-                    log.warning("task %d: paused, it has spent what it may", task_id)
+                    log.warning("task %d: paused, it has spent what it may", task_id, extra={"task_id": task_id})
                 self.task_is(task)
 
     def _feed_all(self) -> None:
@@ -422,4 +424,5 @@ class Scheduler(Watching):
             delay_s = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
             self._resume_at_s = now_s + delay_s
             self._failures += 1
-            log.warning("a call file of task %d was not claimed; nothing is dialled for %.1f s", task_id, delay_s)
+            with about(task_id):
+                log.warning("a call file of task %d was not claimed; nothing is dialled for %.1f s", task_id, delay_s)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dialer.model.about import work_on
 from dialer.model.webhook import Fate, fate_of, pause_s, shown_url
 from dialer.store import events
 from dialer.store.database import Store, StoreError
@@ -187,6 +188,7 @@ class Webhooks:
             self._receivers.pop(receiver.url, None)
 
     async def _deliver(self, receiver: _Receiver, event: Event) -> None:
+        work_on(event.task_id)
         try:
             async with self._places:
                 status, error = await self._send(event)
