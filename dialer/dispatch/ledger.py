@@ -146,7 +146,8 @@ class Ledger:
     def note(self, attempt_id: int, event: AttemptEvent) -> None:
         """Apply an event. Unknown attempts (finished, deleted) are acknowledged, so that Asterisk forgets them."""
         attempt = self._attempts.get(attempt_id)
-        with about(attempt and attempt.task_id, attempt_id, attempt.linked_id if attempt else ""):
+        task_id, linked_id = (None, "") if attempt is None else (attempt.task_id, attempt.linked_id)
+        with about(task_id, attempt_id, linked_id):
             self._note(attempt_id, attempt, event)
 
     def _note(self, attempt_id: int, attempt: Attempt | None, event: AttemptEvent) -> None:

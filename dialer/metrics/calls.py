@@ -106,7 +106,7 @@ class CallMetrics(Watching):
 class AgiMetrics:
     """FastAGI: what a channel waits for."""
 
-    SCRIPTS = frozenset({"claim", "still", "dialogue", "employee", "joined", "message"})
+    SCRIPTS = frozenset({"claim", "still", "dialogue", "employee", "joined", "message", "doctor", "key"})
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._reply = Histogram(

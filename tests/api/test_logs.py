@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from tests.api.asking import TASKS, ask, bearer, from_afar
 from tests.api.conftest import running_dialer
@@ -12,7 +13,7 @@ FILTER = Path(__file__).resolve().parents[2] / "systemd/fail2ban/filter.d/autodi
 
 
 async def test_every_line_is_json_and_fail2ban_reads_it() -> None:
-    settings = {"log": {"format": "json"}, "http": {"trusted_proxies": ["127.0.0.1"]}}
+    settings: dict[str, dict[str, Any]] = {"log": {"format": "json"}, "http": {"trusted_proxies": ["127.0.0.1"]}}
     async with running_dialer(settings) as dialer:
         task = await dialer.data("POST", "/task", {"innerNum": "201", "numbers": ["79520000100"]})
         await dialer.call("DELETE", f"/task/{task['id']}")

@@ -151,7 +151,8 @@ async def test_what_is_begun_amid_work_is_about_the_same_and_nothing_else_is() -
     with about(1, 7):
         begun = asyncio.create_task(told(), name="begun amid work")
     assert what_about().attempt_id is None
-    assert await asyncio.gather(begun, asyncio.create_task(other(), name="other"), told()) == [7, 8, None]
+    answers = await asyncio.gather(begun, asyncio.create_task(other(), name="other"), told())
+    assert tuple(answers) == (7, 8, None)
     assert what_about().attempt_id is None
 
 
