@@ -34,6 +34,7 @@ from dialer.api.console.prompt import Prompts
 from dialer.api.console.tasks import Progress
 from dialer.api.couriers import JsonCourier, MailCourier, MailServer, QueryCourier
 from dialer.api.health import Health, HealthReport
+from dialer.api.metrics import MetricsPage, counting
 from dialer.api.mikopbx.audio import AudioFiles
 from dialer.api.mikopbx.clients import Clients
 from dialer.api.mikopbx.phone_sheets import MAX_BYTES, PhoneSheets, TableFiles
@@ -58,6 +59,7 @@ from dialer.api.votbox.tasks import VotboxTasks
 from dialer.api.votbox.templates import VotboxTemplates
 from dialer.api.webhook_sender import HttpSender
 from dialer.config import ConfigError, Http, Settings, Smtp, VotboxAccount
+from dialer.dispatch.call_log import CallLog
 from dialer.dispatch.callfile import CallFileSettings, Spool
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.dry_run import DryRun
@@ -75,6 +77,8 @@ from dialer.dispatch.staffing import Staffing
 from dialer.dispatch.traffic import Traffic, Trunk
 from dialer.dispatch.webhooks import Courier, Webhooks
 from dialer.dispatch.why import Explainer
+from dialer.measuring import Parts, measure
+from dialer.metrics.exposition import Metrics
 from dialer.model.prices import Prices
 from dialer.model.webhook import Signer, secret_key
 from dialer.notify import Notifier
@@ -202,7 +206,7 @@ class Daemon:
         self._prompts = build_prompts(settings, self._voices, self._cache, uploads)
         rehearsal = Rehearsal(flows, self._prompts)
         self._meter = Meter()
-        self._ledger.observers += [rehearsal, self._meter]
+        self._ledger.observers += [rehearsal, self._meter, CallLog(show_numbers=settings.log.show_numbers)]
         self._rehearsal = rehearsal
         self._recordings = Recordings(
             settings.audio.recordings, asterisk.spool_dir, settings.audio.recordings_max_age_days
@@ -216,6 +220,7 @@ class Daemon:
             recordings=settings.audio.recordings,
             dialogue_limit_s=dialing.polling_limit_s,
         )
+        self._metrics = Metrics(VERSION)
         self._draining = False
         self._notifier = Notifier()
         store.listen(AUDIT_TOPIC, write_line)
@@ -247,12 +252,14 @@ class Daemon:
                 StopLists(store, tables),
                 AccessManagement(store),
             ),
-            (Health(self.report), Login(store, gate, password)),
+            (Health(self.report), Login(store, gate, password), MetricsPage(self._metrics.render)),
             serving(store, zone),
             gate,
             max_body_mb=http.max_body_mb,
             console=self._console(gate, explainer),
+            outermost=[counting(self._metrics.rest.in_flight.inc, self._metrics.rest.answered)],
         )
+        measure(self._metrics, self._parts(ami))
         self._http.add_routes(ConsoleFiles(CONSOLE_FILES).routes())
         if settings.votbox.accounts:
             sounds = SoundStore(store, uploads, self._prompts, settings.audio.max_upload_mb * MB)
@@ -266,6 +273,14 @@ class Daemon:
             )
             votbox = Facade(accounts, [one for resource in calls for one in resource.calls()], http.max_body_mb * MB)
             self._http.add_routes(votbox.routes())
+
+    def _parts(self, ami: AmiClient) -> Parts:
+        """What is measured."""
+        return Parts(
+            store=self._store, ledger=self._ledger, scheduler=self._scheduler, traffic=self._traffic, agi=self._agi,
+            ami=ami, link=self._link, voices=self._voices, prompts=self._prompts, cache=self._cache,
+            webhooks=self._webhooks, report=self.report,
+        )  # fmt: skip
 
     def _build_webhooks(self) -> tuple[Webhooks | None, HttpSender]:
         """None: nothing in the settings asks for deliveries."""
@@ -402,6 +417,7 @@ class Daemon:
                 group.create_task(self._lamps.run(), name="lamps"),
                 group.create_task(self._tell_trouble(), name="trouble teller"),
                 group.create_task(self._notifier.keep_alive(), name="sign of life"),
+                group.create_task(self._metrics.daemon.watch_loop(), name="event loop watch"),
                 group.create_task(self._cache.keep(), name="prompt cache keeper"),
                 group.create_task(self._keep_recordings(), name="recordings keeper"),
                 group.create_task(self._forget_receipts(), name="receipts keeper"),

@@ -86,6 +86,12 @@ class Http(_Section):
         return self
 
 
+class LogSettings(_Section):
+    format: Literal["text", "json"] = "text"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    show_numbers: bool = False
+
+
 class StoreSettings(_Section):
     url: str = "sqlite:////var/lib/autodialer/dialer.db"
 
@@ -335,6 +341,7 @@ class Settings(BaseSettings):
         env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
+    log: LogSettings = LogSettings()
     http: Http = Http()
     store: StoreSettings = StoreSettings()
     ami: Ami

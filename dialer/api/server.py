@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from aiohttp import HttpVersion10, HttpVersion11, web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from dialer.api.access.gate import Gate
 from dialer.api.access.login import OPEN_PATHS
@@ -39,10 +39,11 @@ def build_http(
     *,
     max_body_mb: int,
     console: Iterable[Resource] = (),
+    outermost: Iterable[Middleware] = (),
 ) -> web.Application:
     """The MikoPBX facade and the console's calls below their base paths, and what has no base path."""
     application = web.Application(
-        middlewares=[_errors_in_envelope, gate.middleware(OPEN_PATHS), _plain_bodies],
+        middlewares=[*outermost, _errors_in_envelope, gate.middleware(OPEN_PATHS), _plain_bodies],
         client_max_size=max_body_mb * 1024 * 1024,
     )
     groups = [
@@ -100,8 +101,14 @@ async def _errors_in_envelope(request: web.Request, handler: Handler) -> web.Str
     except ConnectionError:
         if request.transport is not None:
             raise
-        log.debug("%s %s: the client left amid its request", request.method, request.path)
+        log.debug("%s %s: the client left amid its request", request.method, _route_of(request))
         return refusal(["the client has left"], status=400)
     except Exception:
-        log.exception("%s %s failed", request.method, request.path)
+        log.exception("%s %s failed", request.method, _route_of(request))
         return refusal(["internal error, see the daemon's log"], status=500)
+
+
+def _route_of(request: web.Request) -> str:
+    """As it is declared: a path may hold a telephone."""
+    resource = request.match_info.route.resource
+    return "(no such path)" if resource is None else resource.canonical

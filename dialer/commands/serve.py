@@ -6,29 +6,44 @@ from pathlib import Path
 
 import click
 
+from dialer import logs
 from dialer.app import StartError
 from dialer.app import serve as serve_daemon
-from dialer.commands.options import EXIT_CONFIG, config_option
-from dialer.config import ConfigError, load_settings
+from dialer.commands.options import EXIT_CONFIG, config_option, settings_of
+from dialer.config import ConfigError, Settings
 from dialer.store.errors import DatabaseRefusedError, StoreError
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
 @config_option
-@click.option("--log-level", default="INFO", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]))
-def serve(config_file: Path, log_level: str) -> None:
+@click.option(
+    "--log-level",
+    type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]),
+    help="Instead of [log] level of the settings.",
+)
+def serve(config_file: Path, log_level: str | None) -> None:
     """Run the daemon in the foreground until SIGTERM, which drains it.
 
     Exit codes: 0 drained; 78 wrong settings, or a database that is damaged, newer or not ours; 1 anything else, a
     locked database and a full disk included.
     """
-    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("aiosqlite").setLevel(logging.WARNING)
+    settings = settings_of(config_file)
+    logs.set_up(settings.log.format, log_level or settings.log.level)
     try:
-        settings = load_settings(config_file)
         asyncio.run(serve_daemon(settings))
     except (ConfigError, DatabaseRefusedError) as error:
-        click.echo(str(error), err=True)
+        _tell(settings, str(error))
         raise SystemExit(EXIT_CONFIG) from None
     except (StartError, StoreError) as error:
-        raise click.ClickException(str(error)) from None
+        _tell(settings, f"Error: {error}")
+        raise SystemExit(1) from None
+
+
+def _tell(settings: Settings, problem: str) -> None:
+    """To whoever starts us by hand without ornament, to programs as a line like the others."""
+    if settings.log.format == "json":
+        log.critical("%s", problem)
+    else:
+        click.echo(problem, err=True)
