@@ -8,7 +8,7 @@ FUZZ_S ?= 60
 # the tests start some two hundred daemons: each would compile our own code anew, half a second of two
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv rig demo test chaos fuzz lint format constraints deb deb-check clean
+.PHONY: help venv rig demo test chaos fuzz lint messages format constraints deb deb-check clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -47,6 +47,9 @@ lint: venv  ## ruff, mypy, bandit, and known vulnerabilities of the libraries
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive dialer agi
 	$(BIN)/python -m tests.lint.audit
+
+messages: venv  ## bring the Russian catalogue of the commands up to date, and compile it
+	$(BIN)/python -m tests.lint.messages
 
 format: venv  ## let ruff format the code
 	$(BIN)/ruff check --fix .

@@ -9,7 +9,8 @@ import click
 from dialer import logs
 from dialer.app import StartError
 from dialer.app import serve as serve_daemon
-from dialer.commands.options import EXIT_CONFIG, config_option, settings_of
+from dialer.commands.exits import EXIT_CONFIG, NOT_NOW
+from dialer.commands.options import config_option, settings_of
 from dialer.config import ConfigError, Settings
 from dialer.store.errors import DatabaseRefusedError, StoreError
 
@@ -26,8 +27,8 @@ log = logging.getLogger(__name__)
 def serve(config_file: Path, log_level: str | None) -> None:
     """Run the daemon in the foreground until SIGTERM, which drains it.
 
-    Exit codes: 0 drained; 78 wrong settings, or a database that is damaged, newer or not ours; 1 anything else, a
-    locked database and a full disk included.
+    Exit codes: 0 drained; 78 wrong settings, or a database that is damaged, newer or not ours; 75 a database that is
+    locked or another daemon's, a full disk; 1 anything else.
     """
     settings = settings_of(config_file)
     logs.set_up(settings.log.format, log_level or settings.log.level)
@@ -36,7 +37,10 @@ def serve(config_file: Path, log_level: str | None) -> None:
     except (ConfigError, DatabaseRefusedError) as error:
         _tell(settings, str(error))
         raise SystemExit(EXIT_CONFIG) from None
-    except (StartError, StoreError) as error:
+    except StoreError as error:
+        _tell(settings, f"Error: {error}")
+        raise SystemExit(NOT_NOW) from None
+    except StartError as error:
         _tell(settings, f"Error: {error}")
         raise SystemExit(1) from None
 
