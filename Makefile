@@ -8,7 +8,7 @@ FUZZ_S ?= 60
 # the tests start some two hundred daemons: each would compile our own code anew, half a second of two
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv rig demo test chaos fuzz lint format constraints deb deb-check clean
+.PHONY: help venv rig demo test chaos fuzz lint docs format constraints deb deb-check clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -48,6 +48,9 @@ lint: venv  ## ruff, mypy, bandit, and known vulnerabilities of the libraries
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive dialer agi
 	$(BIN)/python -m tests.lint.audit
 
+docs: venv  ## the documentation in Russian and English, into .site/ (open .site/index.html, or serve it for the search)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file docs/mkdocs.yml
+
 format: venv  ## let ruff format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -64,4 +67,4 @@ deb-check: rig  ## build it, install it into a fresh Debian 12, set up, run, rem
 	@$(BIN)/python -m tests.rig.deb_check
 
 clean:  ## remove what make has made here (the Asterisk root in the cache folder stays)
-	rm -rf $(VENV) dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
+	rm -rf $(VENV) dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz .site
