@@ -15,7 +15,7 @@ from dialer.model.situation import Rule
 from dialer.pbx import preflight
 from dialer.pbx.ami import AmiState
 from tests.docs.messages import missing, plain
-from tests.docs.pages import LANGUAGES, REPO, code, page, rows, sections
+from tests.docs.pages import DOCS, LANGUAGES, REPO, code, page, rows, sections
 
 API = sorted(REPO.glob("dialer/api/**/*.py"))
 
@@ -94,7 +94,7 @@ def test_every_http_status_is_explained(language: str) -> None:
 def test_every_name_of_a_refusal_is_explained_and_no_other(language: str) -> None:
     (table,) = [text for heading, text in sections(page(language, "errors")) if heading in NAMES]
     assert len(refusal_names()) > 10
-    assert {row[0].strip("`") for row in rows(table)} == refusal_names() | {"TaskRefused"}
+    assert {one for row in rows(table) for one in code(row[0])} == refusal_names() | {"TaskRefused"}
 
 
 NAMES = {"Refusals by name", "Отказы по именам"}
@@ -143,3 +143,40 @@ def test_every_fault_of_the_set_up_is_explained(language: str) -> None:
 def test_every_text_that_tells_an_error_is_on_the_page(language: str) -> None:
     """`python -m tests.docs.messages LANGUAGE` prints what is to be added."""
     assert missing(language) == {}
+
+
+def checks_of_doctor() -> set[str]:
+    """The short names of what `dialer doctor` looks at."""
+    files = [*REPO.glob("dialer/doctor/*.py"), REPO / "dialer/commands/doctor.py"]
+    return {
+        str(call.args[0].value)
+        for call in calls(files)
+        if isinstance(call.func, ast.Name) and call.func.id in ("ok", "warn", "fail")
+        if isinstance(call.args[0], ast.Constant)
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_check_of_doctor_is_explained(language: str) -> None:
+    (table,) = [text for heading, text in sections(page(language, "errors")) if heading == "doctor"]
+    assert len(checks_of_doctor()) > 15
+    assert checks_of_doctor() <= {one for row in rows(table) for one in code(row[0])}
+
+
+METRICS = {
+    name
+    for file in REPO.glob("dialer/metrics/*.py")
+    for name in re.findall(r'"autodialer_(\w+)"', file.read_text(encoding="utf-8"))
+}
+ALERTS = {
+    name
+    for file in DOCS.glob("monitoring/alerts.yml")
+    for name in re.findall(r"alert: (\w+)", file.read_text(encoding="utf-8"))
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_metric_and_alert_is_explained_and_no_other(language: str) -> None:
+    told = code(page(language, "monitoring"))
+    assert METRICS <= set(told)
+    assert ALERTS == {one for one in told if one.startswith("Autodialer")}
