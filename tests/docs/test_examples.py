@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 
 import aiohttp
@@ -15,17 +16,26 @@ import pytest
 import tree_sitter
 import tree_sitter_hbk
 
-from tests.docs.conftest import Crm
-from tests.docs.pages import DOCS
+from tests.docs.conftest import CLIENTS, EXAMPLES, Crm
 from tests.rig.ports import PortBlock
 from tests.rig.receiver import SECRET
 from tests.rig.waiting import wait_for_answer
 
-EXAMPLES = DOCS / "examples"
-CLIENTS = {"python": (sys.executable, str(EXAMPLES / "python/crm.py")), "php": ("php", str(EXAMPLES / "php/crm.php"))}
 RECEIVERS = ("python", "php")
-NUMBERS = ("79520000160", "79520000161", "79520000162")
-"""Nobody dials them: they are on a stop list, and so have their results at once."""
+Numbers = tuple[str, str, str]
+_series = count(1)
+
+
+@pytest.fixture
+def numbers() -> Numbers:
+    """Of this test alone. Nobody dials them: a number on a stop list has its result at once."""
+    series = next(_series)
+    return (f"7952000{series:02d}60", f"7952000{series:02d}61", f"7952000{series:02d}62")
+
+
+@pytest.fixture
+def campaign(numbers: Numbers) -> str:
+    return f"order-{numbers[0]}"
 
 
 async def forbid(crm: Crm, *numbers: str) -> None:
@@ -38,44 +48,44 @@ def lines(done: "subprocess.CompletedProcess[str]") -> list[list[str]]:
 
 
 async def test_curl_tells_a_refusal(crm: Crm) -> None:
-    done = await asyncio.to_thread(crm.run, str(EXAMPLES / "curl/campaign.sh"), "nobody")
+    done = await crm.run(str(EXAMPLES / "curl/campaign.sh"), "nobody")
     assert done.returncode != 0
     assert "numbers[0].number: 1 to 32 digits (also * and #, + in front) expected, got 'nobody'" in done.stderr
 
 
 @pytest.mark.parametrize("language", CLIENTS)
-async def test_a_campaign_begins_once_however_often_it_is_started(crm: Crm, language: str) -> None:
-    for _ in range(2):
-        assert lines(await asyncio.to_thread(crm.run, *CLIENTS[language], "start", "order-17", *NUMBERS)) == [
-            ["1000000001"]
-        ]
-    tasks = (await crm.dialer.data("GET", "/task"))["results"]
-    assert [(task["id"], task["crmId"]) for task in tasks] == [("1000000001", "order-17")]
+async def test_a_campaign_begins_once_however_often_it_is_started(
+    crm: Crm, numbers: Numbers, campaign: str, language: str
+) -> None:
+    ids = [lines(await crm.client(language, "start", campaign, *numbers)) for _ in range(2)]
+    assert ids[0] == ids[1]
+    tasks = (await crm.dialer.data("GET", f"/task?crmId={campaign}"))["results"]
+    assert [[[task["id"]]] for task in tasks] == ids[:1]
 
 
 @pytest.mark.parametrize("language", CLIENTS)
-async def test_each_result_is_read_once(crm: Crm, language: str) -> None:
-    await forbid(crm, *NUMBERS[:2])
-    lines(await asyncio.to_thread(crm.run, *CLIENTS[language], "start", "order-17", *NUMBERS))
-    first = lines(await asyncio.to_thread(crm.run, *CLIENTS[language], "fetch"))
-    assert sorted(first) == [["result", number, "FAIL", "Stop list"] for number in NUMBERS[:2]]
-    assert lines(await asyncio.to_thread(crm.run, *CLIENTS[language], "fetch")) == []
-    await forbid(crm, NUMBERS[2])
-    assert lines(await asyncio.to_thread(crm.run, *CLIENTS[language], "fetch")) == [
-        ["result", NUMBERS[2], "FAIL", "Stop list"]
+async def test_each_result_is_read_once(crm: Crm, numbers: Numbers, campaign: str, language: str) -> None:
+    await forbid(crm, *numbers[:2])
+    lines(await crm.client(language, "start", campaign, *numbers))
+    first = lines(await crm.client(language, "fetch"))
+    assert sorted(row for row in first if row[1] in numbers) == [
+        ["result", number, "FAIL", "Stop list"] for number in numbers[:2]
     ]
+    assert lines(await crm.client(language, "fetch")) == []
+    await forbid(crm, numbers[2])
+    assert lines(await crm.client(language, "fetch")) == [["result", numbers[2], "FAIL", "Stop list"]]
 
 
 @pytest.mark.parametrize("language", CLIENTS)
-async def test_a_refusal_names_field_and_reason(crm: Crm, language: str) -> None:
-    done = await asyncio.to_thread(crm.run, *CLIENTS[language], "start", "order-17", "nobody")
+async def test_a_refusal_names_field_and_reason(crm: Crm, campaign: str, language: str) -> None:
+    done = await crm.client(language, "start", campaign, "nobody")
     assert done.returncode == 1
     assert done.stderr.startswith("refused: numbers[0].number: 1 to 32 digits ")
 
 
 @pytest.mark.parametrize("language", CLIENTS)
 async def test_without_a_key_nobody_gets_in(crm: Crm, language: str) -> None:
-    done = await asyncio.to_thread(crm.run, *CLIENTS[language], "fetch", AUTODIALER_KEY="")
+    done = await crm.client(language, "fetch", AUTODIALER_KEY="")
     assert done.returncode != 0
     assert "401" in done.stderr or "isn't authenticated" in done.stderr
 
@@ -129,12 +139,14 @@ async def _listens(port: int) -> bool:
 
 
 @pytest.mark.parametrize("language", RECEIVERS)
-async def test_a_receiver_stores_each_event_once_and_takes_nothing_forged(crm: Crm, language: str) -> None:
+async def test_a_receiver_stores_each_event_once_and_takes_nothing_forged(
+    crm: Crm, numbers: Numbers, language: str
+) -> None:
     async with receiving(crm, language) as url:
-        await forbid(crm, *NUMBERS)
-        task = {"innerNum": "201", "numbers": list(NUMBERS), "notifyUrl": url}
+        await forbid(crm, *numbers)
+        task = {"innerNum": "201", "numbers": list(numbers), "notifyUrl": url}
         await crm.dialer.data("POST", "/task", task)
-        expected = [("result", number) for number in NUMBERS]
+        expected = [("result", number) for number in numbers]
 
         async def stored() -> list[tuple[str, str]]:
             return EVENTS[language](crm.folder)
