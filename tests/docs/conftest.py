@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -19,7 +20,7 @@ from tests.rig.receiver import SECRET
 
 EXAMPLES = DOCS / "examples"
 CLIENTS = {"python": (sys.executable, str(EXAMPLES / "python/crm.py")), "php": ("php", str(EXAMPLES / "php/crm.php"))}
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "auth": {"trust_local": False},
     "webhooks": {"secret": SECRET, "allow": ["127.0.0.0/8"]},
 }

@@ -38,21 +38,13 @@ def statuses() -> set[int]:
     for call in calls(API):
         for keyword in call.keywords:
             if keyword.arg == "status" and isinstance(keyword.value, ast.Constant):
-                found.add(keyword.value.value)
+                found.add(int(str(keyword.value.value)))
     return found
 
 
 def refusal_names() -> set[str]:
     """What `data.error` of a refusal can be: `{"error": "TaskNotFound"}` in the code."""
-    found = set()
-    for file in API:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Dict):
-                for key, value in zip(node.keys, node.values, strict=True):
-                    named = isinstance(key, ast.Constant) and key.value == "error" and isinstance(value, ast.Constant)
-                    if named and re.fullmatch(r"[A-Z][A-Za-z]+", str(value.value)):
-                        found.add(str(value.value))
-    return found
+    return {name for file in API for name in re.findall(r'"error": "([A-Z]\w+)"', file.read_text(encoding="utf-8"))}
 
 
 def exit_codes() -> set[int]:
