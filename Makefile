@@ -8,7 +8,7 @@ FUZZ_S ?= 60
 # the tests start some two hundred daemons: each would compile our own code anew, half a second of two
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv rig demo test chaos fuzz lint messages format constraints deb deb-check clean
+.PHONY: help venv rig demo test chaos fuzz lint messages docs format constraints deb deb-check clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -51,6 +51,9 @@ lint: venv  ## ruff, mypy, bandit, and known vulnerabilities of the libraries
 messages: venv  ## bring the Russian catalogue of the commands up to date, and compile it
 	$(BIN)/python -m tests.lint.messages
 
+docs: venv  ## the documentation in Russian and English, into .site/ (open .site/index.html, or serve it for the search)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file docs/mkdocs.yml
+
 format: venv  ## let ruff format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -67,4 +70,4 @@ deb-check: rig  ## build it, install it into a fresh Debian 12, set up, run, rem
 	@$(BIN)/python -m tests.rig.deb_check
 
 clean:  ## remove what make has made here (the Asterisk root in the cache folder stays)
-	rm -rf $(VENV) dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
+	rm -rf $(VENV) dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz .site
