@@ -10,9 +10,9 @@ dialer show task N      one task: results so far, and what holds it back
 dialer pause N          no further call begins; calls in progress go on
 dialer resume N         it goes on
 dialer stop N           closed: nothing of it is dialled any more
-dialer why N [NUMBER]   what keeps the task, or a number of it, from being dialled
-N is the task's id, or the CRM's id of it. Tab completes what Asterisk knows, which is
-only `dialer`."""
+dialer why N [NUMBER]   what keeps it, or a number of it, from being dialled
+dialer help             this list
+N is the task's id, or the CRM's id of it."""
 
 
 class Verb(StrEnum):
