@@ -108,11 +108,18 @@ async def test_what_makes_no_sense_is_answered_by_words_and_changes_nothing(worl
     assert await world.dialer.data("GET", "/task?limit=1000") == before
 
 
-async def test_two_hundred_tasks_are_printed_as_far_as_it_makes_sense(own_world: World) -> None:
-    for one in range(120):
-        await waiting_task(own_world, one * 3, numbers=1)
-    shown = await own_world.pbx.rx("dialer show tasks")
-    assert shown.count(" paused ") == 100 and "newest 100" in shown
+async def test_more_tasks_than_fit_are_printed_page_by_page(own_world: World) -> None:
+    ask = own_world.pbx.rx
+    names = [f"Опрос {one:03d}" for one in range(250)]
+    await asyncio.gather(*(waiting_task(own_world, 0, numbers=1, name=name) for name in names))
+    pages = [await ask(f"dialer show tasks{which}") for which in ("", " paused page 2", " page 3")]
+    assert [page.count(" 0/1 ") for page in pages] == [100, 100, 50]
+    assert all("".join(pages).count(name) == 1 for name in names)
+    assert pages[0].splitlines()[-1] == "There are more: dialer show tasks page 2"
+    assert pages[1].splitlines()[-1] == "There are more: dialer show tasks paused page 3"
+    assert "There are more" not in pages[2]
+    assert "no further" in await ask("dialer show tasks page 4")
+    assert (await ask("dialer show tasks опрос 042")).count(" 0/1 ") == 1
 
 
 @contextmanager
