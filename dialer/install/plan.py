@@ -93,6 +93,7 @@ def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest 
         known.cli_address,
         cli_token(known.ami_secret),
         phones,
+        found.etc,
     )
     includes = [one for one in INCLUDES if shipped("dialplan").joinpath(one.source).exists()]
     reloads = [one.reload for one in includes if _plan_include(drawing, found, one, values)]
