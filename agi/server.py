@@ -61,9 +61,9 @@ class FastAgiServer:
         self._speaker = Speaker(voice, desk, recordings, dialogue_limit_s)
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
-        self.press_key: Callable[[str, str], Awaitable[str]] | None = None
-        """What the key of a task on a telephone does: the task as it was dialled, the number of who pressed it; returns
-        what has become of the task: `paused`, `resumed`, or `refused`."""
+        self.press_key: Callable[[str, str, str], Awaitable[str]] | None = None
+        """What the key of a task on a telephone does: the telephone's channel, the task as it was dialled, the number
+        of who pressed it; returns what has become of the task: `paused`, `resumed`, or `refused`."""
         self.trouble: str | None = None
         """Why the last dialogue, message or apology came to nothing, in words; None when it did not."""
         self.on_reply: Callable[[str, float], None] = lambda script, waited_s: None
@@ -136,7 +136,8 @@ class FastAgiServer:
             await session.set_variable("AUTODIALER_DAEMON", "here")
             return
         if session.script == "key" and self.press_key is not None:
-            became = await self.press_key(session.argument(1), session.environment.get("agi_callerid", ""))
+            channel, caller = (session.environment.get(name, "") for name in ("agi_channel", "agi_callerid"))
+            became = await self.press_key(channel, session.argument(1), caller)
             await session.set_variable("AUTODIALER_KEY", became)
             return
         attempt_id = attempt_id_of(session.argument(1))

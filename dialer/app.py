@@ -19,7 +19,7 @@ from dialer.api.access.login import Login
 from dialer.api.access.management import AccessManagement
 from dialer.api.access.passwords import Password
 from dialer.api.asterisk_cli.listener import CliListener
-from dialer.api.asterisk_cli.operator import Operator
+from dialer.api.asterisk_cli.operator import REFUSED, Operator
 from dialer.api.connections import Connections, allow_many_files
 from dialer.api.console.access import KeysAndSessions, Users
 from dialer.api.console.audit import AuditLog
@@ -80,10 +80,11 @@ from dialer.dispatch.why import Explainer
 from dialer.measuring import Parts, measure
 from dialer.metrics.exposition import Metrics
 from dialer.model.prices import Prices
+from dialer.model.safe import UnsafeValueError
 from dialer.model.webhook import Signer, secret_key
 from dialer.notify import Notifier
-from dialer.pbx.ami import AmiClient
-from dialer.pbx.lamps import Lamps
+from dialer.pbx.ami import AmiClient, AmiDownError
+from dialer.pbx.lamps import Lamps, key_pressed_on
 from dialer.pbx.link import PbxLink
 from dialer.pbx.presence import Presence
 from dialer.speech.chain import EngineChain
@@ -184,7 +185,7 @@ class Daemon:
             max_per_day=dialing.max_calls_per_phone_a_day,
         )
         self._lifetimes = Lifetimes(store, zone)
-        ami = AmiClient(
+        self._ami = ami = AmiClient(
             settings.ami.host, settings.ami.port, settings.ami.username, settings.ami.secret.get_secret_value()
         )
         presence = Presence(ami, asterisk.internal_context, wrap_up_s=dialing.wrap_up_s)
@@ -305,9 +306,12 @@ class Daemon:
         store, dialing = self._store, self._settings.dialing
         counting = Counting(store, self._meter)
         operator = Operator(store, self._desk, counting, explainer)
-        self._agi.press_key = operator.press_key
+        self._press_key = operator.press_key
+        self._agi.press_key = self._key_pressed
         cli, secret = self._settings.cli, self._settings.ami.secret.get_secret_value()
-        self._cli = CliListener(cli.host, cli.port, secret, operator.answer) if cli.port else None
+        self._cli = (
+            CliListener(cli.host, cli.port, secret, operator.answer, self._asterisk_s_users) if cli.port else None
+        )
         progress = Progress(
             store, self._desk, counting, self._meter, self._ledger,
             max_channels=dialing.max_channels, version=VERSION, zone=dialing.timezone,
@@ -328,6 +332,24 @@ class Daemon:
             KeysAndSessions(store),
             AuditLog(store),
         )
+
+    def _asterisk_s_users(self) -> set[int]:
+        """Whose processes may give commands as Asterisk: root, and the owner of its spool."""
+        try:
+            return {0, self._settings.asterisk.spool_dir.stat().st_uid}
+        except OSError:
+            return {0}
+
+    async def _key_pressed(self, channel: str, dialled: str, caller: str) -> str:
+        """FastAGI asks no one for a password: that a telephone has dialled this key is Asterisk's to say."""
+        try:
+            is_so = dialled != "" and await key_pressed_on(self._ami, channel) == dialled
+        except (AmiDownError, TimeoutError, UnsafeValueError):
+            is_so = False
+        if not is_so:
+            log.warning("the key of a task was asked for, but no telephone has dialled it")
+            return REFUSED
+        return await self._press_key(dialled, caller)
 
     def _pbx_is_ready(self, ready: bool) -> None:
         self._scheduler.pbx_is_ready(ready)

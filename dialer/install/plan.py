@@ -91,6 +91,7 @@ def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest 
         known.cli_address,
         cli_token(known.ami_secret),
         phones,
+        found.etc,
     )
     reloads = [one.reload for one in INCLUDES if _plan_include(drawing, found, one, values)]
     reloads += _plan_modules(drawing, found, wishes)
