@@ -16,6 +16,7 @@ TELLERS = {
     "DeliveryError", "ForbiddenAddressError",
     "ConfigError", "StartError", "StoreError", "DatabaseRefusedError", "InUseError", "damaged",  # start
     "ClickException", "UsageError", "BadParameter",  # commands
+    "UnavailableError", "NotNowError", "NoPermissionError", "WrongSettingsError",
     "Verdict",  # cause
 }  # fmt: skip
 LOGS = {"warning", "error", "exception"}
@@ -72,6 +73,10 @@ def _pattern(node: ast.expr) -> str:
         case ast.JoinedStr(values=values):
             parts = (str(one.value) if isinstance(one, ast.Constant) else "…" for one in values)
             return "".join(parts)
+        case ast.Call(func=ast.Attribute(value=ast.Call(args=[translated]), attr="format")):
+            return re.sub(r"{\w*}", "…", _pattern(translated))  # _("{file} is there already").format(file=…)
+        case ast.Call(func=ast.Name(id="_"), args=[translated]):
+            return _pattern(translated)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return (_pattern(left) or "…") + (_pattern(right) or "…")
     return ""
