@@ -4,6 +4,7 @@ import grp
 import pwd
 from dataclasses import dataclass
 from enum import StrEnum
+from gettext import gettext as _
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -64,7 +65,9 @@ class Found:
 def look(etc: Path) -> Found:
     """Raises LookError; OSError for files that cannot be read."""
     if not (etc / "asterisk.conf").is_file() and not (etc / "extensions.conf").is_file():
-        raise LookError(f"{etc}: no Asterisk configuration there (neither asterisk.conf nor extensions.conf)")
+        raise LookError(
+            _("{etc}: no Asterisk configuration there (neither asterisk.conf nor extensions.conf)").format(etc=etc)
+        )
     options, manager, modules, dialplan = (
         read_tree(etc, name) for name in ("asterisk.conf", "manager.conf", "modules.conf", "extensions.conf")
     )
@@ -141,7 +144,9 @@ def _identity(options: ConfigTree, spool: Path, etc: Path) -> tuple[str, str, in
         uid = uid if user is None else pwd.getpwnam(user).pw_uid
         gid = gid if group is None else grp.getgrnam(group).gr_gid
     except KeyError as error:
-        raise LookError(f"{options.main}: runuser, rungroup: {error}: not known to this machine") from None
+        raise LookError(
+            _("{main}: runuser, rungroup: {error}: not known to this machine").format(main=options.main, error=error)
+        ) from None
     return user or _name_of_user(uid), group or _name_of_group(gid), uid, gid
 
 
