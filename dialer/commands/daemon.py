@@ -46,20 +46,23 @@ class DaemonClient:
         if status == 401:
             raise NoPermissionError(_key_wanted())
         if not isinstance(answer, dict) or "result" not in answer:
-            url = _base_url(self._http)
-            raise UnavailableError(
-                _("what answers at {url} is no dialer: HTTP {status}").format(url=url, status=status)
-            )
+            raise self._somebody_else(status)
         if answer["result"] is not True:
             said = "; ".join(messages_of(answer)) or _("the daemon answers HTTP {status}").format(status=status)
             kind = NoPermissionError if status == 403 else NotNowError if status in _BUSY else click.ClickException
             raise kind(said)
         return answer
 
-    async def health(self) -> dict[str, Any]:
+    async def health(self, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
         """What /health says."""
-        _status, answer = await self._request("GET", "/health", TIMEOUT_S, {})
-        return answer if isinstance(answer, dict) else {}
+        status, answer = await self._request("GET", "/health", timeout_s, {})
+        if not isinstance(answer, dict) or "dialling" not in answer:
+            raise self._somebody_else(status)
+        return answer
+
+    def _somebody_else(self, status: int) -> UnavailableError:
+        said = _("what answers at {url} is no dialer: HTTP {status}")
+        return UnavailableError(said.format(url=_base_url(self._http), status=status))
 
     async def _request(self, method: str, path: str, timeout_s: float, sent: dict[str, Any]) -> tuple[int, Any]:
         url, timeout = f"{_base_url(self._http)}{path}", aiohttp.ClientTimeout(total=timeout_s)
@@ -133,53 +136,21 @@ def send_file(settings: Settings, path: str, file: Path, timeout_s: float = TIME
     return answer["data"], messages_of(answer)
 
 
-<<<<<<< HEAD
 def fetch_health(settings: Settings, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
     """What GET /health says. Raises click.ClickException when the daemon cannot be asked."""
 
-    async def fetch() -> Any:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_s)) as session,
-            session.get(f"{_base_url(settings.http)}/health", ssl=_tls(settings.http)) as response,
-        ):
-            return await response.json(content_type=None)
+    async def fetch() -> dict[str, Any]:
+        async with daemon_of(settings) as daemon:
+            return await daemon.health(timeout_s)
 
-    try:
-        told = asyncio.run(fetch())
-    except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
-        raise click.ClickException(f"{_base_url(settings.http)}/health: {error or 'no answer in time'}") from None
-    if not isinstance(told, dict) or "dialling" not in told:
-        raise click.ClickException(f"{_base_url(settings.http)}/health: somebody else answers there")
-    return told
+    return asyncio.run(fetch())
 
 
-async def _ask(settings: Settings, method: str, path: str, timeout_s: float, **sent: Any) -> Any:
-    url = f"{_base_url(settings.http)}{MIKOPBX_BASE}{path}"
-    key = os.environ.get(KEY_VARIABLE)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    timeout = aiohttp.ClientTimeout(total=timeout_s)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
-            session.request(method, url, ssl=_tls(settings.http), **sent) as response,
-        ):
-            status, answer = response.status, await response.json(content_type=None)
-    except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
-        raise click.ClickException(f"the daemon at {_base_url(settings.http)} cannot be asked: {error}") from None
-    if status == 401 and key:
-        raise click.ClickException(f"the daemon does not accept the key in {KEY_VARIABLE}")
-    if status == 401:
-        raise click.ClickException(f"the daemon wants a key: give one in {KEY_VARIABLE} (dialer apikey add NAME)")
-    if not isinstance(answer, dict) or answer.get("result") is not True:
-        raise click.ClickException("; ".join(_messages(answer)) or f"the daemon answers HTTP {status}")
-    return answer
-=======
 def form_of(content: IO[bytes], name: str) -> aiohttp.FormData:
     """The body of a call that is sent a file."""
     form = aiohttp.FormData()
     form.add_field("file", content, filename=name)
     return form
->>>>>>> 2e2572a (Commands: Russian in a Russian locale, one set of exit codes, JSON of lists, completion, help without imports)
 
 
 def messages_of(answer: Any) -> list[str]:
