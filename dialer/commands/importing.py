@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from dialer.commands.asking import be_sure, read_json
 from dialer.commands.completing import complete_pollings, complete_tasks
-from dialer.commands.daemon import connected, form_of
+from dialer.commands.daemon import CONSOLE_BASE, connected, form_of
 from dialer.commands.options import config_option, json_option, settings_of, yes_option
 from dialer.commands.screen import console
 from dialer.commands.tables import is_terminal, one_line, print_json
@@ -46,7 +46,7 @@ Ask = Callable[..., Any]
     help="New task: further fields, as JSON (hours, retries …).",
 )
 @click.option("--paused", is_flag=True, help="Dial nothing until the task is resumed.")
-@click.option("--resume", is_flag=True, help="With --task: open it, if it is paused or closed.")
+@click.option("--resume", is_flag=True, help="With --task: go on with it, if it is paused.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would become of the numbers.")
 @click.option("--watch", is_flag=True, help="Stay, and show how the calls go on.")
 @yes_option
@@ -96,7 +96,13 @@ def import_(  # noqa: PLR0917 - click passes them by name
             raise click.ClickException(_("there is no new number in it"))
         be_sure(_question(count, task_id), sure)
         numbers = _upload(ask, "/upload-xls?params=1", file, _("reading it"))
+        if task_id is not None and change.get("state") == PAUSED:  # before: no call begins in between
+            ask("PUT", f"/tasks/{task_id}", base=CONSOLE_BASE, json=change)
         stored = _store(ask, task_id, change, numbers)
+        if task_id is not None and change and change["state"] != stored["state"]:
+            ask("PUT", f"/tasks/{task_id}", base=CONSOLE_BASE, json=change)
+            stored["state"] = change["state"]
+        count = stored["added"]
         if as_json:
             print_json({"task": stored, "report": report})
         else:
@@ -172,13 +178,16 @@ def _upload(ask: Ask, path: str, file: Path, what: str) -> Any:
 
 
 def _store(ask: Ask, task_id: int | None, change: dict[str, Any], numbers: list[Any]) -> dict[str, Any]:
-    listed = "numbers" if task_id is None else "addNumbers"
-    body = json.dumps({**change, listed: numbers}, ensure_ascii=False).encode()
+    """Make the task, or add to it; a closed one is opened by that, unless it is said otherwise. The task, with how many
+    were `added`."""
+    body = json.dumps({**({} if task_id else change), "numbers": numbers}, ensure_ascii=False).encode()
     with _WatchedBytes(body) as content, _bar(_("sending the list"), len(body)) as advance:
         content.on_read = advance
-        method, path = ("POST", "/task") if task_id is None else ("PUT", f"/task/{task_id}")
-        stored: dict[str, Any] = ask(method, path, timeout_s=TIMEOUT_S, data=content)
-        return stored
+        if task_id is None:
+            made: dict[str, Any] = ask("POST", "/task", timeout_s=TIMEOUT_S, data=content)
+            return {**made, "added": len(numbers)}
+        added = ask("POST", f"/tasks/{task_id}/numbers", base=CONSOLE_BASE, timeout_s=TIMEOUT_S, data=content)
+    return {"id": str(task_id), **added}
 
 
 class _Watched(io.FileIO):

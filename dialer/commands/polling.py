@@ -1,6 +1,6 @@
 """`dialer polling`: questions that subscribers are asked."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from gettext import gettext as _
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from rich.tree import Tree
 
 from dialer.commands.asking import be_sure, read_json
 from dialer.commands.completing import polling_argument
-from dialer.commands.daemon import ask
+from dialer.commands.daemon import CONSOLE_BASE, ask, connected
 from dialer.commands.options import config_option, json_option, settings_of, yes_option
 from dialer.commands.screen import console
 from dialer.commands.tables import one_line, print_json, print_table
@@ -44,7 +44,8 @@ def list_pollings(as_json: bool, config_file: Path) -> None:
 @config_option
 def show_polling(polling_id: str, as_json: bool, config_file: Path) -> None:
     """POLLING as a tree: questions, their keys, and where each key leads."""
-    found = ask(settings_of(config_file), "GET", f"/polling/{quote(polling_id, safe='')}?full=1")
+    with connected(settings_of(config_file)) as asked:
+        found = fetch_polling(asked, polling_id)
     if as_json:
         print_json(found)
         return
@@ -75,6 +76,13 @@ def delete_polling(polling_id: str, sure: bool, config_file: Path) -> None:
     be_sure(_("Delete polling {id}?").format(id=polling_id), sure)
     ask(settings, "DELETE", f"/polling/{quote(polling_id, safe='')}")
     click.echo(_("polling {id}: deleted").format(id=polling_id))
+
+
+def fetch_polling(asked: Callable[..., Any], reference: str) -> dict[str, Any]:
+    """The polling by the CRM's id, or else by ours, as it is posted. Raises click.ClickException."""
+    head = asked("GET", f"/polling/{quote(reference, safe='')}")
+    found: dict[str, Any] = asked("GET", f"/pollings/{head['id']}", base=CONSOLE_BASE)
+    return found
 
 
 def tree_of(polling: Mapping[str, Any]) -> Tree:

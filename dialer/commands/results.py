@@ -10,13 +10,14 @@ from contextlib import contextmanager, suppress
 from gettext import gettext as _
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import click
 
 from dialer.commands.completing import task_argument
 from dialer.commands.daemon import CONSOLE_BASE, connected
 from dialer.commands.options import config_option, json_option, settings_of
+from dialer.commands.polling import fetch_polling
 from dialer.commands.tables import has_colours, json_lines, shown_time, table_lines
 from dialer.model.outcome import Outcome
 
@@ -103,8 +104,7 @@ def _questions_of(ask: Any, task: Mapping[str, Any]) -> list[str]:
     if task["innerNumType"] != "polling":
         return []
     with suppress(click.ClickException):  # deleted: answers then stand together in the last column
-        found = ask("GET", f"/polling/{quote(task['innerNum'], safe='')}?full=1")
-        return [one["questionId"] for one in found["questions"]]
+        return [one["questionId"] for one in fetch_polling(ask, task["innerNum"])["questions"]]
     return []
 
 

@@ -177,7 +177,7 @@ def delete(task_ids: tuple[int, ...], sure: bool, config_file: Path) -> None:
 
 def _set_state(settings: Settings, task_ids: tuple[int, ...], state: int) -> None:
     def change(task_id: int) -> None:
-        ask(settings, "PUT", f"/task/{task_id}", {"state": state})
+        ask(settings, "PUT", f"/tasks/{task_id}", {"state": state}, base=CONSOLE_BASE)
 
     _for_each(task_ids, change, _("task {id}: ") + state_word(state))
 

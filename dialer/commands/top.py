@@ -98,7 +98,7 @@ class _Top:
         elif key in PAUSES and (task := self._screen.selected) is not None:
             state = OPEN if task["state"] == PAUSED else PAUSED
             try:
-                await daemon.data("PUT", f"/task/{task['id']}", json={"state": state})
+                await daemon.data("PUT", f"/tasks/{task['id']}", base=CONSOLE_BASE, json={"state": state})
                 self._screen.message = f"{task['id']}: {state_word(state)}"
             except click.ClickException as refused:
                 self._screen.message = f"{task['id']}: {refused.message}"

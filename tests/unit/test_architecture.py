@@ -38,6 +38,8 @@ ONLY_IMPORTER = {
     "email_validator": {"dialer/api/votbox/templates.py"},
     "yarl": {"dialer/api"},
     "prometheus_client": {"dialer/metrics"},
+    "click": {"dialer/commands", "dialer/cli.py"},
+    "rich": {"dialer/commands"},
 }
 
 
