@@ -118,6 +118,7 @@ export default {
   "figure.waiting": "Calls to make",
 
   "chart.asTable": "Show as a table",
+  "chart.figures": "Figures: {name}",
   "chart.time": "Time",
   "chart.total": "Total",
   "chart.inAll": "in all",
@@ -652,6 +653,7 @@ export default {
   "audit.noneFoundText": "No entry has these words.",
   "audit.task.create": "Task created",
   "audit.task.change": "Task changed",
+  "audit.task.add-numbers": "Numbers added",
   "audit.task.pause": "Task paused",
   "audit.task.resume": "Task started",
   "audit.task.close": "Task stopped",

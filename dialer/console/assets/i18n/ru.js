@@ -126,6 +126,7 @@ export default {
   "figure.waiting": "Осталось позвонить",
 
   "chart.asTable": "Показать таблицей",
+  "chart.figures": "Цифры: {name}",
   "chart.time": "Время",
   "chart.total": "Всего",
   "chart.inAll": "всего",
@@ -670,6 +671,7 @@ export default {
   "audit.noneFoundText": "Таких слов нет ни в одной записи.",
   "audit.task.create": "Задание создано",
   "audit.task.change": "Задание изменено",
+  "audit.task.add-numbers": "Номера добавлены",
   "audit.task.pause": "Задание на паузе",
   "audit.task.resume": "Задание запущено",
   "audit.task.close": "Задание остановлено",
