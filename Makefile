@@ -8,11 +8,11 @@ FUZZ_S ?= 60
 # the tests start some two hundred daemons: each would compile our own code anew, half a second of two
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv rig demo test chaos fuzz lint format constraints clean
+.PHONY: help venv rig demo test chaos fuzz lint format constraints deb deb-check clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 venv: $(STAMP)  ## .venv with the `dialer` command and the development tools
 
@@ -56,5 +56,12 @@ constraints: venv  ## write the installed versions into constraints.txt
 	@{ head -1 constraints.txt; $(BIN)/pip freeze --exclude-editable; \
 	   grep -E '^(setuptools|audioop-lts)==' constraints.txt; } > constraints.new && mv constraints.new constraints.txt
 
+deb:  ## a Debian package in dist/, with the libraries in it
+	@[ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || tests/rig/packages.sh
+	@debian/build.sh
+
+deb-check: rig  ## build it, install it into a fresh Debian 12, set up, run, remove, purge; some minutes, once 1 GB
+	@$(BIN)/python -m tests.rig.deb_check
+
 clean:  ## remove what make has made here (the Asterisk root in the cache folder stays)
-	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
+	rm -rf $(VENV) dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz

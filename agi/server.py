@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Protocol
 
@@ -49,7 +49,7 @@ class CallDesk(AnswerBook, Protocol):
 
 class FastAgiServer:
     """Listens on host:port; `agi://host:port/claim,ID,LINKEDID,CALLID`, likewise `still`; `…/dialogue,ID,LINKEDID`,
-    likewise `employee` and `message`; `…/joined,ID,LINKEDID,TELEPHONE,GOAL`; `…/doctor`."""
+    likewise `employee` and `message`; `…/joined,ID,LINKEDID,TELEPHONE,GOAL`; `…/key,TASK`; `…/doctor`."""
 
     def __init__(
         self, host: str, port: int, desk: CallDesk, voice: Voice, *, recordings: Path, dialogue_limit_s: int
@@ -60,6 +60,9 @@ class FastAgiServer:
         self._speaker = Speaker(voice, desk, recordings, dialogue_limit_s)
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
+        self.press_key: Callable[[str, str], Awaitable[str]] | None = None
+        """What the key of a task on a telephone does: the task as it was dialled, the number of who pressed it; returns
+        what has become of the task: `paused`, `resumed`, or `refused`."""
         self.trouble: str | None = None
         """Why the last dialogue, message or apology came to nothing, in words; None when it did not."""
 
@@ -103,6 +106,10 @@ class FastAgiServer:
     async def _route(self, session: AgiSession) -> None:
         if session.script == "doctor":  # of no attempt: are we who is asked for leave?
             await session.set_variable("AUTODIALER_DAEMON", "here")
+            return
+        if session.script == "key" and self.press_key is not None:
+            became = await self.press_key(session.argument(1), session.environment.get("agi_callerid", ""))
+            await session.set_variable("AUTODIALER_KEY", became)
             return
         attempt_id = attempt_id_of(session.argument(1))
         if attempt_id is None:

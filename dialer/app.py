@@ -18,6 +18,8 @@ from dialer.api.access.gate import Gate
 from dialer.api.access.login import Login
 from dialer.api.access.management import AccessManagement
 from dialer.api.access.passwords import Password
+from dialer.api.asterisk_cli.listener import CliListener
+from dialer.api.asterisk_cli.operator import Operator
 from dialer.api.connections import Connections, allow_many_files
 from dialer.api.console.access import KeysAndSessions, Users
 from dialer.api.console.audit import AuditLog
@@ -77,6 +79,7 @@ from dialer.model.prices import Prices
 from dialer.model.webhook import Signer, secret_key
 from dialer.notify import Notifier
 from dialer.pbx.ami import AmiClient
+from dialer.pbx.lamps import Lamps
 from dialer.pbx.link import PbxLink
 from dialer.pbx.presence import Presence
 from dialer.speech.chain import EngineChain
@@ -86,8 +89,10 @@ from dialer.store.audit import TOPIC as AUDIT_TOPIC
 from dialer.store.audit import prune_audit, write_line
 from dialer.store.database import Store, StoreError
 from dialer.store.events import ANSWER, MAIL, PROGRESS, RESULT
+from dialer.store.finishing import STATE_TOPIC
 from dialer.store.receipts import forget_receipts
 from dialer.store.sole import sole_user
+from dialer.store.tasks import fetch_states
 from dialer.voices import MB, build_cache, build_engines, build_prompts
 
 log = logging.getLogger(__name__)
@@ -180,13 +185,15 @@ class Daemon:
         )
         presence = Presence(ami, asterisk.internal_context, wrap_up_s=dialing.wrap_up_s)
         staffing.staff, presence.on_free = presence.staff, staffing.staff_changed
+        self._lamps = lamps = Lamps(ami, lambda: store.read(fetch_states), f"{settings.agi.host}:{settings.agi.port}")
+        store.listen(STATE_TOPIC, lambda _task_id: lamps.tasks_changed())
         self._link = PbxLink(
             ami,
             self._ledger,
             spool,
             presence,
             contexts=(asterisk.outgoing_context, asterisk.internal_context),
-            on_ready=self._scheduler.pbx_is_ready,
+            on_ready=self._pbx_is_ready,
         )
         self._link.listens_for_machines = lambda: self._scheduler.listens_for_machines
         self._voices = EngineChain(build_engines(settings.tts))
@@ -219,6 +226,7 @@ class Daemon:
         password = Password(auth.login, auth.password_hash.get_secret_value())
         own_tls = http.tls_certificate is not None
         gate = Gate(store, Peers(http.trusted_proxies, own_tls=own_tls), password, trust_local=auth.trust_local)
+        explainer = self._explainer(presence)
         tables = TableFiles(SheetReader(), min(MAX_BYTES, http.max_body_mb * MB))
         self._http = build_http(
             (
@@ -230,7 +238,7 @@ class Daemon:
                     can_notify=bool(settings.webhooks.secret.get_secret_value()),
                 ),
                 WebhookEvents(store),
-                TaskWhy(self._explainer(presence)),
+                TaskWhy(explainer),
                 Results(store),
                 Clients(store),
                 AudioFiles(store, uploads, self._prompts, settings.audio.max_upload_mb * MB),
@@ -243,7 +251,7 @@ class Daemon:
             serving(store, zone),
             gate,
             max_body_mb=http.max_body_mb,
-            console=self._console(gate),
+            console=self._console(gate, explainer),
         )
         self._http.add_routes(ConsoleFiles(CONSOLE_FILES).routes())
         if settings.votbox.accounts:
@@ -277,10 +285,14 @@ class Daemon:
             return None, sender
         return Webhooks(self._store, couriers, give_up_after_h=webhooks.give_up_after_h), sender
 
-    def _console(self, gate: Gate) -> tuple[Resource, ...]:
+    def _console(self, gate: Gate, explainer: Explainer) -> tuple[Resource, ...]:
         """What the web console and `dialer top` ask for."""
         store, dialing = self._store, self._settings.dialing
         counting = Counting(store, self._meter)
+        operator = Operator(store, self._desk, counting, explainer)
+        self._agi.press_key = operator.press_key
+        cli, secret = self._settings.cli, self._settings.ami.secret.get_secret_value()
+        self._cli = CliListener(cli.host, cli.port, secret, operator.answer) if cli.port else None
         progress = Progress(
             store, self._desk, counting, self._meter, self._ledger,
             max_channels=dialing.max_channels, version=VERSION, zone=dialing.timezone,
@@ -301,6 +313,11 @@ class Daemon:
             KeysAndSessions(store),
             AuditLog(store),
         )
+
+    def _pbx_is_ready(self, ready: bool) -> None:
+        self._scheduler.pbx_is_ready(ready)
+        if ready:
+            self._lamps.asterisk_is_back()
 
     def _explainer(self, presence: Presence) -> Explainer:
         zone = ZoneInfo(self._settings.dialing.timezone)
@@ -359,6 +376,10 @@ class Daemon:
             stack.push_async_callback(self._notice_sender.close)
             stack.push_async_callback(self._rehearsal.close)
             stack.push_async_callback(self._agi.close)
+            if self._cli is not None:
+                with _naming("[cli] host, port"):
+                    await self._cli.start()
+                stack.push_async_callback(self._cli.close)
             runner = web.AppRunner(self._http, access_log=None, shutdown_timeout=LAST_REPLIES_S)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
@@ -378,6 +399,7 @@ class Daemon:
             side_tasks = [
                 group.create_task(self._scheduler.run(), name="scheduler"),
                 group.create_task(self._link.run(), name="pbx link"),
+                group.create_task(self._lamps.run(), name="lamps"),
                 group.create_task(self._tell_trouble(), name="trouble teller"),
                 group.create_task(self._notifier.keep_alive(), name="sign of life"),
                 group.create_task(self._cache.keep(), name="prompt cache keeper"),
@@ -394,6 +416,7 @@ class Daemon:
             await stop.wait()
             self._notifier.stopping(self._settings.dialing.shutdown_grace_s + CLOSING_S)
             await self._drain()
+            await self._lamps.switch_off()
             for task in side_tasks:
                 task.cancel()
 

@@ -113,6 +113,11 @@ class Agi(_Section):
     port: Port = 4573
 
 
+class Cli(_Section):
+    host: Host = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 4574
+
+
 class AsteriskSettings(_Section):
     spool_dir: Path = Path("/var/spool/asterisk/outgoing")
     outgoing_context: Context = "outgoing"
@@ -334,6 +339,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     ami: Ami
     agi: Agi = Agi()
+    cli: Cli = Cli()
     asterisk: AsteriskSettings = AsteriskSettings()
     audio: Audio = Audio()
     tts: Tts = Tts()

@@ -38,10 +38,11 @@ class _Asked:
     internal_context: str | None
     http_port: int
     agi_port: int
+    cli_port: int
 
 
 @click.command()
-@click.option("--asterisk-etc", type=_folder, default=_ETC, show_default=True, help="Asterisk's configuration folder.")
+@click.option("--asterisk-etc", type=_folder, help=f"Asterisk's configuration folder: {_ETC}, or where it was before.")
 @config_option
 @click.option("--data-dir", type=_folder, default=Path("/var/lib/autodialer"), show_default=True,
               help="For the database and the sounds, where no settings are there yet.")  # fmt: skip
@@ -49,6 +50,7 @@ class _Asked:
 @click.option("--internal-context", help="Of your employees and queues; found by its usual names.")
 @click.option("--http-port", type=click.IntRange(1, 65535), default=8088, show_default=True)
 @click.option("--agi-port", type=click.IntRange(1, 65535), default=4573, show_default=True)
+@click.option("--cli-port", type=click.IntRange(1, 65535), default=4574, show_default=True)
 @click.option("--add-modules", is_flag=True, help="Have modules.conf load what the dialer needs (autoload=no).")
 @click.option("--user", default="autodialer", show_default=True, help="That the daemon runs as; made when missing.")
 @click.option("--no-user", is_flag=True, help="Make no user.")
@@ -58,13 +60,14 @@ class _Asked:
 @_dry_run_option
 @_yes_option
 def install(  # noqa: PLR0917 - click passes them by name
-    asterisk_etc: Path,
+    asterisk_etc: Path | None,
     config_file: Path,
     data_dir: Path,
     outgoing_context: str | None,
     internal_context: str | None,
     http_port: int,
     agi_port: int,
+    cli_port: int,
     add_modules: bool,
     user: str,
     no_user: bool,
@@ -82,7 +85,9 @@ def install(  # noqa: PLR0917 - click passes them by name
     Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again.
     """
     console = Console(soft_wrap=True, highlight=False)
-    asked = _Asked(asterisk_etc.resolve(), data_dir, outgoing_context, internal_context, http_port, agi_port)
+    old = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
+    etc = asterisk_etc or (_ETC if old is None else Path(old.etc))
+    asked = _Asked(etc.resolve(), data_dir, outgoing_context, internal_context, http_port, agi_port, cli_port)
     found = _or_refuse(lambda: look(asked.etc))
     known, made = _known(found, config_file, asked)
     wishes = Wishes(
@@ -94,7 +99,6 @@ def install(  # noqa: PLR0917 - click passes them by name
         add_modules,
         _command(),
     )
-    old = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
     plan, _ = _or_refuse(lambda: plan_installation(found, wishes, known, old))
     if made is not None:
         plan.secrets = (made.ami, made.webhooks, made.password_hash)
@@ -114,10 +118,13 @@ def install(  # noqa: PLR0917 - click passes them by name
 @click.command()
 @config_option
 @click.option("--purge", is_flag=True, help="Also settings, database and recordings.")
+@click.option("--keep-settings", is_flag=True, help="Not the settings, even if nobody has changed them.")
 @_no_reload_option
 @_dry_run_option
 @_yes_option
-def uninstall(config_file: Path, purge: bool, no_reload: bool, dry_run: bool, yes: bool) -> None:
+def uninstall(  # noqa: PLR0917 - click passes them by name
+    config_file: Path, purge: bool, keep_settings: bool, no_reload: bool, dry_run: bool, yes: bool
+) -> None:
     """Take back what `dialer install` has done, each file as it was. What somebody else has written since stays.
 
     Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again.
@@ -129,6 +136,8 @@ def uninstall(config_file: Path, purge: bool, no_reload: bool, dry_run: bool, ye
         return
     runs = Path("/run/systemd/system").is_dir()
     plan = _or_refuse(lambda: plan_removal(manifest, config_file, purge=purge, systemd=runs))
+    if keep_settings and not purge:
+        plan.files = [file for file in plan.files if file.kind is not Kind.SETTINGS]
     _carry_out(console, plan, Path(manifest.control_socket), dry_run=dry_run, yes=yes, no_reload=no_reload)
 
 
@@ -175,7 +184,7 @@ def _show(console: Console, plan: Plan) -> None:
             console.print(f"[cyan]keep[/] {file.path} as {file.keep_before_as.name}")
         if file.restore_from is not None:
             console.print(f"[cyan]put back[/] {file.path} from {file.restore_from.name}")
-        if file.kind is Kind.SETTINGS and file.after is None:  # secrets
+        if file.kind is not Kind.LINES and file.after is None:
             console.print(f"[cyan]remove[/] {file.path}")
             continue
         console.print(Syntax(file.diff(plan.secrets), "diff", theme="ansi_dark", background_color="default"))
@@ -208,6 +217,7 @@ def _known(found: Found, config_file: Path, asked: _Asked) -> tuple[Known, NewSe
                 settings.audio.recordings,
                 asked.data_dir if database is None else database.parent,
                 contexts,
+                f"{settings.cli.host}:{settings.cli.port}",
                 None,
             ),
             None,
@@ -224,9 +234,12 @@ def _known(found: Found, config_file: Path, asked: _Asked) -> tuple[Known, NewSe
         internal_context=internal,
         http_port=asked.http_port,
         agi_port=asked.agi_port,
+        cli_port=asked.cli_port,
     )
     audio = asked.data_dir / "audio"
-    known = Known("autodialer", made.ami, audio, audio / "recordings", asked.data_dir, (outgoing, internal), text)
+    contexts = (outgoing, internal)
+    cli = f"127.0.0.1:{asked.cli_port}"
+    known = Known("autodialer", made.ami, audio, audio / "recordings", asked.data_dir, contexts, cli, text)
     return known, made
 
 

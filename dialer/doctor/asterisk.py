@@ -11,7 +11,16 @@ from dialer.doctor.findings import Finding, fail, ok, warn
 from dialer.install.asterisk_config import ConfigTree, read_tree
 from dialer.install.shipped import shipped
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError, AmiState
-from dialer.pbx.preflight import DIALPLAN_VERSION, MACHINE_MODULES, MODULES, has_context, has_extension, has_module
+from dialer.pbx.preflight import (
+    CLI_MODULES,
+    DIALPLAN_VERSION,
+    LAMP_MODULES,
+    MACHINE_MODULES,
+    MODULES,
+    has_context,
+    has_extension,
+    has_module,
+)
 
 LOGIN_TIMEOUT_S = 6.0
 _NOT_YET = "not connected yet"
@@ -199,6 +208,14 @@ async def check_modules(ami: Ami) -> AsyncIterator[Finding]:
             f"not loaded: {' '.join(machine)}: tasks with amd are not dialled",
             f"'module load {machine[0]}.so', and modules.conf",
         )
+    for modules, lost in ((CLI_MODULES, "`dialer` at Asterisk's CLI"), (LAMP_MODULES, "lamps and keys of tasks")):
+        lacking = [module for module in modules if not await has_module(client, module)]
+        if lacking:
+            yield warn(
+                "modules",
+                f"not loaded: {' '.join(lacking)}: no {lost}",
+                f"'module load {lacking[0]}.so', and modules.conf: dialer install --add-modules",
+            )
     for module, lost in _SOUND_MODULES.items():
         if not await has_module(client, module):
             yield warn("modules", f"not loaded: {module}: {lost}", f"'module load {module}.so', and modules.conf")

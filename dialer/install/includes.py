@@ -15,6 +15,11 @@ class Values:
     ami_permit: str
     """The address that our connections to AMI come from."""
     audio_dir: Path
+    cli_address: str
+    """host:port where the daemon answers Asterisk's CLI."""
+    cli_token: str
+    phones_context: str
+    """Where telephones dial keys of tasks; empty: nowhere, the administrator has yet to say."""
 
 
 def _as_it_is(text: str, _values: Values) -> str:
@@ -32,6 +37,17 @@ def _musiconhold(text: str, values: Values) -> str:
     return text.replace("/var/lib/autodialer/audio/", f"{values.audio_dir}/")
 
 
+def _extensions(text: str, values: Values) -> str:
+    if not values.phones_context:
+        return text
+    # a second section of a context's name adds to it
+    return f"{text}\n; Telephones watch and dial tasks here.\n[{values.phones_context}]\ninclude => autodialer-blf\n"
+
+
+def _extconfig(text: str, values: Values) -> str:
+    return text.replace("127.0.0.1:4574", values.cli_address).replace("CHANGE-ME", values.cli_token)
+
+
 @dataclass(frozen=True, slots=True)
 class Include:
     source: str
@@ -43,22 +59,22 @@ class Include:
     reload: str
     """What an Asterisk that runs is told."""
     fill: Callable[[str, Values], str] = _as_it_is
-    adds_to_general: bool = False
-    """Whether [general] must be there before it."""
+    adds_to: str = ""
+    """A section that must be there before it."""
     secret: bool = False
     drop_in: str = ""
     """A file in a folder of which everything is included, where there is such a folder."""
 
 
 INCLUDES = (
-    Include("extensions_autodialer.conf", "extensions.conf", "autodialer-version", "dialplan reload"),
+    Include("extensions_autodialer.conf", "extensions.conf", "autodialer-version", "dialplan reload", _extensions),
     Include(
         "manager_autodialer.conf",
         "manager.conf",
         "autodialer",
         "manager reload",
         _manager,
-        adds_to_general=True,
+        adds_to="general",
         secret=True,
         drop_in="manager.d/autodialer.conf",
     ),
@@ -68,6 +84,15 @@ INCLUDES = (
         "cli_aliases.conf",
         "autodialer",
         "module reload res_clialiases.so",
-        adds_to_general=True,
+        adds_to="general",
+    ),
+    Include(
+        "extconfig_autodialer.conf",
+        "extconfig.conf",
+        "",
+        "module reload extconfig",
+        _extconfig,
+        adds_to="settings",
+        secret=True,
     ),
 )

@@ -7,11 +7,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from dialer.install.asterisk_config import ConfigTree, read_tree
-from dialer.pbx.preflight import MODULES
+from dialer.pbx.preflight import CLI_MODULES, LAMP_MODULES, MODULES
 
 MIKOPBX_SIGN = Path("/etc/inc/mikopbx-settings.json")
 FREEPBX_SIGN = Path("/etc/freepbx.conf")
-ALSO_NEEDED = ("pbx_config", "res_speech", "format_wav", "res_musiconhold", "res_clialiases")
+ALSO_NEEDED = ("pbx_config", "res_speech", "format_wav", "res_musiconhold", *CLI_MODULES, *LAMP_MODULES)
 """Beside what the daemon asks Asterisk for: what reads our files, what res_agi's symbols come from (Asterisk 22)."""
 _DEFAULT_SPOOL = "/var/spool/asterisk"
 _DEFAULT_RUN = "/var/run/asterisk"

@@ -18,6 +18,7 @@ from dialer.install.marked import add_lines, our_lines, take_out
 from dialer.install.shipped import shipped
 from dialer.install.unit import NAME as UNIT
 from dialer.install.unit import UnitPlace, drop_in, filled_unit
+from dialer.model.access import cli_token
 
 SYSTEMD_DIR = Path("/etc/systemd/system")
 _PACKAGED_UNITS = (Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
@@ -54,7 +55,9 @@ class Known:
     audio_dir: Path
     recordings_dir: Path
     database_dir: Path
-    contexts: tuple[str, ...]
+    contexts: tuple[str, str]
+    """Of the outgoing routes; of employees and queues."""
+    cli_address: str
     new_settings: str | None
     """What is written where there are none."""
 
@@ -81,7 +84,16 @@ def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest 
     _plan_user(drawing, found, wishes)
     _plan_folders(drawing, found, wishes, known)
     _plan_settings(drawing, found, wishes, known)
-    values = Values(known.ami_username, known.ami_secret, found.ami_host, known.audio_dir)
+    phones = known.contexts[1] if known.contexts[1] in found.contexts else ""
+    values = Values(
+        known.ami_username,
+        known.ami_secret,
+        found.ami_host,
+        known.audio_dir,
+        known.cli_address,
+        cli_token(known.ami_secret),
+        phones,
+    )
     includes = [one for one in INCLUDES if shipped("dialplan").joinpath(one.source).exists()]
     reloads = [one.reload for one in includes if _plan_include(drawing, found, one, values)]
     reloads += _plan_modules(drawing, found, wishes)
@@ -201,13 +213,14 @@ def _host_of(tree: ConfigTree, include: Include, found: Found, drawing: _Drawing
 
 def _lines_for(include: Include, tree: ConfigTree, found: Found, host: Path) -> list[str]:
     lines = []
-    begun = tree.section_files.get("general", set()) - {found.etc / include.source}
-    theirs = any(b"[general]" in take_out(one.read_bytes()) for one in begun)
+    section = include.adds_to or "general"
+    begun = tree.section_files.get(section, set()) - {found.etc / include.source}
+    theirs = any(f"[{section}]".encode() in take_out(one.read_bytes()) for one in begun)
     if include.main == "manager.conf" and _ami_is_off(tree, host):
         # off: nobody has decided who may reach it
         lines += [*(["[general](+)"] if theirs else ["[general]"]), "enabled = yes", "bindaddr = 127.0.0.1"]
-    elif include.adds_to_general and not theirs:
-        lines.append("[general]")
+    elif include.adds_to and not theirs:
+        lines.append(f"[{section}]")
     return [*lines, f'#tryinclude "{include.source}"']
 
 

@@ -41,6 +41,7 @@ def settings_text(
     internal_context: str,
     http_port: int,
     agi_port: int,
+    cli_port: int,
 ) -> str:
     """TOML."""
     return f"""\
@@ -63,6 +64,9 @@ secret = "{made.ami}"
 [agi]
 host = "127.0.0.1"
 port = {agi_port}
+
+[cli]
+port = {cli_port}
 
 [asterisk]
 spool_dir = "{found.spool_dir}"

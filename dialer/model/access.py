@@ -1,5 +1,7 @@
 """Who may do what over the API. Pure."""
 
+import hashlib
+import hmac
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -26,6 +28,11 @@ LOGIN = "^[A-Za-z0-9][A-Za-z0-9._@-]{0,59}$"
 """… and a user."""
 LEAST_PASSWORD, MAX_PASSWORD = 8, 1024
 """Characters of a password."""
+
+
+def cli_token(ami_secret: str) -> str:
+    """What Asterisk's CLI shows us, made of the secret that both have; 64 hexadecimal digits."""
+    return hmac.new(ami_secret.encode(), b"asterisk cli", hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

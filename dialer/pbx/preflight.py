@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dialer.pbx.ami import AmiClient, AmiRefusedError
 
-DIALPLAN_VERSION = "5"
+DIALPLAN_VERSION = "6"
 """The extension of [autodialer-version] in dialplan/extensions_autodialer.conf."""
 MODULES = (
     "app_dial", "app_exec", "app_mixmonitor", "app_stack", "app_userevent", "func_callerid", "func_channel", "func_db",
@@ -14,6 +14,10 @@ MODULES = (
 """What the dialplan calls, and what runs call files and FastAGI."""
 MACHINE_MODULES = ("app_amd", "app_waitforsilence")
 """What listens for answering machines, needed only where a task asks for it."""
+CLI_MODULES = ("res_clialiases", "res_realtime", "res_curl", "func_curl", "res_config_curl")
+"""What the command `dialer` of Asterisk's CLI needs, in the order in which they are loaded …"""
+LAMP_MODULES = ("func_devstate", "app_playtones")
+"""… and tasks as lamps and keys of telephones. Calls do without both."""
 _ABSENT = "Did not find"
 """Asterisk 22 manager.c, ShowDialPlan."""
 

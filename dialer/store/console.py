@@ -38,10 +38,17 @@ Cursor = tuple[str, int]
 
 
 def fetch_heads(
-    connection: Connection, *, state: TaskState | None = None, search: str = "", limit: int = 200
+    connection: Connection,
+    *,
+    state: TaskState | None = None,
+    search: str = "",
+    unfinished: bool = False,
+    limit: int = 200,
 ) -> Sequence[TaskHead]:
-    """The newest tasks first. `search`: in the name, the CRM's id or our id."""
+    """The newest tasks first. `search`: in the name, the CRM's id or our id. `unfinished`: that are not closed."""
     query = _HEADS.order_by(task.c.id.desc()).limit(limit)
+    if unfinished:
+        query = query.where(task.c.state != TaskState.CLOSED.value)
     if state is not None:
         query = query.where(task.c.state == state.value)
     if search:

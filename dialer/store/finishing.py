@@ -23,6 +23,8 @@ QUEUE_TOPIC = "queue"
 """Told when numbers of a task may be dialled that could not be before; the detail is its id."""
 TASK_TOPIC = "task"
 """Told when the engine itself has changed a task; the detail is its id."""
+STATE_TOPIC = "task state"
+"""Told, with the task's id, whenever a task was created, changed or deleted, by whomever."""
 LIFETIME_TOPIC = "lifetime"
 """Told when numbers have got a lifetime."""
 _UNDIALLED = frozenset({AttemptState.CREATED.value, AttemptState.SPOOLED.value})
@@ -180,6 +182,7 @@ def end_numbers(
                 update(task).where(task.c.id == task_id).values(state=TaskState.CLOSED.value, changed_us=tx.now_us)
             )
             tx.tell(TASK_TOPIC, str(task_id))
+            tx.tell(STATE_TOPIC, str(task_id))
         return in_progress
 
     return operation
@@ -297,4 +300,5 @@ def _add_cost(tx: Transaction, row: Any) -> None:
     if most_u is not None and spent_u >= most_u and row.task_state == TaskState.OPEN.value:
         values |= {"state": TaskState.PAUSED.value, "changed_us": tx.now_us}
         tx.tell(TASK_TOPIC, str(row.task_id))
+        tx.tell(STATE_TOPIC, str(row.task_id))
     tx.connection.execute(update(task).where(task.c.id == row.task_id).values(values))

@@ -12,7 +12,7 @@ from dialer.model.rules import as_rules, as_stored, conflict_of
 from dialer.model.safe import UnsafeValueError, safe_extension
 from dialer.model.task import InnerNumType, Number, Task, TaskState
 from dialer.store.database import Operation, Transaction
-from dialer.store.finishing import LIFETIME_TOPIC, close_stopped, release_clients
+from dialer.store.finishing import LIFETIME_TOPIC, STATE_TOPIC, close_stopped, release_clients
 from dialer.store.naming import insert_named
 from dialer.store.pollings import find_polling_id
 from dialer.store.rescheduling import follow_rules
@@ -175,6 +175,7 @@ def delete_task(task_id: int) -> Operation[bool]:
         for table in (answer, attempt, stop_number):
             tx.connection.execute(delete(table).where(table.c.task_id == task_id))
         tx.tell(DROPPED_TOPIC, str(task_id))
+        tx.tell(STATE_TOPIC, str(task_id))
         return tx.connection.execute(delete(task).where(task.c.id == task_id)).rowcount > 0
 
     return operation
@@ -191,6 +192,8 @@ def close_task_if_done(task_id: int) -> Operation[bool]:
             .where(task.c.id == task_id, task.c.state == TaskState.OPEN.value, ~queued.exists(), ~in_progress.exists())
             .values(state=TaskState.CLOSED.value, changed_us=tx.now_us)
         )
+        if done.rowcount:
+            tx.tell(STATE_TOPIC, str(task_id))
         return done.rowcount > 0
 
     return operation
@@ -213,6 +216,16 @@ def find_task(connection: Connection, crm_id: str | None, task_id: int | None, o
     return None if found is None else fetch_task(connection, found)
 
 
+def find_any_task(connection: Connection, named: str) -> Task | None:
+    """By our id, else by the CRM's, whoever owns it."""
+    if named.isascii() and named.isdecimal() and len(named) <= 18:
+        found = fetch_task(connection, int(named))
+        if found is not None:
+            return found
+    row = connection.execute(select(task).where(task.c.crm_id == named)).first()
+    return _task_of(row) if row else None
+
+
 def fetch_listed(connection: Connection, task_id: int, phone_ids: Sequence[str]) -> set[str]:
     """Those of the numbers that are in a task's list."""
     found: set[str] = set()
@@ -225,6 +238,12 @@ def fetch_listed(connection: Connection, task_id: int, phone_ids: Sequence[str])
 def fetch_open_tasks(connection: Connection) -> list[Task]:
     rows = connection.execute(select(task).where(task.c.state == TaskState.OPEN.value).order_by(task.c.id))
     return [_task_of(row) for row in rows]
+
+
+def fetch_states(connection: Connection) -> dict[int, TaskState]:
+    """Of every task that is not closed, whoever owns it."""
+    rows = connection.execute(select(task.c.id, task.c.state).where(task.c.state != TaskState.CLOSED.value))
+    return {row.id: TaskState(row.state) for row in rows}
 
 
 def fetch_tasks(
@@ -288,6 +307,7 @@ def _change(tx: Transaction, task_id: int, change: TaskChange) -> Task:
         columns["rules"] = {**stored, **as_stored(change.rules)}
         follow_rules(tx, task_id, as_rules(stored), as_rules(columns["rules"]))
     tx.connection.execute(update(task).where(task.c.id == task_id).values(columns))
+    tx.tell(STATE_TOPIC, str(task_id))
     changed = fetch_task(tx.connection, task_id)
     assert changed is not None  # noqa: S101 - we have just written it
     if changed.state is not TaskState.CLOSED:  # also a task that is opened again: its polling may be gone

@@ -78,12 +78,12 @@ async def test_an_added_number_of_a_client_waits_for_the_client_s_other_one(dial
 
 
 async def test_sound_files_have_sizes_and_times(dialer: Dialer, tmp_path: Path) -> None:
-    assert await look(dialer, "/audio") == []
+    assert await look(dialer, "/sounds") == []
     sound = beep(tmp_path / "beep.wav")
     form = aiohttp.FormData()
     form.add_field("file", sound, filename="тон.wav")
     reply = await ask(dialer, "POST", f"{BASE}/audio", data=form)
     assert reply.json["result"] is True, reply.json
-    (one,) = await look(dialer, "/audio")
+    (one,) = await look(dialer, "/sounds")
     assert (one["name"], one["bytes"]) == ("тон.wav", len(sound))
     assert one["uploadedTime"] > 0

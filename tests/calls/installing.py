@@ -25,7 +25,9 @@ class BarePbx(Pbx):
             file.unlink()
         for file in self.etc_dir.glob("*.conf"):
             lines = file.read_text().splitlines(keepends=True)
-            file.write_text("".join(line for line in lines if "_autodialer.conf" not in line))
+            file.write_text(
+                "".join(line for line in lines if "_autodialer.conf" not in line and "autodialer-blf" not in line)
+            )
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Site:
 
     async def install(self, *more: str) -> tuple[int, str]:
         http_port, agi_port = self.dialer.ports
-        ports = ("--http-port", str(http_port), "--agi-port", str(agi_port))
+        ports = ("--http-port", str(http_port), "--agi-port", str(agi_port), "--cli-port", str(self.pbx.cli_port))
         folders = ("--data-dir", str(self.pbx.workdir / "data"), "--systemd-dir", str(self.pbx.workdir / "systemd"))
         etc = ("--asterisk-etc", str(self.pbx.etc_dir))
         return await run_dialer("install", *etc, *self.config, *folders, *ports, "--no-user", *more)

@@ -9,6 +9,42 @@ import pytest_asyncio
 from tests.calls.asking import ONE_KEY, post_task, row_of
 from tests.calls.installing import Site, bare_site, snapshot
 from tests.rig.numbers import make_number
+from tests.rig.telephone import Telephone
+from tests.rig.waiting import wait_for_answer, wait_until
+
+
+async def pause_by_cli_and_by_key(site: Site, polling: str, series: int) -> None:
+    """Three subscribers of a task with one channel: the first is called by the key of a telephone, the second by the
+    CLI; in between the task is paused from both, and nobody is called."""
+    numbers = [make_number(series + one, "12") for one in range(3)]
+    task_id = await post_task(site.dialer, numbers, polling, "polling", channels=1, state=2)
+
+    async def ended(many: int) -> None:
+        await wait_for_answer(
+            lambda: site.dialer.data("GET", f"/task/{task_id}"),
+            lambda task: sum(row["result"] is not None for row in task["results"]) == many,
+            f"{many} results",
+            30,
+        )
+        assert sum(site.provider.invites()[number] for number in numbers) == many
+
+    async with Telephone("208", site.pbx.sip_port) as telephone:
+        key = f"*37{task_id}"
+        await telephone.watch(key)
+        assert telephone.lamps[key] == "dark"
+        await telephone.press(key)
+        await wait_until(lambda: telephone.lamps[key] == "lit", "a lit lamp")
+        await wait_until(lambda: site.provider.invites()[numbers[0]], "the first call")
+        assert "paused" in await site.pbx.rx(f"dialer pause {task_id}")
+        await wait_until(lambda: telephone.lamps[key] == "dark", "a dark lamp")
+        await ended(1)
+        assert "goes on" in await site.pbx.rx(f"dialer resume {task_id}")
+        await wait_until(lambda: site.provider.invites()[numbers[1]], "the second call")
+        await telephone.press(key)
+        await wait_until(lambda: telephone.lamps[key] == "dark", "a dark lamp")
+        await ended(2)
+        shown = await site.pbx.rx("dialer show tasks")
+        assert next(line for line in shown.splitlines() if line.startswith(task_id)).split()[1:3] == ["paused", "2/3"]
 
 
 @pytest_asyncio.fixture
@@ -38,6 +74,7 @@ async def test_installed_used_and_taken_out_the_folder_is_as_it_was(site: Site, 
     polling = (await site.dialer.data("POST", "/polling", ONE_KEY))["id"]
     task = await site.dialer.wait_finished(await post_task(site.dialer, [number], polling, "polling"))
     assert row_of(task, number)["result"] == "SUCCESS_POLLING"
+    await pause_by_cli_and_by_key(site, polling, series + 10)
     assert await site.dialer.stop() == 0
 
     code, said = await site.uninstall("--yes")

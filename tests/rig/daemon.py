@@ -194,6 +194,7 @@ class Dialer:
             "store": {"url": f"sqlite:///{self.database}"},
             "ami": {"port": self._pbx.ami_port, "username": self._pbx.ami_username, "secret": self._pbx.ami_secret},
             "agi": {"port": self._ports.port(_AGI)},
+            "cli": {"port": getattr(self._pbx, "cli_port", 0)},  # 0: that Asterisk has nobody at its CLI
             "asterisk": {"spool_dir": str(self._pbx.spool_dir)},
             "audio": {"dir": str(self._pbx.spool_dir.parents[1] / "audio")},
         }

@@ -9,8 +9,9 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from dialer.model.access import cli_token
 from tests.rig.ports import PortBlock
-from tests.rig.waiting import WaitTimeout, wait_until
+from tests.rig.waiting import WaitTimeout, wait_for_answer, wait_until
 
 RIG_DIR = Path(__file__).resolve().parent
 REPO_DIR = RIG_DIR.parents[1]
@@ -28,6 +29,7 @@ UNREACHABLE_EMPLOYEE = 209
 # Indices in the port block.
 _UNITS = 10  # 200 subscribers and 200 employees at once, RTP and RTCP each, and some to spare
 _SIP, _AMI, _DEAD_PROVIDER, _DEAD_EMPLOYEE, _RTP_START, _RTP_END = 1, 1, 2, 3, 100, 999
+_CLI = 2  # TCP
 
 # sun_path is 108 bytes with its final zero (unix(7)).
 _LONGEST_SOCKET_PATH = 107
@@ -70,9 +72,11 @@ class Pbx:
         self._provider_port = provider_port
         self._employees_port = employees_port
         self._registrar_port = registrar_port
-        self._ports = PortBlock(udp_ports=_DEAD_EMPLOYEE, tcp_ports=1, units=_UNITS)
+        self._ports = PortBlock(udp_ports=_DEAD_EMPLOYEE, tcp_ports=_CLI, units=_UNITS)
         self.sip_port = self._ports.port(_SIP)
         self.ami_port = self._ports.port(_AMI)
+        self.cli_port = self._ports.port(_CLI)
+        """Where the daemon answers what is typed at this Asterisk's CLI."""
         self._process: asyncio.subprocess.Process | None = None
         self._killed = False
 
@@ -105,8 +109,7 @@ class Pbx:
                 *self._command(root), stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True
             )
         try:
-            await wait_until(self._booted_or_dead, "control socket of Asterisk", START_TIMEOUT_S)
-            await asyncio.wait_for(self.rx("core waitfullybooted"), START_TIMEOUT_S)
+            await wait_for_answer(self._fully_booted, bool, "control socket of Asterisk", START_TIMEOUT_S)
             await wait_until(self._ami_accepts, "AMI port of Asterisk", START_TIMEOUT_S)
         except (WaitTimeout, TimeoutError, OSError, PbxError) as error:
             self.kill()
@@ -161,16 +164,26 @@ class Pbx:
         finally:
             writer.close()
 
-    def _booted_or_dead(self) -> bool:
+    async def _fully_booted(self) -> bool:
+        """Wait for it, once there is somebody to ask. Whoever connects early stays until the answer: Asterisk dies of
+        SIGPIPE when a console is gone before it ignores that signal (Asterisk 22 asterisk.c, netconsole)."""
         if not self.is_running:
             raise PbxError("the process ended")
-        return _accepts(socket.AF_UNIX, str(self._control_socket))
+        try:
+            await asyncio.wait_for(self._ask_control_socket("core waitfullybooted"), START_TIMEOUT_S)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
 
     def _ami_accepts(self) -> bool:
         return _accepts(socket.AF_INET, ("127.0.0.1", self.ami_port))
 
-    def _command(self, root: Path) -> list[str]:
-        asterisk = ["/usr/sbin/asterisk", "-f", "-n", "-C", str(self.etc_dir / "asterisk.conf")]
+    def console_command(self, root: Path) -> list[str]:
+        """What an operator runs: an interactive console of this Asterisk."""
+        return self._command(root, "-rvvv")
+
+    def _command(self, root: Path, *options: str) -> list[str]:
+        asterisk = ["/usr/sbin/asterisk", *(options or ("-f", "-n")), "-C", str(self.etc_dir / "asterisk.conf")]
         # Nothing stays behind when the test process dies.
         tied_to_us = ["setpriv", "--pdeathsig", "KILL", "--"]
         if root == Path("/"):
@@ -213,6 +226,12 @@ class Pbx:
         classes = (REPO_DIR / "dialplan" / "musiconhold_autodialer.conf").read_text()
         (self.etc_dir / "musiconhold_autodialer.conf").write_text(
             classes.replace("/var/lib/autodialer/audio/", f"{self.workdir / 'audio'}/")
+        )
+
+        extconfig = (REPO_DIR / "dialplan" / "extconfig_autodialer.conf").read_text()
+        token = cli_token(self.ami_secret)
+        (self.etc_dir / "extconfig_autodialer.conf").write_text(
+            extconfig.replace("4574", str(self.cli_port)).replace("CHANGE-ME", token)
         )
 
     def _registration_section(self) -> str:

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "dialer.pbx": {"dialer.model", "dialer.store"},
     "dialer.speech": {"dialer.model"},
     "dialer.api": {"dialer.model", "dialer.store", "dialer.dispatch", "dialer.pbx", "dialer.speech"},
-    "dialer.install": {"dialer.pbx"},
+    "dialer.install": {"dialer.model", "dialer.pbx"},
     "agi": {"dialer.model"},
 }
 ONLY_IMPORTER = {

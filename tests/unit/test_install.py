@@ -431,7 +431,16 @@ def test_a_user_that_is_missing_is_made_and_joins_asterisk_s_group(place: Place)
     place.write(PLAIN)
     wishes = Wishes(place.config, place.folder / "data", "autodialer-test", True, None, False, Path("/usr/bin/dialer"))
     data = place.folder / "data"
-    known = Known("autodialer", "secret", data / "audio", data / "audio" / "recordings", data, (), "[ami]\n")
+    known = Known(
+        "autodialer",
+        "secret",
+        data / "audio",
+        data / "audio" / "recordings",
+        data,
+        ("", ""),
+        "127.0.0.1:4574",
+        "[ami]\n",
+    )
     plan, manifest = plan_installation(look(place.etc), wishes, known, None)
     first, second = plan.commands_before
     assert first.argv[:3] == ("useradd", "--system", "--user-group") and first.argv[-1] == "autodialer-test"

@@ -68,6 +68,10 @@ class _Body(BaseModel):
 class UserBody(_Body):
     """A new user."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"login": "anna", "password": "a-long-password", "role": "operator"}]}
+    )
+
     login: Login
     """What the user logs in as; it stays."""
     password: NewPassword
@@ -81,7 +85,8 @@ class UserChangeBody(_Body):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "anyOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("password", "role")]
+            "examples": [{"role": "read-only"}],
+            "anyOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("password", "role")],
         }
     )
 
@@ -99,6 +104,8 @@ class UserChangeBody(_Body):
 
 class KeyBody(_Body):
     """A new API key."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "crm", "role": "operator"}]})
 
     name: KeyName
     """Whose key it is."""
@@ -129,7 +136,7 @@ class SessionPath(Nothing):
     """As the list shows it."""
 
 
-class UserShown(Shown):
+class UserInList(Shown):
     login: str
     """What the user logs in as."""
     role: Role
@@ -140,7 +147,7 @@ class UserShown(Shown):
     """The login of the settings file: it can be changed there only."""
 
 
-class KeyShown(Shown):
+class KeyInList(Shown):
     """An API key: what is known of it, not the key itself."""
 
     name: str
@@ -162,7 +169,7 @@ class KeyMade(Shown):
     """For `Authorization: Bearer`: shown this once, only a digest of it is kept."""
 
 
-class SessionShown(Shown):
+class SessionInList(Shown):
     """A login that is not over."""
 
     id: int
@@ -190,10 +197,10 @@ class Users:
     def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
         admin = Role.ADMIN
         return (
-            Endpoint("GET", "/users", self.list, "List users", answers(list[UserShown]), role=admin),
-            Endpoint("POST", "/users", self.post, "Add a user", answers(UserShown), body_model=UserBody, role=admin),
+            Endpoint("GET", "/users", self.list, "List users", answers(list[UserInList]), role=admin),
+            Endpoint("POST", "/users", self.post, "Add a user", answers(UserInList), body_model=UserBody, role=admin),
             Endpoint("PUT", "/users/{login}", self.put, "Change a user's password or role; the user's sessions end",
-                     answers(UserShown), path_model=UserPath, body_model=UserChangeBody, role=admin),
+                     answers(UserInList), path_model=UserPath, body_model=UserChangeBody, role=admin),
             Endpoint("DELETE", "/users/{login}", self.delete, "Delete a user; the user's sessions end",
                      answers(NoData), path_model=UserPath, role=admin),
         )  # fmt: skip
@@ -250,11 +257,11 @@ class KeysAndSessions:
     def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
         admin = Role.ADMIN
         return (
-            Endpoint("GET", "/keys", self.keys, "List API keys", answers(list[KeyShown]), role=admin),
+            Endpoint("GET", "/keys", self.keys, "List API keys", answers(list[KeyInList]), role=admin),
             Endpoint("POST", "/keys", self.make, "Make an API key", answers(KeyMade), body_model=KeyBody, role=admin),
             Endpoint("DELETE", "/keys/{name}", self.revoke, "Revoke an API key", answers(NoData),
                      path_model=KeyPath, role=admin),
-            Endpoint("GET", "/sessions", self.sessions, "List sessions", answers(list[SessionShown]), role=admin),
+            Endpoint("GET", "/sessions", self.sessions, "List sessions", answers(list[SessionInList]), role=admin),
             Endpoint("DELETE", "/sessions/{id}", self.end, "End a session", answers(NoData),
                      path_model=SessionPath, role=admin),
         )  # fmt: skip

@@ -109,6 +109,8 @@ class Live:
             except StoreError as error:  # its trouble is in `health`
                 log.debug("watchers are told nothing new of tasks: %s", error)
                 self._tell_values()
+            except Exception:  # whatever is wrong here, calls go on
+                log.exception("watchers are told nothing new")
             await asyncio.sleep(EVERY_S)
             if not self._watchers:
                 self._somebody.clear()
@@ -152,8 +154,9 @@ class Live:
             now_s = loop.time()
             if now_s - checked_s >= CHECK_S:
                 checked_s = now_s
-                if not await self._may_stay(watcher.request):
-                    break
+                with contextlib.suppress(StoreError):  # nobody can say: then it goes on
+                    if not await self._may_stay(watcher.request):
+                        break
             if part is None and now_s - commented_s >= COMMENT_S:
                 part = b": still here\n\n"
             if part is not None:

@@ -55,7 +55,12 @@ class NumbersQuery(Nothing):
 class NumbersBody(BaseModel):
     """Numbers that are to be dialled, too."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_extra={"examples": [{"numbers": ["79522233446", {"number": "79522233416", "clientId": "5"}]}]},
+    )
 
     numbers: ListedNumbers
     """As `POST /task` takes them; those that are in the list already stay as they are."""

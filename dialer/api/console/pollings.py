@@ -1,4 +1,4 @@
-"""/console/v1/pollings, audio: what an editor of pollings needs"""
+"""/console/v1/pollings, sounds: what an editor of pollings needs"""
 
 from typing import Annotated, Any
 
@@ -141,7 +141,7 @@ class ConsoleAudio:
         self._store = store
 
     def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
-        return (Endpoint("GET", "/audio", self.list, "Uploaded sound files", answers(list[AudioInList])),)
+        return (Endpoint("GET", "/sounds", self.list, "Uploaded sound files", answers(list[AudioInList])),)
 
     async def list(self, _call: Call[Nothing, Nothing, None]) -> list[dict[str, Any]]:
         files = await self._store.read(fetch_audio)

@@ -50,7 +50,9 @@ def _minutes(minutes: int | None) -> int | None:
 class StateBody(BaseModel):
     """What is to become of the task."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, use_attribute_docstrings=True, json_schema_extra={"examples": [{"state": 2}]}
+    )
 
     state: State
     """0: it goes on. 1: closed, nothing of it is dialled any more. 2: paused."""

@@ -45,6 +45,8 @@ def good_requests(site: Site) -> Iterator[bytes]:
     """What the bad ones are made of: each of these is taken."""
     yield site.good_post()
     for method, path, schema in site.json_calls():
+        if path.endswith("/prompt"):
+            continue  # its reply is a sound
         for number, example in enumerate(site.examples(schema)):
             key = [("Idempotency-Key", f"{path}-{number}")]
             yield site.request(method, path, as_json(example), key)

@@ -10,6 +10,8 @@ Json = dict[str, Any]
 START = "/admin-cabinet/session/start"
 NO_SUCH = "no-such-thing-7b1f"
 """For what must not be there."""
+USER = "anna"
+"""Made by the first good request that makes users."""
 PHONE = "79522233446"
 
 
@@ -91,7 +93,7 @@ class Site:
         begin, brace, rest = path.partition("{")
         if not brace:
             return path
-        usual = self.task_id if "/task/" in path else NO_SUCH
+        usual = self.task_id if "/task/" in path or "/tasks/" in path else USER if "/users/" in path else NO_SUCH
         return f"{begin}{usual if segment is None else segment}{rest.partition('}')[2]}"
 
     def examples(self, schema: Json) -> list[Any]:

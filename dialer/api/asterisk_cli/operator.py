@@ -1,0 +1,125 @@
+"""Carries out commands: the same desk, figures and explanations as behind REST."""
+
+import asyncio
+from typing import Any
+
+from dialer.api.asterisk_cli.screens import task_screen, tasks_screen, wrapped
+from dialer.api.asterisk_cli.words import HELP, Command, Verb, WordsError, read_words
+from dialer.api.console.counting import Counting
+from dialer.dispatch.desk import TaskDesk
+from dialer.dispatch.why import Explainer
+from dialer.model.audit import Author
+from dialer.model.safe import UnsafeValueError, safe_number
+from dialer.model.task import Task, TaskState
+from dialer.store.audit import acting_as
+from dialer.store.console import fetch_head, fetch_heads
+from dialer.store.database import Store, StoreError
+from dialer.store.tasks import TaskChange, TaskRefusedError, find_any_task
+
+MOST_TASKS = 100
+BECOMES = {Verb.PAUSE: TaskState.PAUSED, Verb.RESUME: TaskState.OPEN, Verb.STOP: TaskState.CLOSED}
+_SAID = {
+    TaskState.PAUSED: "paused; calls in progress go on. It goes on with: dialer resume {}",
+    TaskState.OPEN: "goes on",
+    TaskState.CLOSED: "closed; calls in progress go on. It is opened again by: dialer resume {}",
+}
+_WHICH = {"open": TaskState.OPEN, "paused": TaskState.PAUSED, "closed": TaskState.CLOSED, "all": None}
+REFUSED, PAUSED, RESUMED = "refused", "paused", "resumed"
+"""What the dialplan's [autodialer-key] knows."""
+
+
+class Operator:
+    """Whoever types at Asterisk's CLI, or presses the key of a task on a telephone."""
+
+    def __init__(self, store: Store, desk: TaskDesk, counting: Counting, explainer: Explainer) -> None:
+        self._store = store
+        self._desk = desk
+        self._counting = counting
+        self._explainer = explainer
+        self._toggling = asyncio.Lock()
+
+    async def answer(self, typed: str) -> str:
+        """What is printed for a command."""
+        try:
+            command = read_words(typed)
+            with acting_as(Author("asterisk-cli")):
+                return await self._carry_out(command)
+        except WordsError as error:
+            return f"{wrapped(str(error))}\n\n{HELP}"
+        except (TaskRefusedError, StoreError) as error:
+            return wrapped(f"not done: {error}")
+
+    async def press_key(self, dialled: str, caller: str) -> str:
+        """Pause an open task, let a paused one go on: what has become of it."""
+        author = "".join(char for char in caller if char.isalnum() and char.isascii())[:20]
+        async with self._toggling:  # a key pressed twice quickly: there and back
+            try:
+                task = await self._find(dialled)
+                if task.state is TaskState.CLOSED:
+                    return REFUSED
+                wanted = TaskState.PAUSED if task.state is TaskState.OPEN else TaskState.OPEN
+                with acting_as(Author(f"telephone:{author}")):
+                    await self._become(task, wanted)
+            except (WordsError, TaskRefusedError, StoreError):
+                return REFUSED
+        return PAUSED if wanted is TaskState.PAUSED else RESUMED
+
+    async def _carry_out(self, command: Command) -> str:
+        match command.verb:
+            case Verb.HELP:
+                return HELP
+            case Verb.SHOW_TASKS:
+                return await self._show_tasks(command.option)
+            case Verb.SHOW_TASK:
+                return await self._show_task(await self._find(command.task))
+            case Verb.WHY:
+                return await self._why(await self._find(command.task), command.option)
+        task, wanted = await self._find(command.task), BECOMES[command.verb]
+        if task.state is wanted:
+            return f"task {task.task_id} was {wanted.name.lower()} already"
+        await self._become(task, wanted)
+        return f"task {task.task_id}: {_SAID[wanted].format(task.task_id)}"
+
+    async def _become(self, task: Task, state: TaskState) -> None:
+        if await self._desk.change(task.task_id, None, TaskChange(state=state, owner=task.owner)) is None:
+            raise WordsError(f"there is no task {task.task_id} any more")
+
+    async def _find(self, typed: str) -> Task:
+        task = await self._store.read(lambda connection: find_any_task(connection, typed))
+        if task is None:
+            raise WordsError(f"there is no task {typed}")
+        return task
+
+    async def _show_tasks(self, which: str) -> str:
+        state = _WHICH[which or "all"]
+        limit = MOST_TASKS + 1
+        tasks = await self._counting.progress(
+            lambda connection: fetch_heads(connection, state=state, unfinished=not which, limit=limit)
+        )
+        if not tasks:
+            return f"there is no {which} task" if which in ("open", "paused", "closed") else "no tasks: all are closed"
+        more = "" if len(tasks) < limit else f"the newest {MOST_TASKS} are shown; the others: dialer tasks, in a shell"
+        return tasks_screen(tasks[:MOST_TASKS], more)
+
+    async def _show_task(self, task: Task) -> str:
+        found: list[dict[str, Any]] = await self._counting.progress(
+            lambda connection: [head] if (head := fetch_head(connection, task.task_id)) else []
+        )
+        if not found:
+            raise WordsError(f"there is no task {task.task_id} any more")
+        return task_screen(found[0], await self._why(task, ""))
+
+    async def _why(self, task: Task, typed: str) -> str:
+        try:
+            phone = safe_number(typed) if typed else None
+        except UnsafeValueError as error:
+            raise WordsError(f"why: {error}") from None
+        told = await self._explainer.explain(task.task_id, phone)
+        if told is None:
+            raise WordsError(f"there is no task {task.task_id} any more")
+        found = told.found
+        what = f"number {phone}" if phone else f"task {task.task_id}"
+        lines = [wrapped(f"{what}: {found.reason}")]
+        if found.blocks:
+            lines.append(wrapped(f"looked at next {found.next_look_on}"))
+        return "\n".join(lines)
