@@ -549,6 +549,8 @@ export default {
   "audio.drop": "Drop a sound file here",
   "audio.dropHint": "mp3, wav, ogg, m4a, flac, gsm …; the same name replaces it",
   "audio.name": "Name",
+  "audio.size": "Size",
+  "audio.uploadedAt": "Uploaded",
   "audio.none": "No audio files yet",
   "audio.noneText": "Texts are spoken without any; upload your own recordings for a voice of your own.",
   "audio.refused": "The file was not taken",

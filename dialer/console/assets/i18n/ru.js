@@ -567,6 +567,8 @@ export default {
   "audio.drop": "Перетащите звуковой файл сюда",
   "audio.dropHint": "mp3, wav, ogg, m4a, flac, gsm…; файл с тем же именем заменится",
   "audio.name": "Имя",
+  "audio.size": "Размер",
+  "audio.uploadedAt": "Загружен",
   "audio.none": "Звуковых файлов пока нет",
   "audio.noneText": "Тексты звучат и без них; загрузите свои записи, если нужен свой голос.",
   "audio.refused": "Файл не принят",
