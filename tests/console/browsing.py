@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / ".screenshots"
 CHROMIUM = os.environ.get("AUTODIALER_CHROMIUM", "/usr/bin/chromium")
@@ -46,6 +46,16 @@ class Look:
         await self.page.keyboard.press("Enter")
         await expect(self.page.locator("main#main")).to_be_visible()
 
+    async def call(self, method: str, path: str, body: Any = None) -> Any:
+        """What the daemon answers to the same user, past the page: `data` of a call that must succeed."""
+        reply = await self.page.request.fetch(f"{self.url}{path}", method=method, data=body)
+        content = await reply.json()
+        assert content["result"] is True, content
+        return content["data"]
+
+    async def get(self, path: str) -> Any:
+        return await self.call("GET", path)
+
     async def settled(self) -> None:
         """Everything on the screen is loaded."""
         await expect(self.page.locator(".skeletons")).to_have_count(0)
@@ -56,10 +66,11 @@ class Look:
         SCREENSHOTS.mkdir(exist_ok=True)
         await self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole, animations="disabled", caret="initial")
 
-    async def check_accessible(self, name: str) -> None:
-        """Axe finds nothing serious."""
+    async def check_accessible(self, name: str, *, colours_only: bool = False) -> None:
+        """Axe finds nothing that is worse than minor."""
         await self.settled()
-        found = await _axe.run(self.page, options={"resultTypes": ["violations"]})
+        only = {"runOnly": ["color-contrast"]} if colours_only else {}
+        found = await _axe.run(self.page, options={"resultTypes": ["violations"], **only})
         serious = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical", "moderate")]
         assert not serious, f"{name}: {[(one['id'], [node['html'][:160] for node in one['nodes'][:4]]) for one in serious]}"
 
@@ -78,6 +89,18 @@ class Look:
 
 _STICKING_OUT = """[...document.querySelectorAll('main *')].filter(one => one.getBoundingClientRect().right > innerWidth + 1)
     .slice(0, 5).map(one => one.outerHTML.slice(0, 120))"""
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Debian's, without a window."""
+    arguments = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        try:
+            yield launched
+        finally:
+            await launched.close()
 
 
 @asynccontextmanager

@@ -130,6 +130,7 @@ export const api = {
   prompt: (body, signal) => sound(`${CONSOLE}/prompt`, body, signal),
 
   audio: () => call("GET", `${MIKOPBX}/audio`),
+  sounds: () => call("GET", `${CONSOLE}/sounds`),
   uploadAudio: (file) => call("POST", `${MIKOPBX}/audio`, { form: fileForm(file) }),
   deleteAudio: (name) => call("DELETE", `${MIKOPBX}/audio/${part(name)}`),
 

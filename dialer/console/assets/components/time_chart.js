@@ -63,7 +63,7 @@ export function TimeChart({ buckets, bucketS, from, to, label }) {
       <b>${number((pointed ? [pointed] : counted).reduce((sum, one) => sum + one.counts[group], 0))}</b></li>`)}
       <li class="muted">${pointed ? timeLabel(pointed.time, bucketS) : t("chart.inAll")}</li></ul>
     <details class="disclosure"><summary>${t("chart.asTable")}</summary>
-      <div class="table-wrap" tabindex="0" role="region" aria-label=${label}><table class="table num"><thead><tr><th scope="col">${t("chart.time")}</th>
+      <div class="table-wrap" tabindex="0" role="region" aria-label=${t("chart.figures", { name: label })}><table class="table num"><thead><tr><th scope="col">${t("chart.time")}</th>
         ${present.map((group) => html`<th scope="col" class="end" key=${group}>${groupName(group)}</th>`)}<th scope="col" class="end">${t("chart.total")}</th></tr></thead>
         <tbody>${[...counted].reverse().slice(0, 120).map((one) => html`<tr key=${one.time}><th scope="row">${timeLabel(one.time, bucketS)}</th>
           ${present.map((group) => html`<td class="end" key=${group}>${number(one.counts[group])}</td>`)}<td class="end">${number(total(one.counts))}</td></tr>`)}</tbody>

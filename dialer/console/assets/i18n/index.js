@@ -85,6 +85,12 @@ export function moment(seconds) {
   return dayAndMonth(seconds) === today ? timeOfDay(seconds) : dateTime(seconds);
 }
 
+/** A size as people say it: 340 kB, 1.2 MB. */
+export function fileSize(bytes) {
+  const [value, unit] = bytes < 1e6 ? [bytes / 1e3, "kilobyte"] : [bytes / 1e6, "megabyte"];
+  return format(Intl.NumberFormat, { style: "unit", unit, maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
+}
+
 /** How long, in minutes and seconds: 1:05. */
 export function duration(seconds) {
   const whole = Math.round(seconds);

@@ -1,6 +1,6 @@
 import { api } from "../api.js";
 import { html, useState } from "../html.js";
-import { t } from "../i18n/index.js";
+import { dateTime, fileSize, t } from "../i18n/index.js";
 import { may } from "../session.js";
 import { Button } from "../components/button.js";
 import { confirm } from "../components/dialog.js";
@@ -13,7 +13,7 @@ import { Empty, Failure, Notice, Skeletons } from "../components/states.js";
 import { done, reasonOf } from "../components/toasts.js";
 
 export function Audio() {
-  const { data, error, reload } = useLoaded(() => api.audio(), []);
+  const { data, error, reload } = useLoaded(() => api.sounds(), []);
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState(null);
   const take = async (file) => {
@@ -44,8 +44,9 @@ export function Audio() {
     <section class="card" aria-label=${t("nav.audio")}>
       ${error && !data ? html`<${Failure} error=${error} retry=${reload} />` : !data ? html`<${Skeletons} lines=${5} />`
         : data.length === 0 ? html`<${Empty} icon="audio-lines" title=${t("audio.none")}><p>${t("audio.noneText")}</p><//>`
-        : html`<table class="table folds"><thead><tr><th scope="col">${t("audio.name")}</th><th scope="col"><span class="unseen">${t("table.actions")}</span></th></tr></thead>
-          <tbody>${data.map((one) => html`<tr class="hoverable" key=${one.id}><td><span class="row"><${Icon} name="audio-lines" size=${16} class="muted" /><span class="grow">${one.name}</span></span></td>
+        : html`<table class="table folds"><thead><tr><th scope="col">${t("audio.name")}</th><th scope="col" class="end">${t("audio.size")}</th><th scope="col">${t("audio.uploadedAt")}</th><th scope="col"><span class="unseen">${t("table.actions")}</span></th></tr></thead>
+          <tbody>${data.map((one) => html`<tr class="hoverable" key=${one.name}><td><span class="row"><${Icon} name="audio-lines" size=${16} class="muted" /><span class="grow">${one.name}</span></span></td>
+            <td class="end num nowrap" data-label=${t("audio.size")}>${fileSize(one.bytes)}</td><td class="num nowrap" data-label=${t("audio.uploadedAt")}>${dateTime(one.uploadedTime)}</td>
             <td class="actions">${may("operator") && html`<span class="row row-end"><${PromptButton} prompt=${{ file: one.name }} label="${t("action.listen")}: ${one.name}" />
               <${Button} small=${true} iconOnly=${true} kind="ghost bad" icon="trash-2" label="${t("action.delete")}: ${one.name}" act=${() => remove(one.name)} /></span>`}</td></tr>`)}</tbody></table>`}
     </section>`;

@@ -124,11 +124,11 @@ function Details({ task, row, changed }) {
   }).then(() => undefined);
   return html`<div class="stack">${!row.result && html`<${Why} taskId=${task.id} phone=${row.number} mark=${row.state} />`}
     <div class="inside">
-      ${row.answers.length > 0 && html`<div class="stack-s"><h3>${t("numbers.answers")}</h3><ul class="stack-s">${row.answers.map((one, place) => html`<li key=${place} class="row"><span class="keycap">${one.exten || "–"}</span><span>${t("numbers.question", { id: one.questionId })}:</span>
+      ${row.answers.length > 0 && html`<div class="stack-s"><h2 class="h3">${t("numbers.answers")}</h2><ul class="stack-s">${row.answers.map((one, place) => html`<li key=${place} class="row"><span class="keycap">${one.exten || "–"}</span><span>${t("numbers.question", { id: one.questionId })}:</span>
         ${one.recording ? html`<${Recording} path=${one.recording} label=${`${row.number}, ${t("numbers.question", { id: one.questionId })}`} />` : html`<b>${one.result}</b>`}<span class="muted num small">${moment(one.changeTime)}</span></li>`)}</ul></div>`}
-      ${row.recording && html`<div class="stack-s"><h3>${t("numbers.recording")}</h3><${Recording} path=${row.recording} label=${`${t("numbers.recording")}, ${row.number}`} /></div>`}
-      ${pairs.length > 0 && html`<div class="stack-s"><h3>${t("numbers.call")}</h3><dl class="pairs">${pairs.map(([name, value]) => html`<dt>${t(name)}</dt><dd class="num">${value}</dd>`)}</dl></div>`}
-      ${params.length > 0 && html`<div class="stack-s"><h3>${t("numbers.params")}</h3><dl class="pairs">${params.map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${typeof value === "object" ? JSON.stringify(value) : String(value)}</dd>`)}</dl></div>`}
+      ${row.recording && html`<div class="stack-s"><h2 class="h3">${t("numbers.recording")}</h2><${Recording} path=${row.recording} label=${`${t("numbers.recording")}, ${row.number}`} /></div>`}
+      ${pairs.length > 0 && html`<div class="stack-s"><h2 class="h3">${t("numbers.call")}</h2><dl class="pairs">${pairs.map(([name, value]) => html`<dt>${t(name)}</dt><dd class="num">${value}</dd>`)}</dl></div>`}
+      ${params.length > 0 && html`<div class="stack-s"><h2 class="h3">${t("numbers.params")}</h2><dl class="pairs">${params.map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${typeof value === "object" ? JSON.stringify(value) : String(value)}</dd>`)}</dl></div>`}
     </div>
     ${may("operator") && html`<div class="row">${!row.result && html`<${Button} small=${true} icon="circle-check" act=${close}>${t("numbers.close")}<//>`}<${Button} small=${true} icon="phone-off" act=${stop}>${t("stop.addAction")}<//></div>`}</div>`;
 }

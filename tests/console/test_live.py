@@ -1,0 +1,98 @@
+"""What happens is seen as it happens; and it is said when it is not."""
+
+from typing import Any
+
+from playwright.async_api import Browser, expect
+
+from tests.api.conftest import running_dialer
+from tests.console.browsing import Look, looking
+from tests.console.conftest import Stage
+
+BASE = "/pbxcore/api/module-dialer/v1"
+
+
+async def test_what_others_do_comes_by_itself(look: Look, stage: Stage) -> None:
+    page = look.page
+    await look.open("tasks", "Tasks")
+    body = {"name": "Чужое задание", "innerNum": "201", "innerNumType": "exten", "state": 2, "numbers": ["79520400001", "79520400002"]}
+    task = await look.call("POST", f"{BASE}/task", body)
+    row = page.get_by_role("row", name="Чужое задание")
+    await expect(row).to_contain_text("0 / 2")
+    await look.call("POST", f"{BASE}/task-signal-close", {"phone": "79520400001", "taskId": int(task["id"])})
+    await expect(row).to_contain_text("1 / 2")
+    await expect(row.get_by_role("progressbar")).to_have_attribute("aria-valuetext", "1 of 2 done, 0 in progress")
+    await row.get_by_role("link").click()
+    await expect(page.locator(".page-head .pill")).to_have_text("Paused")
+    await look.call("PUT", f"{BASE}/task/{task['id']}", {"state": 0, "name": "Чужое задание, новое имя"})
+    await expect(page.locator(".page-head .pill")).to_have_text("Running")
+    await expect(page.locator("h1")).to_have_text("Чужое задание, новое имя")
+    await look.call("DELETE", f"{BASE}/task/{task['id']}")
+    await look.open("tasks", "Tasks")
+    await expect(row).to_have_count(0)
+
+
+async def test_a_daemon_that_goes_away_is_told_of_and_found_again(browser: Browser) -> None:
+    async with running_dialer() as dialer, looking(browser, dialer.url) as look:
+        look.allowed = ("Failed to load resource", "net::ERR_", "ERR_CONNECTION_REFUSED")
+        page = look.page
+        await page.goto(dialer.url)
+        live = page.locator(".bar [role=status]")
+        await expect(live).to_have_text("Live")
+        await expect(page.get_by_role("heading", name="Nothing is running")).to_be_visible()
+        await look.shoot("overview-empty")
+        await dialer.stop()
+        await expect(live).to_contain_text("Not live since")
+        await look.shoot("overview-not-live")
+        await look.open("pollings", "Pollings")
+        await expect(page.get_by_role("alert")).to_contain_text("The dialer does not answer")
+        await look.shoot("failure")
+        await dialer.start()
+        await expect(live).to_have_text("Live", timeout=20_000)
+        await look.button("Try again").click()
+        await expect(page.get_by_role("heading", name="No pollings yet")).to_be_visible()
+        await look.open("", "Overview")
+        await expect(page.get_by_role("heading", name="Not dialling")).to_be_visible()
+
+
+async def test_empty_screens_say_what_comes_there(browser: Browser) -> None:
+    async with running_dialer() as dialer, looking(browser, dialer.url, lang="ru", theme="dark") as look:
+        await look.page.goto(dialer.url)
+        for screen, heading, empty in (
+            ("tasks", "Задания", "Заданий пока нет"), ("pollings", "Опросы", "Опросов пока нет"), ("audio", "Звуковые файлы", "Звуковых файлов пока нет"),
+            ("stop-list", "Стоп-лист", "Список пуст"), ("access/keys", "Доступ", "Ключей API нет"), ("access/sessions", "Доступ", "Никто не вошёл"),
+            ("access/users", "Доступ", "Пользователей пока нет"), ("audit", "Журнал изменений", "Пока ничего не меняли"),
+        ):  # fmt: skip
+            await look.open(screen, heading)
+            await expect(look.page.get_by_role("heading", name=empty)).to_be_visible()
+            await look.shoot(f"empty-{screen.replace('/', '-')}-ru-dark")
+
+
+async def test_language_and_theme_are_chosen_and_remembered(browser: Browser, stage: Stage, admin: Any) -> None:
+    async with looking(browser, stage.url, storage_state=admin) as look:
+        page = look.page
+        await look.open("tasks/new", "New task")
+        await page.get_by_label("Name", exact=True).fill("не потеряется")
+        light = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+        await look.button("admin").click()
+        await look.button("Dark").click()
+        assert await page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+        await look.button("Русский").click()
+        await expect(page.locator("h1")).to_have_text("Новое задание")
+        await expect(page.get_by_label("Название", exact=True)).to_have_value("не потеряется")
+        await look.check_accessible("menu")
+        await page.keyboard.press("Escape")
+        await page.get_by_label("Название", exact=True).fill("")
+        await page.reload()
+        await expect(page.locator("h1")).to_have_text("Новое задание")
+        assert await page.locator("html").get_attribute("data-theme") == "dark"
+
+
+async def test_times_are_those_of_the_pbx(look: Look, stage: Stage) -> None:
+    """The browser stands in Tokyo, the PBX in Moscow."""
+    await look.open("stop-list", "Stop list")
+    (first, *_) = (await look.get(f"{BASE}/stop-list"))["results"]
+    shown = await look.page.evaluate(
+        "time => new Intl.DateTimeFormat('en', {timeZone: 'Europe/Moscow', hour: '2-digit', minute: '2-digit', hourCycle: 'h23'}).format(time * 1000)",
+        int(first["created"]),
+    )
+    await expect(look.page.get_by_role("row", name=first["phone"])).to_contain_text(shown)

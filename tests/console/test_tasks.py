@@ -1,0 +1,245 @@
+"""Tasks as an operator works with them."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, expect
+
+from tests.console.browsing import Look, looking
+from tests.console.conftest import Stage
+
+CSV = "Телефон;имя;сумма\n79520100001;Анна;1250,00\n79520100002;Иван;300\n79520100001;Анна;1\n12;нет;0\n"
+
+
+async def toast(look: Look, text: str) -> None:
+    await expect(look.page.locator(".toasts").get_by_text(text).last).to_be_visible()
+
+
+async def state_of(look: Look, task_id: str) -> Any:
+    return (await look.get(f"/console/v1/tasks/{task_id}"))["state"]
+
+
+async def create(look: Look, name: str, *, start: bool = False) -> str:
+    """A task of the first polling with pasted numbers, by its form; its id."""
+    page = look.page
+    await look.open("tasks/new", "New task")
+    await page.get_by_label("Name", exact=True).fill(name)
+    await page.get_by_label("Polling", exact=True).last.select_option(label="Оценка обслуживания (№ 1)")
+    await look.button("Paste numbers").click()
+    await page.get_by_role("textbox", name="Numbers").fill("79520200001\n79520200002\n79520200003")
+    await look.button("Check the numbers").click()
+    await expect(page.get_by_text("3 numbers can be taken")).to_be_visible()
+    await look.button("Create and call 3 numbers" if start else "Create paused").click()
+    await expect(page.locator("h1")).to_have_text(name)
+    return page.url.rpartition("/")[2]
+
+
+async def test_a_list_is_checked_before_anything_is_stored_and_then_called(look: Look, tmp_path: Path) -> None:
+    page = look.page
+    before = len(await look.get("/console/v1/tasks"))
+    table = tmp_path / "должники.csv"
+    table.write_text(CSV)
+    await look.open("tasks/new", "New task")
+    await page.get_by_label("Name", exact=True).fill("Должники <i>осень</i>")
+    await page.get_by_label("Polling", exact=True).last.select_option(label="Оценка обслуживания (№ 1)")
+    await page.get_by_label("Drop a table here").set_input_files(table)
+    await expect(page.get_by_text("2 numbers can be taken")).to_be_visible()
+    await page.get_by_text("Duplicates: 1.").click()
+    await expect(page.get_by_text("Row 4, column 1")).to_be_visible()
+    await page.get_by_text("Not readable: 1.").click()
+    await expect(page.get_by_text("Row 5, column 1")).to_be_visible()
+    await look.shoot("new-task-report")
+    await look.check_accessible("dry run")
+    assert len(await look.get("/console/v1/tasks")) == before
+    await page.get_by_text("Attempts", exact=True).click()
+    await page.get_by_label("Attempts for each number").fill("4")
+    await page.get_by_label("Pause between two attempts").fill("15")
+    await look.button("Create and call 2 numbers").click()
+    await expect(page.locator("h1")).to_have_text("Должники <i>осень</i>")
+    task_id = page.url.rpartition("/")[2]
+    task = await look.get(f"/console/v1/tasks/{task_id}")
+    assert (task["state"], task["numbers"], task["rules"]) == (0, 2, {"maxAttempt": "4", "tryInterval": "900"})
+    rows = (await look.get(f"/console/v1/tasks/{task_id}/numbers"))["rows"]
+    assert rows[0]["params"] == {"имя": "Анна", "сумма": "1250,00"}
+
+
+async def test_a_dropped_file_is_read_as_a_chosen_one_is(look: Look) -> None:
+    await look.open("tasks/new", "New task")
+    await look.page.evaluate(
+        """text => { const transfer = new DataTransfer(); transfer.items.add(new File([text], 'dropped.csv'));
+        document.querySelector('.drop').dispatchEvent(new DragEvent('drop', {dataTransfer: transfer, bubbles: true, cancelable: true})); }""",
+        CSV,
+    )
+    await expect(look.page.get_by_text("2 numbers can be taken")).to_be_visible()
+
+
+async def test_what_the_server_refuses_stands_at_its_field(look: Look) -> None:
+    page = look.page
+    await look.open("tasks/new", "New task")
+    await look.button("Create and start").click()
+    await expect(page.get_by_role("alert").get_by_text("A list of numbers is needed")).to_be_visible()
+    await look.button("Paste numbers").click()
+    await page.get_by_role("textbox", name="Numbers").fill("79520200001")
+    await look.button("Check the numbers").click()
+    await page.get_by_text("Employees", exact=True).first.click()
+    await page.get_by_label("Internal number").fill("bad number")
+    await page.get_by_label("Channels").fill("many")
+    await page.get_by_text("Caller ID", exact=True).click()
+    await page.get_by_label("Numbers shown").fill("abc")
+    await look.button("Create and call 1 number").click()
+    for label in ("Channels", "Numbers shown"):
+        field = page.get_by_label(label)
+        await expect(field).to_have_attribute("aria-invalid", "true")
+        described = str(await field.get_attribute("aria-describedby"))
+        assert await page.locator(f"[id='{described.split()[-1]}']").inner_text()
+    await expect(page.get_by_label("Channels")).to_be_focused()
+    await look.shoot("task-refused")
+    await look.check_accessible("refused form")
+    await page.get_by_label("Channels").fill("3")
+    await page.get_by_label("Numbers shown").fill("74950000000")
+    await look.button("Create and call 1 number").click()
+    await expect(page.get_by_label("Internal number")).to_be_focused()
+    await expect(page.get_by_label("Internal number")).to_have_attribute("aria-invalid", "true")
+    await expect(page.get_by_label("Channels")).not_to_have_attribute("aria-invalid", "true")
+
+
+async def test_start_pause_and_stop_are_what_the_server_says(look: Look) -> None:
+    page = look.page
+    task_id = await create(look, "Пауза")
+    await expect(page.locator(".page-head .pill")).to_have_text("Paused")
+    await expect(page.get_by_text("Press Start to go on.")).to_be_visible()
+    await look.button("Start").click()
+    await toast(look, "“Пауза” is running")
+    await expect(page.locator(".page-head .pill")).to_have_text("Running")
+    await expect(page.get_by_text("Asterisk is not connected")).to_be_visible()
+    assert await state_of(look, task_id) == 0
+    await look.button("Pause").click()
+    await expect(page.locator(".page-head .pill")).to_have_text("Paused")
+    assert await state_of(look, task_id) == 2
+    await look.button("Stop").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("3 calls that wait will not be made")
+    await look.check_accessible("confirmation")
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
+    await expect(look.button("Stop")).to_be_focused()
+    assert await state_of(look, task_id) == 2
+    await look.button("Stop").click()
+    await look.button("Stop", dialog).click()
+    await expect(page.locator(".page-head .pill")).to_have_text("Finished")
+    assert await state_of(look, task_id) == 1
+
+
+async def test_rules_that_the_form_does_not_show_stay_as_they_are(look: Look, stage: Stage) -> None:
+    page, task_id = look.page, stage.past.task_id
+    before = await look.get(f"/console/v1/tasks/{task_id}")
+    await look.open(f"tasks/{task_id}/edit", before["name"])
+    await expect(page.get_by_text("By rules the CRM has set (kept as they are)")).to_be_attached()
+    await expect(page.get_by_text("2026-12-31")).to_be_visible()
+    await expect(look.button("Save")).to_have_attribute("aria-disabled", "true")
+    await page.get_by_label("Channels").fill("12")
+    await page.get_by_label("Until").fill("21:30")
+    await page.get_by_label("Sunday").uncheck(force=True)
+    async with page.expect_request(lambda request: request.method == "PUT") as sent:
+        await look.button("Save").click()
+    assert (await sent.value).post_data_json == {
+        "maxCountChannels": "12", "timeStart": 540, "timeEnd": 1290, "weekDays": [1, 2, 3, 4, 5, 6],
+    }  # fmt: skip
+    await toast(look, "Saved")
+    after = await look.get(f"/console/v1/tasks/{task_id}")
+    assert after["maxCountChannels"] == 12
+    assert after["rules"] == {**before["rules"], "timeEnd": "1290", "weekDays": ["1", "2", "3", "4", "5", "6"]}
+
+
+async def test_unsaved_settings_are_not_lost_by_a_click(look: Look, stage: Stage) -> None:
+    page = look.page
+    await look.open(f"tasks/{stage.past.task_id}/edit", "Оценка обслуживания, июль")
+    await page.get_by_label("Name", exact=True).fill("Другое имя")
+    await page.get_by_role("link", name="Pollings").click()
+    await look.button("Stay", page.get_by_role("dialog")).click()
+    await expect(page.get_by_label("Name", exact=True)).to_have_value("Другое имя")
+    await page.get_by_role("link", name="Pollings").click()
+    await look.button("Leave", page.get_by_role("dialog")).click()
+    await expect(page.locator("h1")).to_have_text("Pollings")
+    await look.open(f"tasks/{stage.past.task_id}/edit", "Оценка обслуживания, июль")
+
+
+async def test_numbers_are_added_and_none_is_dropped(look: Look) -> None:
+    page = look.page
+    task_id = await create(look, "Добавить")
+    await page.get_by_role("link", name="Add numbers").click()
+    await look.button("Paste numbers").click()
+    await page.get_by_role("textbox", name="Numbers").fill("79520200003\n79520200004\n79520200005")
+    await look.button("Check the numbers").click()
+    await expect(page.get_by_text("2 numbers can be taken")).to_be_visible()
+    await look.button("Add 2 numbers").click()
+    await toast(look, "2 numbers added.")
+    rows = (await look.get(f"/console/v1/tasks/{task_id}/numbers"))["rows"]
+    assert [row["number"][-1] for row in rows] == ["1", "2", "3", "4", "5"]
+
+
+async def test_a_task_is_deleted_after_a_question(look: Look) -> None:
+    page = look.page
+    task_id = await create(look, "Лишнее")
+    await look.button("More").click()
+    await look.button("Delete").click()
+    await look.button("Delete", page.get_by_role("dialog")).click()
+    await expect(page.locator("h1")).to_have_text("Tasks")
+    await expect(page.get_by_role("link", name="Лишнее", exact=True)).to_have_count(0)
+    assert int(task_id) not in [one["id"] for one in await look.get("/console/v1/tasks")]
+
+
+async def test_tasks_are_found_by_name_and_by_state(look: Look) -> None:
+    page = look.page
+    await look.open("tasks", "Tasks")
+    await page.get_by_label("Search by name or number").fill("welcome")
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    await expect(page.get_by_role("link", name="Welcome call")).to_be_visible()
+    await page.get_by_label("Search by name or number").fill("нет такого")
+    await expect(page.get_by_role("heading", name="Nothing found")).to_be_visible()
+    await look.shoot("tasks-none-found")
+    await page.get_by_label("Search by name or number").fill("")
+    await look.button("Finished").click()
+    await expect(page.get_by_role("link", name="Welcome call")).to_be_visible()
+    await expect(page.get_by_role("link", name="Оценка обслуживания, июль")).to_have_count(0)
+    assert "state=1" in page.url
+
+
+async def test_results_are_downloaded_as_csv_and_xlsx(look: Look, stage: Stage, tmp_path: Path) -> None:
+    page = look.page
+    await look.open(f"tasks/{stage.past.task_id}", "Оценка обслуживания, июль")
+    for name, ending in (("Results as CSV", "csv"), ("Results as XLSX", "xlsx")):
+        await look.button("More").click()
+        async with page.expect_download() as downloading:
+            await page.get_by_role("link", name=name).click()
+        download = await downloading.value
+        assert download.suggested_filename.endswith(f".{ending}")
+        await download.save_as(tmp_path / f"results.{ending}")
+    assert "79520000000" in (tmp_path / "results.csv").read_bytes().decode("utf-8-sig")
+    assert zipfile.is_zipfile(io.BytesIO((tmp_path / "results.xlsx").read_bytes()))
+
+
+async def test_a_reader_is_offered_nothing_that_changes(browser: Browser, stage: Stage, look: Look) -> None:
+    await look.call("POST", "/console/v1/users", {"login": "reader", "password": "только-смотрит", "role": "read-only"})
+    async with looking(browser, stage.url) as reader:
+        await reader.log_in("reader", "только-смотрит")
+        page = reader.page
+        await expect(page.get_by_role("link", name="Access")).to_have_count(0)
+        await expect(page.get_by_role("link", name="New task")).to_have_count(0)
+        for screen, heading in (
+            (f"tasks/{stage.past.task_id}", "Оценка обслуживания, июль"), ("tasks", "Tasks"), ("pollings", "Pollings"), ("audio", "Audio files"),
+            ("stop-list", "Stop list"), (f"pollings/{stage.past.graph_id}", "Запись на приём"),
+        ):  # fmt: skip
+            await reader.open(screen, heading)
+            await reader.settled()
+            for name in ("Start", "Pause", "Stop", "Save", "Add numbers", "Import", "Add a question", "Choose a file"):
+                await expect(reader.button(name)).to_have_count(0)
+            await expect(page.get_by_role("button", name="Delete")).to_have_count(0)
+        await expect(page.get_by_label("What is said").first).to_be_disabled()
+        for screen in ("tasks/new", "access", "audit", "pollings/new"):
+            await reader.open(screen, "Not found")
+        await reader.button("reader").click()
+        await reader.button("Log out").click()
+        await expect(page.locator("h1")).to_have_text("Log in")
