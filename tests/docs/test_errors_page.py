@@ -162,7 +162,7 @@ ALERTS = {
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_metric_and_alert_is_explained(language: str) -> None:
+def test_every_metric_and_alert_is_explained_and_no_other_alert(language: str) -> None:
     told = code(page(language, "monitoring"))
     assert set(told) >= METRICS
     assert {one for one in told if one.startswith("Autodialer")} >= ALERTS
