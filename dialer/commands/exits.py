@@ -1,4 +1,5 @@
-"""Exit codes of all commands, after sysexits(3) where it has one. docs/command-line.md tells them to users."""
+"""Exit codes of all commands, after sysexits(3) where it has one. docs/pages/en/command-line.md tells
+them to users."""
 
 from typing import ClassVar
 
