@@ -64,6 +64,8 @@ class Look:
         """Keep a picture in .screenshots/."""
         await self.settled()
         SCREENSHOTS.mkdir(exist_ok=True)
+        if whole:
+            await self.page.evaluate("scrollTo(0, 0)")
         await self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole, animations="disabled", caret="initial")
 
     async def check_accessible(self, name: str, *, colours_only: bool = False) -> None:
