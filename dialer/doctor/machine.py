@@ -108,7 +108,7 @@ def check_database(settings: Settings) -> Finding:
             _("{file}: its write-ahead log has grown to {size} MB").format(file=file, size=log_bytes // MB),
             _("another program keeps the database open for reading: end it"),
         )
-    older = "" if version == SCHEMA_VERSION else f", upgraded from {version} at the next start"
+    older = "" if version == SCHEMA_VERSION else _(", upgraded at the next start")
     return ok(
         "database",
         _("{file}: schema {version}{older}, {size} kB, log {log} kB").format(

@@ -25,7 +25,7 @@ REPO = Path(__file__).resolve().parents[2]
 PO = CATALOGUES / "ru" / "LC_MESSAGES" / f"{DOMAIN}.po"
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None}
 UNKNOWN = datetime(2026, 1, 1, tzinfo=UTC)
-SOURCES = (REPO / "dialer" / "commands", Path(click.__file__).parent)
+SOURCES = (*(REPO / "dialer" / name for name in ("commands", "doctor", "install")), Path(click.__file__).parent)
 Message = Any
 """A text, or the forms of one that counts."""
 
