@@ -19,7 +19,7 @@ from tests.rig.daemon import Dialer
 from tests.rig.ports import PortBlock
 from tests.rig.waiting import wait_until
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "command-line.md"
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "pages"
 
 
 @asynccontextmanager
@@ -116,8 +116,9 @@ def test_a_full_disk_under_our_output_is_an_error_and_no_trace() -> None:
 
 def test_every_exit_code_is_documented() -> None:
     codes = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
-    text = DOCUMENT.read_text(encoding="utf-8")
-    assert {code for code in codes if f"| {code} |" not in text} == set()
+    for language in ("en", "ru"):
+        text = (PAGES / language / "command-line.md").read_text(encoding="utf-8")
+        assert {code for code in codes if f"| {code} |" not in text} == set()
     done = program("--help", env=environment())
     shown = " ".join(done.stdout.split())
     assert [code for code in sorted(codes) if f"{code} " not in shown] == []
