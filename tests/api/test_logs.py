@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.api.asking import TASKS, ask, bearer, from_afar
 from tests.api.conftest import running_dialer
-from tests.rig.daemon import COMMAND
+from tests.rig.forked import Forked
 
 FILTER = Path(__file__).resolve().parents[2] / "systemd/fail2ban/filter.d/autodialer.conf"
 
@@ -36,30 +36,32 @@ async def test_a_level_of_the_settings_holds() -> None:
         assert dialer.log_file.read_text() == ""
 
 
-def serve(folder: Path, log: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A daemon that cannot start: its folder of sounds is a file."""
+async def serve(folder: Path, log: str, *arguments: str) -> tuple[int, str]:
+    """Exit code and output of a daemon that cannot start: its folder of sounds is a file."""
     (folder / "file").touch()
-    config = folder / "dialer.toml"
+    config, output = folder / "dialer.toml", folder / "output"
+    output.unlink(missing_ok=True)
     config.write_text(
         f'[ami]\nsecret = "x"\n[store]\nurl = "sqlite:///{folder}/dialer.db"\n[audio]\ndir = "{folder}/file/audio"\n'
         f"[log]\n{log}\n"
     )
-    command = [*COMMAND, "serve", "--config", str(config), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    exit_code = await Forked(["serve", "--config", str(config), *arguments], output).wait()
+    return exit_code, output.read_text()
 
 
-def test_why_a_daemon_does_not_start_is_a_line_too(tmp_path: Path) -> None:
-    done = serve(tmp_path, 'format = "json"')
-    assert done.returncode == 1
-    last = json.loads(done.stderr.splitlines()[-1])
-    assert last["level"] == "CRITICAL"
+async def test_why_a_daemon_does_not_start_is_a_line_too(tmp_path: Path) -> None:
+    exit_code, output = await serve(tmp_path, 'format = "json"')
+    last = json.loads(output.splitlines()[-1])
+    assert (exit_code, last["level"]) == (1, "CRITICAL")
     assert last["message"].startswith("Error: [audio] dir:")
-    plain = serve(tmp_path, "", "--log-level", "WARNING")
-    assert plain.stderr.startswith("Error: [audio] dir:")
+    exit_code, output = await serve(tmp_path, "", "--log-level", "WARNING")
+    assert exit_code == 1
+    assert output.startswith("Error: [audio] dir:")
 
 
-def test_wrong_settings_of_the_log_are_named(tmp_path: Path) -> None:
-    done = serve(tmp_path, 'format = "xml"\nlevel = "LOUD"\nshow_numbers = "perhaps"\ncolour = true')
-    assert done.returncode == 78
+async def test_wrong_settings_of_the_log_are_named(tmp_path: Path) -> None:
+    wrong = 'format = "xml"\nlevel = "LOUD"\nshow_numbers = "perhaps"\ncolour = true'
+    exit_code, output = await serve(tmp_path, wrong)
+    assert exit_code == 78
     for key in ("log.format", "log.level", "log.show_numbers", "log.colour: no such setting"):
-        assert f"{tmp_path}/dialer.toml: {key}" in done.stderr
+        assert f"{tmp_path}/dialer.toml: {key}" in output

@@ -30,9 +30,14 @@ async def test_metrics_and_log_tell_exactly_what_became_of_the_calls() -> None:
             seen = await wait_for_answer(
                 lambda: metrics_of(world.dialer), _all_is_over, "all is committed, forgotten and pinged", 15
             )
+            world.pbx.kill()
+            away = await wait_for_answer(
+                lambda: metrics_of(world.dialer), lambda now: not now.total("autodialer_ami_ready"), "Asterisk is away"
+            )
             await world.dialer.stop()
             log = [json.loads(line) for line in world.dialer.log_file.read_text().splitlines()]
     rows = [row for task in tasks for row in task["results"]]
+    assert (away.total("autodialer_dialling"), away.total("autodialer_ami_unread_bytes")) == (0, 0)
     _check_calls(seen, rows)
     _check_latencies(seen, rows)
     for row in rows:
