@@ -26,7 +26,7 @@ rig: venv  ## packages, Asterisk (built once into the cache folder) and SIPp for
 	@tests/rig/packages.sh
 	@tests/rig/asterisk_root.sh
 
-demo: rig  ## the main job: 40 numbers, a polling, a real Asterisk; exit code 0 when every result is right
+demo: rig  ## the main job: 40 numbers, a polling, a real Asterisk, the web console; DEMO_STAY=1 keeps it until Ctrl-C
 	@$(BIN)/python -m tests.rig.demo
 
 test: rig lint  ## all tests: unit, store, API, and calls through the real Asterisk
@@ -71,4 +71,4 @@ deb-check: rig  ## build it, install it into a fresh Debian 12, set up, run, rem
 	@$(BIN)/python -m tests.rig.deb_check
 
 clean:  ## remove what make has made here (the Asterisk root in the cache folder stays)
-	rm -rf $(VENV) dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz .site
+	rm -rf $(VENV) dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz .site .screenshots

@@ -47,7 +47,7 @@ NAMES = frozenset(
 
 def words_of_names(text: str) -> str:
     """The text without what is typed as it is: options, choices, commands at the beginning of a line, paths."""
-    text = re.sub(r"\{[^}]*\}|\w+\.conf|\(\w+=\w+\)", " ", text)
+    text = re.sub(r"\{[^}]*\}|\w+\.conf|\(\w+=\w+\)|\[[a-z]+\] [a-z_]+", " ", text)
     text = re.sub(r"--?[a-z-]+|\[[^\]]*\]|/[a-z/._]+|[A-Z_]{4,}", " ", text)
     text = re.sub(r"^Использование: .*", " ", text, flags=re.MULTILINE)
     return re.sub(r"^  [a-z-]+  ", " ", text, flags=re.MULTILINE)

@@ -133,7 +133,8 @@ async def test_it_follows_the_size_of_its_window(own: Dialer) -> None:
     for place in range(30):
         await make(own, name=f"задача с длинным названием {place}")
     async with top_in_terminal(own, 120, 20) as terminal:
-        await terminal.shows("названием 29")
+        await terminal.shows("q quit")
+        assert "названием 29" in terminal.text
         shown = sum("1000000" in line for line in terminal.screen.display)
         assert "q quit" in terminal.screen.display[19]
         terminal.resize(80, 12)

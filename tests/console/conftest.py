@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest_asyncio
 from argon2 import PasswordHasher
-from playwright.async_api import Browser
+from playwright.async_api import Browser, BrowserContext
 
 from tests.api.conftest import running_dialer
-from tests.console.browsing import PASSWORD, Look, chromium, looking
+from tests.console.browsing import PASSWORD, Look, chromium, looking, new_context, tab_of
 from tests.console.past import Past, make_past
 from tests.rig.daemon import Dialer
 
@@ -51,8 +51,18 @@ async def admin(browser: Browser, stage: Stage) -> Any:
         return await one.page.context.storage_state()
 
 
+@pytest_asyncio.fixture(scope="session")
+async def desk(browser: Browser, admin: Any) -> AsyncIterator[BrowserContext]:
+    """Where the administrator sits: one browser for all tests, its cache kept."""
+    context = await new_context(browser, storage_state=admin)
+    try:
+        yield context
+    finally:
+        await context.close()
+
+
 @pytest_asyncio.fixture
-async def look(browser: Browser, stage: Stage, admin: Any) -> AsyncIterator[Look]:
-    """The administrator, logged in, in English."""
-    async with looking(browser, stage.url, storage_state=admin) as one:
+async def look(desk: BrowserContext, stage: Stage) -> AsyncIterator[Look]:
+    """A new tab of the administrator, logged in, in English."""
+    async with tab_of(desk, stage.url) as one:
         yield one

@@ -34,7 +34,8 @@ GRAPH = {
     "questions": [
         {
             "questionId": "1",
-            "questionText": "Здравствуйте, <имя>! Вы записаны на приём. Придёте - нажмите 1, перенести - 2, оператор - 0.",
+            "questionText": "Здравствуйте, <имя>! Вы записаны на приём. "
+            "Придёте - нажмите 1, перенести - 2, оператор - 0.",
             "press": [
                 {"key": "1", "action": "answer", "value": "придёт", "nextQuestion": "3"},
                 {"key": "2", "action": "answer", "value": "перенести", "nextQuestion": "2"},
@@ -46,7 +47,8 @@ GRAPH = {
             "questionId": "2",
             "questionText": "Скажите после сигнала, когда вам удобно.",
             "press": [
-                {"key": "1", "action": "playback_record", "value": "Говорите.", "valueOptions": "20", "nextQuestion": "3"},
+                {"key": "1", "action": "playback_record", "value": "Говорите.", "valueOptions": "20",
+                 "nextQuestion": "3"},
                 {"key": "9", "action": "", "nextQuestion": "1"},
             ],
             "defPress": "1",
@@ -78,7 +80,9 @@ def tone(path: Path, seconds: float = 1.0) -> None:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(8000)
-        sound.writeframes(b"".join(int(8000 * (step % 20 < 10)).to_bytes(2, "little") for step in range(int(8000 * seconds))))
+        sound.writeframes(
+            b"".join(int(8000 * (step % 20 < 10)).to_bytes(2, "little") for step in range(int(8000 * seconds)))
+        )
 
 
 async def upload(dialer: Dialer, path: str, name: str, content: bytes) -> Any:
@@ -103,15 +107,23 @@ async def make_past(dialer: Dialer, numbers: int = 900) -> Past:
         "maxAttempt": 3, "tryInterval": 600, "timeStart": 540, "timeEnd": 1200, "holidays": ["2026-12-31"],
         "retryOn": [{"on": "busy", "interval": 300}, "no_answer"],
     }  # fmt: skip
-    task_id = (await dialer.data("POST", "/task", {**task, **rules, "name": "Оценка обслуживания, июль", "numbers": listed}))["id"]
+    task_id = (
+        await dialer.data("POST", "/task", {**task, **rules, "name": "Оценка обслуживания, июль", "numbers": listed})
+    )["id"]
     employees = {"innerNum": "201", "innerNumType": "exten", "maxCountChannels": 4}
-    await dialer.data("POST", "/task", {**employees, "name": LONG_NAME, "numbers": [f"7953{place:07d}" for place in range(120)]})
-    closed = (await dialer.data("POST", "/task", {**task, "name": "Welcome call", "crmId": "crm-77", "numbers": listed[:40]}))["id"]
+    await dialer.data(
+        "POST", "/task", {**employees, "name": LONG_NAME, "numbers": [f"7953{place:07d}" for place in range(120)]}
+    )
+    closed = (
+        await dialer.data("POST", "/task", {**task, "name": "Welcome call", "crmId": "crm-77", "numbers": listed[:40]})
+    )["id"]
     sound = dialer.workdir / "tone.wav"
     tone(sound)
     for name in ("приветствие.wav", "music-on-hold.wav"):
         await upload(dialer, "/audio", name, sound.read_bytes())
-    await dialer.data("POST", "/stop-list", {"numbers": ["79520000777", "79520000778"], "reason": "Попросили не звонить"})
+    await dialer.data(
+        "POST", "/stop-list", {"numbers": ["79520000777", "79520000778"], "reason": "Попросили не звонить"}
+    )
     await dialer.stop()
     tone(dialer.workdir / "audio" / "recordings" / RECORDING)
     with closing(sqlite3.connect(dialer.database)) as connection, connection:
@@ -121,14 +133,18 @@ async def make_past(dialer: Dialer, numbers: int = 900) -> Past:
         recorded = connection.execute(
             "SELECT attempt_id, phone FROM answer WHERE task_id = ? ORDER BY id LIMIT 1", (int(task_id),)
         ).fetchone()
-        connection.execute("UPDATE answer SET result = ? WHERE attempt_id = ? AND question_id = '1'", (RECORDING, recorded[0]))
+        connection.execute(
+            "UPDATE answer SET result = ? WHERE attempt_id = ? AND question_id = '1'", (RECORDING, recorded[0])
+        )
     return Past(polling_id, graph_id, task_id, recorded[1], waiting)
 
 
 def work(connection: sqlite3.Connection, task_id: int, polling_id: int, *, share: float) -> str:
     """Give this share of the task's numbers results within the last hour, answers among them; a number that waits."""
     chance = random.Random(task_id)
-    rows = connection.execute("SELECT id, phone_id, phone FROM attempt WHERE task_id = ? ORDER BY id", (task_id,)).fetchall()
+    rows = connection.execute(
+        "SELECT id, phone_id, phone FROM attempt WHERE task_id = ? ORDER BY id", (task_id,)
+    ).fetchall()
     done = rows[: int(len(rows) * share)]
     now_s = int(time.time())
     for place, (attempt_id, phone_id, phone) in enumerate(done):
@@ -136,7 +152,8 @@ def work(connection: sqlite3.Connection, task_id: int, polling_id: int, *, share
         at_us = int((now_s - 3300 + 3200 * place / len(done) + chance.uniform(-60, 60)) * SECOND_US)
         talked_s = chance.randint(8, 95) if "POLLING" in result else None
         connection.execute(
-            "UPDATE attempt SET state = ?, result = ?, cause = ?, closed_us = ?, changed_us = ?, talked_s = ? WHERE id = ?",
+            "UPDATE attempt SET state = ?, result = ?, cause = ?, closed_us = ?, changed_us = ?, talked_s = ? "
+            "WHERE id = ?",
             (state, result, cause, at_us, at_us, talked_s, attempt_id),
         )
         if "POLLING" in result:
@@ -151,4 +168,3 @@ def work(connection: sqlite3.Connection, task_id: int, polling_id: int, *, share
                     (attempt_id, task_id, polling_id, question, phone_id, phone, value, key, at_us),
                 )
     return str(rows[-1][2])
-

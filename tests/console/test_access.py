@@ -69,7 +69,9 @@ async def test_users_are_added_changed_and_deleted(look: Look) -> None:
 
 
 async def test_a_new_key_is_shown_once_copied_and_revoked(browser: Browser, stage: Stage, admin: Any) -> None:
-    async with looking(browser, stage.url, storage_state=admin, permissions=["clipboard-read", "clipboard-write"]) as look:
+    async with looking(
+        browser, stage.url, storage_state=admin, permissions=["clipboard-read", "clipboard-write"]
+    ) as look:
         page = look.page
         await look.open("access/keys", "Access")
         await look.button("New key").click()
@@ -85,7 +87,9 @@ async def test_a_new_key_is_shown_once_copied_and_revoked(browser: Browser, stag
         await look.button("I have kept it", dialog).click()
         await expect(page.get_by_role("row", name="crm-test")).to_be_visible()
         await expect(page.get_by_text(key)).to_have_count(0)
-        reply = await page.request.get(f"{stage.url}/console/v1/me", headers={"Authorization": f"Bearer {key}", "Cookie": ""})
+        reply = await page.request.get(
+            f"{stage.url}/console/v1/me", headers={"Authorization": f"Bearer {key}", "Cookie": ""}
+        )
         assert (await reply.json())["data"]["name"] == "key:crm-test"
         await look.button("Revoke: crm-test").click()
         await look.button("Revoke", dialog).click()
@@ -106,7 +110,9 @@ async def test_a_session_is_ended_from_afar(browser: Browser, stage: Stage, look
 
 async def test_the_audit_log_tells_who_did_what(look: Look) -> None:
     page = look.page
-    await look.call("POST", "/console/v1/users", {"login": "for-the-log", "password": "довольно-длинный", "role": "operator"})
+    await look.call(
+        "POST", "/console/v1/users", {"login": "for-the-log", "password": "довольно-длинный", "role": "operator"}
+    )
     await look.open("audit", "Audit log")
     await page.get_by_label("Who, what, where").fill("for-the-log")
     row = page.locator("tbody tr")

@@ -81,7 +81,11 @@ async def test_all_that_the_dialer_can_say_has_words(dictionaries: dict[str, Dic
         *(f"why.{rule.value}" for rule in Rule),
         *(f"outcome.{outcome.value}" for outcome in Outcome),
         *(f"role.{role.value}" for role in Role),
-        *(f"attempt.{state.value}" for state in AttemptState if state.name in ("SPOOLED", "DIALLING", "CONNECTING", "POLLING")),
+        *(
+            f"attempt.{state.value}"
+            for state in AttemptState
+            if state.name in ("SPOOLED", "DIALLING", "CONNECTING", "POLLING")
+        ),
         *(f"audit.{action}" for action in audited_actions()),
     }
     assert wanted <= set(dictionaries["en"]), wanted - set(dictionaries["en"])
@@ -128,4 +132,6 @@ def places_of(text: Any) -> set[str]:
 def audited_actions() -> set[str]:
     """What changes are called in the audit log, as the code has it."""
     text = "".join(path.read_text() for path in (REPO / "dialer").rglob("*.py"))
-    return set(re.findall(r'Change\(\s*"([a-z.-]+)"', text)) | set(re.findall(r'"(task\.(?:pause|resume|close|change))"', text))
+    return set(re.findall(r'Change\(\s*"([a-z.-]+)"', text)) | set(
+        re.findall(r'"(task\.(?:pause|resume|close|change))"', text)
+    )

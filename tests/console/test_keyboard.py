@@ -10,8 +10,10 @@ from tests.console.conftest import Stage
 MOST_TABS = 60
 FOCUSED = """() => { const one = document.activeElement; if (!one || one === document.body) return '';
     const box = one.getBoundingClientRect(); const style = getComputedStyle(one);
-    const label = one.labels?.[0]?.innerText ?? ''; const shown = style.outlineStyle !== 'none' || one.matches('input[type=radio], input[type=file]');
-    return JSON.stringify({name: (one.getAttribute('aria-label') || label || one.innerText || '').trim(), tag: one.tagName, shown, inside: box.bottom > 0 && box.top < innerHeight}); }"""
+    const label = one.labels?.[0]?.innerText ?? '';
+    const shown = style.outlineStyle !== 'none' || one.matches('input[type=radio], input[type=file]');
+    const name = (one.getAttribute('aria-label') || label || one.innerText || '').trim();
+    return JSON.stringify({name, tag: one.tagName, shown, inside: box.bottom > 0 && box.top < innerHeight}); }"""
 
 
 async def tab_to(page: Page, name: str, *, back: bool = False) -> None:

@@ -9,12 +9,30 @@ from tests.console.browsing import Look, looking
 from tests.console.conftest import Stage
 
 BASE = "/pbxcore/api/module-dialer/v1"
+EMPTY = {
+    "tasks": ("Задания", "Заданий пока нет"),
+    "pollings": ("Опросы", "Опросов пока нет"),
+    "audio": ("Звуковые файлы", "Звуковых файлов пока нет"),
+    "stop-list": ("Стоп-лист", "Список пуст"),
+    "access/keys": ("Доступ", "Ключей API нет"),
+    "access/sessions": ("Доступ", "Никто не вошёл"),
+    "access/users": ("Доступ", "Пользователей пока нет"),
+    "audit": ("Журнал изменений", "Пока ничего не меняли"),
+}
+IN_MOSCOW = """time => new Intl.DateTimeFormat('en', {timeZone: 'Europe/Moscow', hour: '2-digit', minute: '2-digit',
+    hourCycle: 'h23'}).format(time * 1000)"""
 
 
 async def test_what_others_do_comes_by_itself(look: Look, stage: Stage) -> None:
     page = look.page
     await look.open("tasks", "Tasks")
-    body = {"name": "Чужое задание", "innerNum": "201", "innerNumType": "exten", "state": 2, "numbers": ["79520400001", "79520400002"]}
+    body = {
+        "name": "Чужое задание",
+        "innerNum": "201",
+        "innerNumType": "exten",
+        "state": 2,
+        "numbers": ["79520400001", "79520400002"],
+    }
     task = await look.call("POST", f"{BASE}/task", body)
     row = page.get_by_role("row", name="Чужое задание")
     await expect(row).to_contain_text("0 / 2")
@@ -57,11 +75,7 @@ async def test_a_daemon_that_goes_away_is_told_of_and_found_again(browser: Brows
 async def test_empty_screens_say_what_comes_there(browser: Browser) -> None:
     async with running_dialer() as dialer, looking(browser, dialer.url, lang="ru", theme="dark") as look:
         await look.page.goto(dialer.url)
-        for screen, heading, empty in (
-            ("tasks", "Задания", "Заданий пока нет"), ("pollings", "Опросы", "Опросов пока нет"), ("audio", "Звуковые файлы", "Звуковых файлов пока нет"),
-            ("stop-list", "Стоп-лист", "Список пуст"), ("access/keys", "Доступ", "Ключей API нет"), ("access/sessions", "Доступ", "Никто не вошёл"),
-            ("access/users", "Доступ", "Пользователей пока нет"), ("audit", "Журнал изменений", "Пока ничего не меняли"),
-        ):  # fmt: skip
+        for screen, (heading, empty) in EMPTY.items():
             await look.open(screen, heading)
             await expect(look.page.get_by_role("heading", name=empty)).to_be_visible()
             await look.shoot(f"empty-{screen.replace('/', '-')}-ru-dark")
@@ -91,8 +105,5 @@ async def test_times_are_those_of_the_pbx(look: Look, stage: Stage) -> None:
     """The browser stands in Tokyo, the PBX in Moscow."""
     await look.open("stop-list", "Stop list")
     (first, *_) = (await look.get(f"{BASE}/stop-list"))["results"]
-    shown = await look.page.evaluate(
-        "time => new Intl.DateTimeFormat('en', {timeZone: 'Europe/Moscow', hour: '2-digit', minute: '2-digit', hourCycle: 'h23'}).format(time * 1000)",
-        int(first["created"]),
-    )
+    shown = await look.page.evaluate(IN_MOSCOW, int(first["created"]))
     await expect(look.page.get_by_role("row", name=first["phone"])).to_contain_text(shown)

@@ -9,7 +9,8 @@ from tests.console.conftest import Stage
 from tests.console.past import GRAPH
 
 HEARD = """() => { window.heard = 0; const start = AudioBufferSourceNode.prototype.start;
-    AudioBufferSourceNode.prototype.start = function () { window.heard = this.buffer.duration; return start.call(this); }; }"""
+    AudioBufferSourceNode.prototype.start = function () {
+        window.heard = this.buffer.duration; return start.call(this); }; }"""
 
 
 async def test_the_graph_shows_ways_ends_loops_and_what_nothing_leads_to(look: Look, stage: Stage) -> None:
@@ -76,7 +77,10 @@ async def test_a_polling_is_made_heard_refused_mended_and_saved(look: Look) -> N
     await look.button("Save").click()
     await expect(page.locator("h1")).to_have_text("Новый <script>alert(1)</script>")
     saved = await look.get(f"/console/v1/pollings/{page.url.rpartition('/')[2]}")
-    assert [shape(one) for one in saved["questions"][0]["press"]] == [("1", "answer", "да", "2"), ("2", "dial", "201", None)]
+    assert [shape(one) for one in saved["questions"][0]["press"]] == [
+        ("1", "answer", "да", "2"),
+        ("2", "dial", "201", None),
+    ]
     await expect(page.locator(".graph .node.question")).to_have_count(2)
 
 
@@ -115,7 +119,9 @@ async def test_closing_the_tab_asks_when_something_is_unsaved(browser: Browser, 
 
 async def test_a_polling_in_use_stays_and_another_is_deleted(look: Look, stage: Stage) -> None:
     page = look.page
-    polling = await look.call("POST", "/pbxcore/api/module-dialer/v1/polling", {"name": "Лишний", "questions": [{"questionText": "Да?"}]})
+    polling = await look.call(
+        "POST", "/pbxcore/api/module-dialer/v1/polling", {"name": "Лишний", "questions": [{"questionText": "Да?"}]}
+    )
     await look.open("pollings", "Pollings")
     await look.button("Delete: Оценка обслуживания").click()
     await look.button("Delete", page.get_by_role("dialog")).click()

@@ -1,7 +1,7 @@
-"""Every screen, in both languages and themes, wide and on a telephone: pictures in .screenshots/, nothing wrong in any."""
+"""Every screen, in both languages and themes, wide and on a telephone: a picture of each, nothing wrong in any."""
 
-from playwright.async_api import Browser, expect
 import pytest
+from playwright.async_api import Browser, expect
 
 from tests.console.browsing import Look, looking
 from tests.console.conftest import Stage
@@ -11,7 +11,7 @@ HEADINGS = {
     "tasks": ("Tasks", "Задания"),
     "tasks/new": ("New task", "Новое задание"),
     "tasks/{task_id}": ("Оценка обслуживания, июль", "Оценка обслуживания, июль"),
-    "tasks/{task_id}/numbers?search=79520000": ("Оценка обслуживания, июль", "Оценка обслуживания, июль"),
+    "tasks/{task_id}/numbers?search=7952000001": ("Оценка обслуживания, июль", "Оценка обслуживания, июль"),
     "tasks/{task_id}/add": ("Оценка обслуживания, июль", "Оценка обслуживания, июль"),
     "tasks/{task_id}/edit": ("Оценка обслуживания, июль", "Оценка обслуживания, июль"),
     "pollings": ("Pollings", "Опросы"),
@@ -27,6 +27,19 @@ HEADINGS = {
 }
 
 
+IN_DARK = {
+    "",
+    "tasks",
+    "tasks/new",
+    "tasks/{task_id}",
+    "tasks/{task_id}/numbers?search=7952000001",
+    "pollings/{graph_id}",
+    "stop-list",
+    "audit",
+}
+"""Screens whose colours are looked at in the dark theme, too: the others have none of their own."""
+
+
 async def visit(look: Look, stage: Stage, lang: str, kind: str, *, axe: bool, colours_only: bool = False) -> None:
     for screen, headings in HEADINGS.items():
         address = screen.format(task_id=stage.past.task_id, graph_id=stage.past.graph_id)
@@ -34,7 +47,7 @@ async def visit(look: Look, stage: Stage, lang: str, kind: str, *, axe: bool, co
         name = screen.partition("?")[0].replace("{", "").replace("}", "").replace("/", "-") or "overview"
         await look.shoot(f"{name}-{kind}", whole="numbers" not in screen)
         await look.check_fits(name)
-        if axe:
+        if axe and not (colours_only and screen not in IN_DARK):
             await look.check_accessible(name, colours_only=colours_only)
 
 

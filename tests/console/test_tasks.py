@@ -68,8 +68,9 @@ async def test_a_list_is_checked_before_anything_is_stored_and_then_called(look:
 async def test_a_dropped_file_is_read_as_a_chosen_one_is(look: Look) -> None:
     await look.open("tasks/new", "New task")
     await look.page.evaluate(
-        """text => { const transfer = new DataTransfer(); transfer.items.add(new File([text], 'dropped.csv'));
-        document.querySelector('.drop').dispatchEvent(new DragEvent('drop', {dataTransfer: transfer, bubbles: true, cancelable: true})); }""",
+        """text => { const dataTransfer = new DataTransfer(); dataTransfer.items.add(new File([text], 'dropped.csv'));
+        const drop = new DragEvent('drop', {dataTransfer, bubbles: true, cancelable: true});
+        document.querySelector('.drop').dispatchEvent(drop); }""",
         CSV,
     )
     await expect(look.page.get_by_text("2 numbers can be taken")).to_be_visible()
@@ -93,7 +94,7 @@ async def test_what_the_server_refuses_stands_at_its_field(look: Look) -> None:
         field = page.get_by_label(label)
         await expect(field).to_have_attribute("aria-invalid", "true")
         described = str(await field.get_attribute("aria-describedby"))
-        assert await page.locator(f"[id='{described.split()[-1]}']").inner_text()
+        assert await page.locator(f"[id='{described.rsplit(maxsplit=1)[-1]}']").inner_text()
     await expect(page.get_by_label("Channels")).to_be_focused()
     await look.shoot("task-refused")
     await look.check_accessible("refused form")
@@ -228,10 +229,14 @@ async def test_a_reader_is_offered_nothing_that_changes(browser: Browser, stage:
         page = reader.page
         await expect(page.get_by_role("link", name="Access")).to_have_count(0)
         await expect(page.get_by_role("link", name="New task")).to_have_count(0)
-        for screen, heading in (
-            (f"tasks/{stage.past.task_id}", "Оценка обслуживания, июль"), ("tasks", "Tasks"), ("pollings", "Pollings"), ("audio", "Audio files"),
-            ("stop-list", "Stop list"), (f"pollings/{stage.past.graph_id}", "Запись на приём"),
-        ):  # fmt: skip
+        for screen, heading in {
+            f"tasks/{stage.past.task_id}": "Оценка обслуживания, июль",
+            "tasks": "Tasks",
+            "pollings": "Pollings",
+            "audio": "Audio files",
+            "stop-list": "Stop list",
+            f"pollings/{stage.past.graph_id}": "Запись на приём",
+        }.items():
             await reader.open(screen, heading)
             await reader.settled()
             for name in ("Start", "Pause", "Stop", "Save", "Add numbers", "Import", "Add a question", "Choose a file"):

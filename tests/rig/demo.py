@@ -1,7 +1,9 @@
 """`make demo`: the main job on real parts. Exit code 0 only when every result is what the behaviour gives."""
 
 import asyncio
+import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -106,6 +108,7 @@ async def demo(workdir: Path, console: Console) -> bool:
     numbers = demo_numbers()
     console.print("Starting Asterisk, subscribers and the dialer …")
     async with running_world(workdir, {"dialing": {"ring_timeout_s": RING_TIMEOUT_S}}) as world:
+        console.print(f"The console: {world.dialer.url}/", style="bold", highlight=False)
         console.print(f"The dialer serves REST at {world.dialer.url}, its log is {world.dialer.log_file}")
         polling = await world.dialer.data("POST", "/polling", POLLING)
         task = await world.dialer.data(
@@ -123,15 +126,29 @@ async def demo(workdir: Path, console: Console) -> bool:
         done = await watch(world, task["id"], len(numbers), console)
         show(done, console)
         wrong = differences(done, world.provider.invites(), numbers)
+        tell(wrong, len(numbers), console)
+        if os.environ.get("DEMO_STAY") == "1":
+            await stay(world, console)
+    return not wrong
+
+
+def tell(wrong: list[str], total: int, console: Console) -> None:
     for line in wrong:
         console.print(line, style="red", highlight=False)
     console.print(
         f"Every result is what that subscriber's behaviour must give, each number was dialled exactly once: "
-        f"{'no, see above' if wrong else f'yes, {len(numbers)} of {len(numbers)}'}",
+        f"{'no, see above' if wrong else f'yes, {total} of {total}'}",
         style="bold red" if wrong else "bold green",
         highlight=False,
     )
-    return not wrong
+
+
+async def stay(world: World, console: Console) -> None:
+    """Until Ctrl-C: the console is there, and subscribers answer further tasks."""
+    console.print(f"The console stays at {world.dialer.url}/ until Ctrl-C")
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ended.set)
+    await ended.wait()
 
 
 def main() -> int:

@@ -1,4 +1,5 @@
 // Something that is fetched: what there is of it, whether it comes, and what went wrong.
+import { isWatched } from "../activity.js";
 import { useCallback, useEffect, useRef, useState } from "../html.js";
 
 /**
@@ -31,12 +32,12 @@ export function useLoaded(load, inputs) {
   return { ...state, reload, set: (data) => setState({ data, error: null, loading: false }) };
 }
 
-/** Calls it every so many milliseconds while the page is seen. */
+/** Calls it every so many milliseconds while somebody looks at the page. */
 export function useEvery(ms, act, inputs) {
   useEffect(() => {
     if (!ms) return undefined;
     const timer = setInterval(() => {
-      if (document.visibilityState === "visible") act();
+      if (isWatched()) act();
     }, ms);
     return () => clearInterval(timer);
   }, [ms, ...inputs]);

@@ -9,6 +9,7 @@ import { Mark, groupName } from "./outcome.js";
 
 const DAY_S = 86400;
 const HEIGHT = 220;
+const LEAST_BUCKETS = 12;
 const darkness = matchMedia("(prefers-color-scheme: dark)");
 
 /** What a custom property is as a colour that a canvas understands. */
@@ -38,9 +39,11 @@ export function TimeChart({ buckets, bucketS, from, to, label }) {
   const present = GROUPS.filter((group) => counted.some((one) => one.counts[group] > 0));
   const shape = `${present} ${theme} ${dark} ${lang()} ${bucketS}`;
   const data = dataOf(counted, present, bucketS, from, to);
+  const bounds = useRef(data);
+  bounds.current = data;
 
   useEffect(() => {
-    const options = optionsOf(present, bucketS, data, (index) => setAt(index));
+    const options = optionsOf(present, bounds, (index) => setAt(index));
     plot.current = new uPlot({ ...options, width: place.current.clientWidth || 300, height: HEIGHT }, data.columns, place.current);
     const watch = new ResizeObserver(([entry]) => plot.current.setSize({ width: Math.floor(entry.contentRect.width), height: HEIGHT }));
     watch.observe(place.current);
@@ -82,10 +85,11 @@ function dataOf(counted, present, bucketS, from, to) {
   }
   const first = Math.min(from ?? Infinity, ...(times.length ? [times[0]] : []));
   const end = Math.max(to ?? -Infinity, ...(times.length ? [times[times.length - 1] + bucketS] : []));
-  return { columns, first, end };
+  // a few bars are no wall: there is room for those to come
+  return { columns, first, end: Math.max(end, first + LEAST_BUCKETS * bucketS) };
 }
 
-function optionsOf(present, bucketS, data, point) {
+function optionsOf(present, bounds, point) {
   const grid = { stroke: colour("--track"), width: 1 };
   const font = `12px ${getComputedStyle(document.body).fontFamily}`;
   const axis = { stroke: colour("--muted"), font, ticks: { show: false }, grid };
@@ -96,7 +100,7 @@ function optionsOf(present, bucketS, data, point) {
     padding: [8, 18, 0, 0],
     tzDate: (time) => uPlot.tzDate(new Date(time * 1000), getZone()),
     scales: {
-      x: { time: true, range: (_plot, least, most) => [Math.min(data.first, least ?? data.first), Math.max(data.end, (most ?? 0) + bucketS)] },
+      x: { time: true, range: () => [bounds.current.first, bounds.current.end] },
       y: { range: (_plot, _least, most) => [0, Math.max(4, Math.ceil((most || 0) * 1.1))] },
     },
     axes: [

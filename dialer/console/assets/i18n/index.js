@@ -23,12 +23,15 @@ export function setZone(name) {
 
 export const getZone = () => zone;
 
+/** English as it is written where days come before months, and hours are 24. */
+const LOCALES = { en: "en-GB", ru: "ru-RU" };
+
 /** @type {Map<string, any>} */
 const formats = new Map();
 
 function format(kind, options) {
   const key = `${lang()} ${kind.name} ${JSON.stringify(options)}`;
-  if (!formats.has(key)) formats.set(key, new kind(lang(), options));
+  if (!formats.has(key)) formats.set(key, new kind(LOCALES[lang()], options));
   return formats.get(key);
 }
 
@@ -64,7 +67,7 @@ const at = (seconds) => new Date(seconds * 1000);
 /** Unix seconds as date and time, to the second where asked for. */
 export const dateTime = (seconds, withSeconds = false) =>
   format(Intl.DateTimeFormat, {
-    timeZone: zone, day: "2-digit", month: "2-digit", year: "numeric", hour: "2-digit", minute: "2-digit",
+    timeZone: zone, day: "2-digit", month: lang() === "ru" ? "2-digit" : "short", year: "numeric", hour: "2-digit", minute: "2-digit",
     hourCycle: "h23", ...(withSeconds ? { second: "2-digit" } : {}),
   }).format(at(seconds));
 

@@ -1,5 +1,5 @@
-// The server speaks English. What a user is likely to be told of a form is known here in Russian; the rest is shown as
-// it came, which is better than nothing.
+// The server speaks English, to programs and their authors. What a user is likely to be told of a form is known here in
+// the words of the form; the rest is shown as it came, which is better than nothing.
 const VALUES = String.raw`(?:, got ([\s\S]*))?`;
 const got = (value) => (value === undefined ? "" : `, а здесь ${value}`);
 
@@ -36,13 +36,20 @@ const RUSSIAN = [
   [/^webhooks are signed, and \[webhooks\] secret is not set .*$/, () => "уведомления подписываются, а ключ подписи не задан (dialer webhooks new-secret)"],
 ];
 
+/** @type {[RegExp, (...groups: string[]) => string][]} */
+const ENGLISH = [
+  [/^missing$/, () => "must be filled in"],
+  [/^missing, and there is no questionFile$/, () => "a text or a sound file is needed"],
+  [/^missing, nothing to play$/, () => "there is nothing to play"],
+];
+const WORDS = { en: ENGLISH, ru: RUSSIAN };
+
 /** Where a message begins with the place it is about: `innerNum: …`. */
 const PLACED = /^([A-Za-z][\w.[\]]*): ([\s\S]+)$/;
 
 export function translateMessage(message, lang) {
-  if (lang !== "ru") return message;
   const [, place, reason] = PLACED.exec(message) ?? [null, "", message];
-  for (const [pattern, words] of RUSSIAN) {
+  for (const [pattern, words] of WORDS[lang]) {
     const found = pattern.exec(reason);
     if (found) return `${place ? `${place}: ` : ""}${words(...found.slice(1))}`;
   }
