@@ -204,6 +204,17 @@ def test_promtool_takes_the_rules_and_they_fire_when_they_should() -> None:
     assert "SUCCESS" in promtool("test", "rules", Path(__file__).with_name("alerts_test.yml"))
 
 
+def test_prometheus_understands_every_expression_of_the_dashboard(tmp_path: Path) -> None:
+    """As rules, with Grafana's variables filled in."""
+    rules = [
+        {"record": f"dashboard:{place}", "expr": shown.expression.replace("$__rate_interval", "1m")}
+        for place, shown in enumerate(of_dashboard())
+        if not shown.expression.startswith("label_values(")  # Grafana's own
+    ]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    assert f"SUCCESS: {len(rules)} rules found" in promtool("check", "rules", tmp_path / "rules.yml")
+
+
 def test_every_alert_is_tried_out() -> None:
     tried = yaml.safe_load(Path(__file__).with_name("alerts_test.yml").read_text())["tests"]
     fired = {test["name"] for test in tried if any(one["exp_samples"] for one in test["promql_expr_test"])}

@@ -20,7 +20,7 @@ OF_EVERY_CALL = ["CreateCallFile", "afterDialOut"]
 
 async def test_metrics_and_log_tell_exactly_what_became_of_the_calls() -> None:
     """A polling by one channel, an employee by two."""
-    settings: dict[str, dict[str, Any]] = {**SETTINGS, "log": {"format": "json"}}
+    settings: dict[str, dict[str, Any]] = {**SETTINGS, "log": {"format": "json", "level": "DEBUG"}}
     with tempfile.TemporaryDirectory(prefix="dialer-", dir="/tmp") as folder:
         async with running_world(Path(folder), settings) as world:
             tasks = [
