@@ -65,7 +65,7 @@ constraints: venv  ## write the installed versions into constraints.txt
 
 deb:  ## a Debian package in dist/, with the libraries in it
 	@[ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || tests/rig/packages.sh
-	@debian/build.sh
+	@systemd/debian/build.sh
 
 deb-check: rig  ## build it, install it into a fresh Debian 12, set up, run, remove, purge; some minutes, once 1 GB
 	@$(BIN)/python -m tests.rig.deb_check

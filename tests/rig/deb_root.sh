@@ -45,7 +45,7 @@ step "package lists" chroot "$building" apt-get update
 # (systemd's own tmpfiles complain of a /proc that is not mounted)
 # shellcheck disable=SC2046  # word splitting is wanted
 step "what the package needs" chroot "$building" apt-get install -y --no-install-recommends systemd dbus \
-    $(sed -n 's/^Depends: //p' "$(dirname "$0")/../../debian/control.in" | sed 's/([^)]*)//g; s/,/ /g' | tr ' ' '\n' | sort -u)
+    $(sed -n 's/^Depends: //p' "$(dirname "$0")/../../systemd/debian/control.in" | sed 's/([^)]*)//g; s/,/ /g' | tr ' ' '\n' | sort -u)
 step "cleaning up" chroot "$building" apt-get clean
 rm -rf "$building"/var/lib/apt/lists/*
 echo "$suite $recipe" >"$building/.autodialer-recipe"

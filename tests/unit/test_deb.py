@@ -18,7 +18,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dist = tmp_path_factory.mktemp("dist")
     environment = {**os.environ, "DEB_DIST": str(dist)}
     built = subprocess.run(
-        [REPO / "debian" / "build.sh", "--without-libraries"],
+        [REPO / "systemd" / "debian" / "build.sh", "--without-libraries"],
         env=environment,
         capture_output=True,
         text=True,
@@ -104,6 +104,6 @@ def test_the_scripts_can_be_read_by_any_shell(root: Path, script: str) -> None:
 
 def test_only_a_purge_removes_settings_and_recordings() -> None:
     for script in ("postinst", "prerm"):
-        assert "rm -" not in (REPO / "debian" / script).read_text()
-    before_purge, _, _ = (REPO / "debian" / "postrm").read_text().partition('[ "$1" = purge ] || exit 0')
+        assert "rm -" not in (REPO / "systemd" / "debian" / script).read_text()
+    before_purge, _, _ = (REPO / "systemd" / "debian" / "postrm").read_text().partition('[ "$1" = purge ] || exit 0')
     assert "rm -" not in before_purge

@@ -2,11 +2,11 @@
 # Builds dist/autodialer_VERSION_ARCH.deb; the last line of stdout is its path. Needs Debian's python3 with venv, and
 # dpkg-deb. Libraries lie in a virtual environment below /usr/lib/autodialer, at the versions of constraints.txt.
 #
-#   debian/build.sh                      the package
-#   debian/build.sh --without-libraries  the same without them, in seconds and without network: for a test of the rest
+#   systemd/debian/build.sh                      the package
+#   systemd/debian/build.sh --without-libraries  the same without them, in seconds and without network: for tests
 #   DEB_DIST    where to put it (default: dist)
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 libraries=yes
 [ "${1:-}" != --without-libraries ] || libraries=no
@@ -60,8 +60,8 @@ install -d "$tree/usr/bin" "$tree/lib/systemd/system" "$tree/etc/default" "$tree
 ln -s ../lib/autodialer/bin/dialer "$tree/usr/bin/dialer"
 ln -s ../lib/autodialer/share/autodialer "$tree/usr/share/autodialer"
 install -m 644 systemd/autodialer.service "$tree/lib/systemd/system"
-install -m 644 debian/default "$tree/etc/default/autodialer"
-gzip -9n <debian/dialer.1 >"$tree/usr/share/man/man1/dialer.1.gz"
+install -m 644 systemd/debian/default "$tree/etc/default/autodialer"
+gzip -9n <systemd/debian/dialer.1 >"$tree/usr/share/man/man1/dialer.1.gz"
 gzip -9n <CHANGELOG.md >"$tree/usr/share/doc/autodialer/changelog.gz"
 install -m 644 LICENSE "$tree/usr/share/doc/autodialer/copyright"
 cp -r README.md docs systemd/fail2ban "$tree/usr/share/doc/autodialer/examples/"
@@ -73,10 +73,10 @@ fi
 architecture=$(dpkg --print-architecture)
 minor=$("$python" -c 'import sys; print(sys.version_info.minor)')
 sed -e "s/@VERSION@/$version/; s/@ARCHITECTURE@/$architecture/; s/@MINOR@/$minor/; s/@NEXT@/$((minor + 1))/" \
-    -e "s/@SIZE@/$(du -sk "$tree" | cut -f1)/" debian/control.in >"$tree/DEBIAN/control"
+    -e "s/@SIZE@/$(du -sk "$tree" | cut -f1)/" systemd/debian/control.in >"$tree/DEBIAN/control"
 echo /etc/default/autodialer >"$tree/DEBIAN/conffiles"
 for script in postinst prerm postrm; do
-    install -m 755 "debian/$script" "$tree/DEBIAN/$script"
+    install -m 755 "systemd/debian/$script" "$tree/DEBIAN/$script"
 done
 (cd "$tree" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | xargs -0 md5sum) >"$tree/DEBIAN/md5sums"
 
