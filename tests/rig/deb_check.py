@@ -22,7 +22,11 @@ def main() -> int:
         print("deb_check: must be root", file=sys.stderr)
         return 1
     root = _last_line([RIG / "deb_root.sh"])
-    package = Path(sys.argv[1]) if len(sys.argv) > 1 else REPO_DIR / _last_line([REPO_DIR / "systemd" / "debian" / "build.sh"])
+    package = (
+        Path(sys.argv[1])
+        if len(sys.argv) > 1
+        else REPO_DIR / _last_line([REPO_DIR / "systemd" / "debian" / "build.sh"])
+    )
     etc = asterisk_root() / "etc" / "asterisk"
     with tempfile.TemporaryDirectory(prefix="deb-check-") as folder, _own_control_group() as group:
         out = Path(folder, "out")
