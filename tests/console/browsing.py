@@ -106,7 +106,8 @@ _TELL_VIOLATIONS = """addEventListener('securitypolicyviolation',
     event => console.error('CSP: ' + event.violatedDirective + ' ' + event.blockedURI))"""
 _TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 _STICKING_OUT = """[...document.querySelectorAll('main *')]
-    .filter(one => one.getBoundingClientRect().right > innerWidth + 1).slice(0, 5).map(one => one.outerHTML.slice(0, 120))"""
+    .filter(one => one.getBoundingClientRect().right > innerWidth + 1).slice(0, 5)
+    .map(one => one.outerHTML.slice(0, 120))"""
 
 
 @asynccontextmanager
