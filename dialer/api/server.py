@@ -21,6 +21,8 @@ from dialer.store.database import StoreError
 log = logging.getLogger(__name__)
 _VERSIONS = (HttpVersion10, HttpVersion11)
 """aiohttp takes 0.9 and 2.0, too, and answers in kind."""
+_TARGETS = ("/", "http://", "https://", "*")
+"""What a request may ask for (RFC 9112, section 3.2): a path, or a whole URL; aiohttp takes any scheme."""
 _KEPT_HEADERS = ("Allow", "Connection", "Retry-After")
 """Of what aiohttp refuses."""
 
@@ -83,7 +85,8 @@ async def _say_little(_request: web.Request, response: web.StreamResponse) -> No
 
 @web.middleware
 async def _errors_in_envelope(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.version not in _VERSIONS:
+    target = request.raw_path.lower()
+    if request.version not in _VERSIONS or not target.startswith(_TARGETS):
         return refusal([NO_REQUEST], status=400, headers={"Connection": "close"})
     try:
         return await handler(request)
