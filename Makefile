@@ -8,7 +8,7 @@ FUZZ_S ?= 60
 # the tests start some two hundred daemons: each would compile our own code anew, half a second of two
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv rig demo test chaos fuzz lint format constraints deb deb-check clean
+.PHONY: help venv rig demo test chaos fuzz lint messages docs format constraints deb deb-check clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -30,6 +30,7 @@ demo: rig  ## the main job: 40 numbers, a polling, a real Asterisk, the web cons
 	@$(BIN)/python -m tests.rig.demo
 
 test: rig lint  ## all tests: unit, store, API, and calls through the real Asterisk
+	@tests/rig/prometheus.sh >/dev/null
 	$(BIN)/python -m pytest -n 3 -m "not alone" --ignore=tests/calls --ignore=tests/chaos
 	$(BIN)/python -m pytest -n 3 -m "not alone" --dist loadfile --no-loadscope-reorder tests/chaos tests/calls
 	$(BIN)/python -m pytest -m alone tests/api tests/calls
@@ -48,6 +49,12 @@ lint: venv  ## ruff, mypy, bandit, and known vulnerabilities of the libraries
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive dialer agi
 	$(BIN)/python -m tests.lint.audit
 
+messages: venv  ## bring the Russian catalogue of the commands up to date, and compile it
+	$(BIN)/python -m tests.lint.messages
+
+docs: venv  ## the documentation in Russian and English, into .site/ (open .site/index.html, or serve it for the search)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file docs/mkdocs.yml
+
 format: venv  ## let ruff format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -58,10 +65,10 @@ constraints: venv  ## write the installed versions into constraints.txt
 
 deb:  ## a Debian package in dist/, with the libraries in it
 	@[ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || tests/rig/packages.sh
-	@debian/build.sh
+	@systemd/debian/build.sh
 
 deb-check: rig  ## build it, install it into a fresh Debian 12, set up, run, remove, purge; some minutes, once 1 GB
 	@$(BIN)/python -m tests.rig.deb_check
 
 clean:  ## remove what make has made here (the Asterisk root in the cache folder stays)
-	rm -rf $(VENV) dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz .screenshots
+	rm -rf $(VENV) dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz .site .screenshots

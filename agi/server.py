@@ -8,6 +8,7 @@ from typing import Protocol
 
 from agi.dialogue import AnswerBook, Speaker, Voice
 from agi.session import MAX_LINE_BYTES, AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
+from dialer.model.about import work_on
 from dialer.model.flow import Flow, Prompt
 from dialer.model.records import attempt_id_of
 from dialer.model.safe import UnsafeValueError
@@ -60,11 +61,19 @@ class FastAgiServer:
         self._speaker = Speaker(voice, desk, recordings, dialogue_limit_s)
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
-        self.press_key: Callable[[str, str], Awaitable[str]] | None = None
-        """What the key of a task on a telephone does: the task as it was dialled, the number of who pressed it; returns
-        what has become of the task: `paused`, `resumed`, or `refused`."""
+        self.press_key: Callable[[str, str, str], Awaitable[str]] | None = None
+        """What the key of a task on a telephone does: the telephone's channel, the task as it was dialled, the number
+        of who pressed it; returns what has become of the task: `paused`, `resumed`, or `refused`."""
         self.trouble: str | None = None
         """Why the last dialogue, message or apology came to nothing, in words; None when it did not."""
+        self.on_reply: Callable[[str, float], None] = lambda script, waited_s: None
+        """Told how long a channel has waited for our first command, from its connection."""
+        self.on_prompt: Callable[[str, float], None] = lambda script, waited_s: None
+        """Likewise, for the first prompt."""
+        self.on_claim: Callable[[bool], None] = lambda granted: None
+        """Told the answer to each question for leave to dial."""
+        self.on_end: Callable[[str, str], None] = lambda script, end: None
+        """Told how each session has ended: done, hung_up, failed."""
 
     @property
     def sessions(self) -> int:
@@ -86,13 +95,17 @@ class FastAgiServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = AgiSession(reader, writer)
+        session.on_command = self._timing(session)
+        end = "failed"
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - start_server runs us as one
         self._sessions.add(task)
         try:
             await session.read_environment()
             await self._route(session)
+            end = "done"
         except HungUpError as error:
+            end = "hung_up"
             log.debug("FastAGI session %s ended: %s", session.script, error)
         except (AgiError, TimeoutError, UnsafeValueError) as error:
             log.warning("FastAGI session %s given up: %s", session.script, error or "time-out")
@@ -101,19 +114,36 @@ class FastAgiServer:
             log.exception("FastAGI session %s failed", session.script)
         finally:
             self._sessions.discard(task)
+            self.on_end(session.script, end)
             writer.close()
+
+    def _timing(self, session: AgiSession) -> Callable[[str], None]:
+        """Tells, at the first command and at the first prompt, how long that took from now."""
+        now = asyncio.get_running_loop().time
+        began_s, told = now(), set[str]()
+
+        def sent(verb: str) -> None:
+            if not told:
+                self.on_reply(session.script, now() - began_s)
+            if verb == "STREAM" and verb not in told:
+                self.on_prompt(session.script, now() - began_s)
+            told.add(verb)
+
+        return sent
 
     async def _route(self, session: AgiSession) -> None:
         if session.script == "doctor":  # of no attempt: are we who is asked for leave?
             await session.set_variable("AUTODIALER_DAEMON", "here")
             return
         if session.script == "key" and self.press_key is not None:
-            became = await self.press_key(session.argument(1), session.environment.get("agi_callerid", ""))
+            channel, caller = (session.environment.get(name, "") for name in ("agi_channel", "agi_callerid"))
+            became = await self.press_key(channel, session.argument(1), caller)
             await session.set_variable("AUTODIALER_KEY", became)
             return
         attempt_id = attempt_id_of(session.argument(1))
         if attempt_id is None:
             raise AgiError(f"attempt id expected, got {session.argument(1)[:60]!r}")
+        work_on(self._desk.task_of(attempt_id), attempt_id, session.argument(2))
         match session.script:
             case "claim":
                 await self._claim(session, attempt_id)
@@ -134,6 +164,7 @@ class FastAgiServer:
 
     async def _claim(self, session: AgiSession, attempt_id: int) -> None:
         granted = await self._desk.claim(attempt_id, session.argument(2), session.argument(3))
+        self.on_claim(granted)
         await session.set_variable("AUTODIALER_CLAIM", "granted" if granted else "refused")
 
     async def _dialogue(self, session: AgiSession, attempt_id: int) -> None:

@@ -6,6 +6,7 @@ on a channel that has hung up is answered with `result=-1` or with `511`.
 
 import asyncio
 import re
+from collections.abc import Callable
 
 from dialer.model.safe import (
     KEYS,
@@ -55,6 +56,8 @@ class AgiSession:
         self._reader = reader
         self._writer = writer
         self.environment: dict[str, str] = {}
+        self.on_command: Callable[[str], None] = lambda verb: None
+        """Told the first word of each command as it is sent."""
 
     @property
     def script(self) -> str:
@@ -162,6 +165,7 @@ class AgiSession:
 
     async def _reply_to(self, command: str, timeout_s: float | None = REPLY_TIMEOUT_S) -> tuple[int, str]:
         """The number after `result=` and what follows it."""
+        self.on_command(command.partition(" ")[0])
         self._writer.write(f"{safe_line(command)}\n".encode())
         async with asyncio.timeout(timeout_s):
             await self._flush()

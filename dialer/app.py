@@ -19,7 +19,7 @@ from dialer.api.access.login import Login
 from dialer.api.access.management import AccessManagement
 from dialer.api.access.passwords import Password
 from dialer.api.asterisk_cli.listener import CliListener
-from dialer.api.asterisk_cli.operator import Operator
+from dialer.api.asterisk_cli.operator import REFUSED, Operator
 from dialer.api.connections import Connections, allow_many_files
 from dialer.api.console.access import KeysAndSessions, Users
 from dialer.api.console.audit import AuditLog
@@ -34,6 +34,7 @@ from dialer.api.console.prompt import Prompts
 from dialer.api.console.tasks import Progress
 from dialer.api.couriers import JsonCourier, MailCourier, MailServer, QueryCourier
 from dialer.api.health import Health, HealthReport
+from dialer.api.metrics import MetricsPage, counting
 from dialer.api.mikopbx.audio import AudioFiles
 from dialer.api.mikopbx.clients import Clients
 from dialer.api.mikopbx.phone_sheets import MAX_BYTES, PhoneSheets, TableFiles
@@ -58,6 +59,7 @@ from dialer.api.votbox.tasks import VotboxTasks
 from dialer.api.votbox.templates import VotboxTemplates
 from dialer.api.webhook_sender import HttpSender
 from dialer.config import ConfigError, Http, Settings, Smtp, VotboxAccount
+from dialer.dispatch.call_log import CallLog
 from dialer.dispatch.callfile import CallFileSettings, Spool
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.dry_run import DryRun
@@ -75,11 +77,14 @@ from dialer.dispatch.staffing import Staffing
 from dialer.dispatch.traffic import Traffic, Trunk
 from dialer.dispatch.webhooks import Courier, Webhooks
 from dialer.dispatch.why import Explainer
+from dialer.measuring import Parts, measure
+from dialer.metrics.exposition import Metrics
 from dialer.model.prices import Prices
+from dialer.model.safe import UnsafeValueError
 from dialer.model.webhook import Signer, secret_key
 from dialer.notify import Notifier
-from dialer.pbx.ami import AmiClient
-from dialer.pbx.lamps import Lamps
+from dialer.pbx.ami import AmiClient, AmiDownError
+from dialer.pbx.lamps import Lamps, key_pressed_on
 from dialer.pbx.link import PbxLink
 from dialer.pbx.presence import Presence
 from dialer.speech.chain import EngineChain
@@ -180,7 +185,7 @@ class Daemon:
             max_per_day=dialing.max_calls_per_phone_a_day,
         )
         self._lifetimes = Lifetimes(store, zone)
-        ami = AmiClient(
+        self._ami = ami = AmiClient(
             settings.ami.host, settings.ami.port, settings.ami.username, settings.ami.secret.get_secret_value()
         )
         presence = Presence(ami, asterisk.internal_context, wrap_up_s=dialing.wrap_up_s)
@@ -202,7 +207,7 @@ class Daemon:
         self._prompts = build_prompts(settings, self._voices, self._cache, uploads)
         rehearsal = Rehearsal(flows, self._prompts)
         self._meter = Meter()
-        self._ledger.observers += [rehearsal, self._meter]
+        self._ledger.observers += [rehearsal, self._meter, CallLog(show_numbers=settings.log.show_numbers)]
         self._rehearsal = rehearsal
         self._recordings = Recordings(
             settings.audio.recordings, asterisk.spool_dir, settings.audio.recordings_max_age_days
@@ -216,6 +221,7 @@ class Daemon:
             recordings=settings.audio.recordings,
             dialogue_limit_s=dialing.polling_limit_s,
         )
+        self._metrics = Metrics(VERSION)
         self._draining = False
         self._notifier = Notifier()
         store.listen(AUDIT_TOPIC, write_line)
@@ -247,12 +253,14 @@ class Daemon:
                 StopLists(store, tables),
                 AccessManagement(store),
             ),
-            (Health(self.report), Login(store, gate, password)),
+            (Health(self.report), Login(store, gate, password), MetricsPage(self._metrics.render)),
             serving(store, zone),
             gate,
             max_body_mb=http.max_body_mb,
             console=self._console(gate, explainer),
+            outermost=[counting(self._metrics.rest.in_flight.inc, self._metrics.rest.answered)],
         )
+        measure(self._metrics, self._parts(ami))
         self._http.add_routes(ConsoleFiles(CONSOLE_FILES).routes())
         if settings.votbox.accounts:
             sounds = SoundStore(store, uploads, self._prompts, settings.audio.max_upload_mb * MB)
@@ -266,6 +274,14 @@ class Daemon:
             )
             votbox = Facade(accounts, [one for resource in calls for one in resource.calls()], http.max_body_mb * MB)
             self._http.add_routes(votbox.routes())
+
+    def _parts(self, ami: AmiClient) -> Parts:
+        """What is measured."""
+        return Parts(
+            store=self._store, ledger=self._ledger, scheduler=self._scheduler, traffic=self._traffic, agi=self._agi,
+            ami=ami, link=self._link, voices=self._voices, prompts=self._prompts, cache=self._cache,
+            webhooks=self._webhooks, report=self.report,
+        )  # fmt: skip
 
     def _build_webhooks(self) -> tuple[Webhooks | None, HttpSender]:
         """None: nothing in the settings asks for deliveries."""
@@ -290,9 +306,12 @@ class Daemon:
         store, dialing = self._store, self._settings.dialing
         counting = Counting(store, self._meter)
         operator = Operator(store, self._desk, counting, explainer)
-        self._agi.press_key = operator.press_key
+        self._press_key = operator.press_key
+        self._agi.press_key = self._key_pressed
         cli, secret = self._settings.cli, self._settings.ami.secret.get_secret_value()
-        self._cli = CliListener(cli.host, cli.port, secret, operator.answer) if cli.port else None
+        self._cli = (
+            CliListener(cli.host, cli.port, secret, operator.answer, self._asterisk_s_users) if cli.port else None
+        )
         progress = Progress(
             store, self._desk, counting, self._meter, self._ledger,
             max_channels=dialing.max_channels, version=VERSION, zone=dialing.timezone,
@@ -313,6 +332,24 @@ class Daemon:
             KeysAndSessions(store),
             AuditLog(store),
         )
+
+    def _asterisk_s_users(self) -> set[int]:
+        """Whose processes may give commands as Asterisk: root, and the owner of its spool."""
+        try:
+            return {0, self._settings.asterisk.spool_dir.stat().st_uid}
+        except OSError:
+            return {0}
+
+    async def _key_pressed(self, channel: str, dialled: str, caller: str) -> str:
+        """FastAGI asks no one for a password: that a telephone has dialled this key is Asterisk's to say."""
+        try:
+            is_so = dialled != "" and await key_pressed_on(self._ami, channel) == dialled
+        except (AmiDownError, TimeoutError, UnsafeValueError):
+            is_so = False
+        if not is_so:
+            log.warning("the key of a task was asked for, but no telephone has dialled it")
+            return REFUSED
+        return await self._press_key(dialled, caller)
 
     def _pbx_is_ready(self, ready: bool) -> None:
         self._scheduler.pbx_is_ready(ready)
@@ -402,6 +439,7 @@ class Daemon:
                 group.create_task(self._lamps.run(), name="lamps"),
                 group.create_task(self._tell_trouble(), name="trouble teller"),
                 group.create_task(self._notifier.keep_alive(), name="sign of life"),
+                group.create_task(self._metrics.daemon.watch_loop(), name="event loop watch"),
                 group.create_task(self._cache.keep(), name="prompt cache keeper"),
                 group.create_task(self._keep_recordings(), name="recordings keeper"),
                 group.create_task(self._forget_receipts(), name="receipts keeper"),

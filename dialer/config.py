@@ -6,6 +6,7 @@ import re
 import tomllib
 from datetime import date
 from decimal import Decimal
+from gettext import gettext as _
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -28,6 +29,8 @@ from dialer.model.safe import safe_caller, safe_context, safe_host_port, safe_pr
 from dialer.model.webhook import secret_key
 
 ENVIRONMENT_PREFIX = "DIALER_"
+NOT_SETTINGS = frozenset({"DIALER_LANG"})
+"""Variables that are about something else: the language of the commands."""
 YANDEX_URL = "https://tts.api.cloud.yandex.net/speech/v1/tts:synthesize"
 
 
@@ -84,6 +87,12 @@ class Http(_Section):
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together")
         return self
+
+
+class LogSettings(_Section):
+    format: Literal["text", "json"] = "text"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    show_numbers: bool = False
 
 
 class StoreSettings(_Section):
@@ -335,6 +344,7 @@ class Settings(BaseSettings):
         env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
+    log: LogSettings = LogSettings()
     http: Http = Http()
     store: StoreSettings = StoreSettings()
     ami: Ami
@@ -387,7 +397,7 @@ def load_settings(file: Path, *, needs_ami: bool = True) -> Settings:
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: not TOML: {error}") from error
+        raise ConfigError(_("{file}: not TOML: {why}").format(file=file, why=error)) from error
     _check_environment()
     if not needs_ami and isinstance(ami := content.setdefault("ami", {}), dict):
         ami.setdefault("secret", "not needed")
@@ -401,11 +411,12 @@ def _check_environment() -> None:
     """A variable that names no setting is a slip of somebody's keyboard."""
     sections = {name: field.annotation for name, field in Settings.model_fields.items()}
     for variable in os.environ:
-        if variable.startswith(ENVIRONMENT_PREFIX):
-            section, _, key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NOT_SETTINGS:
+            section, _underscores, key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
             known = getattr(sections.get(section), "model_fields", {})
             if key.partition("__")[0] not in known:
-                raise ConfigError(f"environment {variable}: no such setting (DIALER_SECTION__KEY, DIALER_HTTP__PORT)")
+                said = _("environment {variable}: no such setting (DIALER_SECTION__KEY, DIALER_HTTP__PORT)")
+                raise ConfigError(said.format(variable=variable))
 
 
 _MOVED = {
@@ -417,12 +428,12 @@ _MOVED = {
 def _explain(file: Path, error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
     variable = ENVIRONMENT_PREFIX + "__".join(str(part).upper() for part in error["loc"])
-    source = f"environment {variable}" if variable in os.environ else str(file)
+    source = _("environment {variable}").format(variable=variable) if variable in os.environ else str(file)
     if error["type"] == "extra_forbidden":
-        return f"{source}: {key}: no such setting{_MOVED.get(key, '')}"
+        return _("{where}: no such setting").format(where=f"{source}: {key}") + _MOVED.get(key, "")
     if error["type"] == "missing":
         key = "ami.secret" if key == "ami" else key
-        return f"{source}: {key}: missing, and there is no default"
+        return _("{where}: missing, and there is no default").format(where=f"{source}: {key}")
     if error["type"] == "model_type":
-        return f"{source}: {key}: a section [{key}] expected"
+        return _("{where}: a section [{key}] expected").format(where=f"{source}: {key}", key=key)
     return f"{source}: {key}: {str(error['msg']).removeprefix('Value error, ')}"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from aiohttp import HttpVersion10, HttpVersion11, web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from dialer.api.access.gate import Gate
 from dialer.api.access.login import OPEN_PATHS
@@ -21,6 +21,8 @@ from dialer.store.database import StoreError
 log = logging.getLogger(__name__)
 _VERSIONS = (HttpVersion10, HttpVersion11)
 """aiohttp takes 0.9 and 2.0, too, and answers in kind."""
+_TARGETS = ("/", "http://", "https://", "*")
+"""What a request may ask for (RFC 9112, section 3.2): a path, or a whole URL; aiohttp takes any scheme."""
 _KEPT_HEADERS = ("Allow", "Connection", "Retry-After")
 """Of what aiohttp refuses."""
 
@@ -39,10 +41,11 @@ def build_http(
     *,
     max_body_mb: int,
     console: Iterable[Resource] = (),
+    outermost: Iterable[Middleware] = (),
 ) -> web.Application:
     """The MikoPBX facade and the console's calls below their base paths, and what has no base path."""
     application = web.Application(
-        middlewares=[_errors_in_envelope, gate.middleware(OPEN_PATHS), _plain_bodies],
+        middlewares=[*outermost, _errors_in_envelope, gate.middleware(OPEN_PATHS), _plain_bodies],
         client_max_size=max_body_mb * 1024 * 1024,
     )
     groups = [
@@ -82,7 +85,8 @@ async def _say_little(_request: web.Request, response: web.StreamResponse) -> No
 
 @web.middleware
 async def _errors_in_envelope(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.version not in _VERSIONS:
+    target = request.raw_path.lower()
+    if request.version not in _VERSIONS or not target.startswith(_TARGETS):
         return refusal([NO_REQUEST], status=400, headers={"Connection": "close"})
     try:
         return await handler(request)
@@ -100,8 +104,14 @@ async def _errors_in_envelope(request: web.Request, handler: Handler) -> web.Str
     except ConnectionError:
         if request.transport is not None:
             raise
-        log.debug("%s %s: the client left amid its request", request.method, request.path)
+        log.debug("%s %s: the client left amid its request", request.method, _route_of(request))
         return refusal(["the client has left"], status=400)
     except Exception:
-        log.exception("%s %s failed", request.method, request.path)
+        log.exception("%s %s failed", request.method, _route_of(request))
         return refusal(["internal error, see the daemon's log"], status=500)
+
+
+def _route_of(request: web.Request) -> str:
+    """As it is declared: a path may hold a telephone."""
+    resource = request.match_info.route.resource
+    return "(no such path)" if resource is None else resource.canonical

@@ -3,26 +3,29 @@ runs or not: who may read its settings and write its files is the administrator.
 
 import asyncio
 import hashlib
-import os
-import pwd
 import re
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from datetime import UTC, datetime
+from gettext import gettext as _
+from gettext import ngettext
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from dialer.api.access.passwords import hash_password, new_key
-from dialer.commands.options import config_option, settings_of
+from dialer.commands.exits import NotNowError, WrongSettingsError
+from dialer.commands.options import config_option, json_option, settings_of
+from dialer.commands.owner import acting_as_owner, own_name
+from dialer.commands.tables import print_json
 from dialer.model.access import KEY_NAME, LEAST_PASSWORD, LOGIN, MAX_PASSWORD, Role
 from dialer.model.audit import Author, Change
 from dialer.store import access, users
 from dialer.store.audit import acting_as, audited
 from dialer.store.database import Operation, Query, Store, StoreError
+from dialer.store.errors import DatabaseRefusedError
 from dialer.store.sole import InUseError, database_file, sole_user
 
 T = TypeVar("T")
@@ -46,11 +49,12 @@ def passwd(votbox: bool) -> None:
 def _asked_password() -> str:
     """Asked for, or read from standard input."""
     if sys.stdin.isatty():
-        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+        password = str(click.prompt(_("Password"), hide_input=True, confirmation_prompt=True))
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if not LEAST_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise click.ClickException(f"a password of {LEAST_PASSWORD} to {MAX_PASSWORD} characters expected")
+        said = _("a password of {least} to {most} characters expected").format(least=LEAST_PASSWORD, most=MAX_PASSWORD)
+        raise click.ClickException(said)
     return password
 
 
@@ -60,37 +64,50 @@ def apikey() -> None:
 
 
 @apikey.command("add")
-@click.argument("name")
+@click.argument("name", metavar="NAME")
 @_role_option
 @config_option
 def add_key(name: str, role: str, config_file: Path) -> None:
     """Make a key and print it, this once: only a digest is kept."""
     if not re.fullmatch(KEY_NAME, name):
-        raise click.BadParameter("1 to 60 letters, digits, . _ - expected", param_hint="NAME")
+        raise click.BadParameter(_("1 to 60 letters, digits, . _ - expected"), param_hint="NAME")
     key = new_key()
     try:
         _write(config_file, access.save_key(name, Role(role), key), lambda _: Change("apikey.create", name, role))
     except access.NameTakenError:
-        raise click.ClickException(f"there is a key {name!r} already: revoke it first") from None
+        said = _("there is a key {name} already: revoke it first").format(name=repr(name))
+        raise click.ClickException(said) from None
     click.echo(key)
 
 
 @apikey.command("list")
+@json_option
 @config_option
-def list_keys(config_file: Path) -> None:
+def list_keys(as_json: bool, config_file: Path) -> None:
     """Names, roles, when made and last used (to the minute)."""
-    for one in _read(config_file, access.fetch_keys):
-        used = "never" if one.used_us is None else _shown(one.used_us)
-        click.echo(f"{one.name}  {one.role.value}  made {_shown(one.created_us)}  last used {used}")
+    keys = _read(config_file, access.fetch_keys)
+    if as_json:
+        print_json(
+            [
+                {"name": one.name, "role": one.role.value, "created": _s(one.created_us), "lastUsed": _s(one.used_us)}
+                for one in keys
+            ]
+        )
+        return
+    for one in keys:
+        used = _("never") if one.used_us is None else _shown(one.used_us)
+        made = _shown(one.created_us)
+        said = _("{name}  {role}  made {made}  last used {used}")
+        click.echo(said.format(name=one.name, role=one.role.value, made=made, used=used))
 
 
 @apikey.command("revoke")
-@click.argument("name")
+@click.argument("name", metavar="NAME")
 @config_option
 def revoke_key(name: str, config_file: Path) -> None:
     """Take a key back; at once, also from a daemon that runs."""
     if not _write(config_file, access.delete_key(name), _if_done("apikey.revoke", name)):
-        raise click.ClickException(f"there is no key {name!r}")
+        raise click.ClickException(_("there is no key {name}").format(name=repr(name)))
 
 
 @click.group()
@@ -99,30 +116,45 @@ def session() -> None:
 
 
 @session.command("list")
+@json_option
 @config_option
-def list_sessions(config_file: Path) -> None:
+def list_sessions(as_json: bool, config_file: Path) -> None:
     """Ids, logins, where they came from, when they end."""
     now_us = time.time_ns() // 1000
-    for one in _read(config_file, lambda connection: access.fetch_sessions(connection, now_us)):
-        click.echo(
-            f"{one.session_id}  {one.login}  from {one.address}  since {_shown(one.created_us)}  "
-            f"until {_shown(one.expires_us)}"
+    sessions = _read(config_file, lambda connection: access.fetch_sessions(connection, now_us))
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": one.session_id,
+                    "login": one.login,
+                    "address": one.address,
+                    "created": _s(one.created_us),
+                    "expires": _s(one.expires_us),
+                }
+                for one in sessions
+            ]
         )
+        return
+    for one in sessions:
+        said = _("{id}  {login}  from {address}  since {since}  until {until}")
+        since, until = _shown(one.created_us), _shown(one.expires_us)
+        click.echo(said.format(id=one.session_id, login=one.login, address=one.address, since=since, until=until))
 
 
 @session.command("revoke")
-@click.argument("session_id", type=int, required=False)
+@click.argument("session_id", metavar="[SESSION]", type=int, required=False)
 @click.option("--all", "everyone", is_flag=True, help="End every session.")
 @config_option
 def revoke_session(session_id: int | None, everyone: bool, config_file: Path) -> None:
     """End a session, at once."""
     if everyone == (session_id is not None):
-        raise click.UsageError("either the id of a session or --all expected")
+        raise click.UsageError(_("either the id of a session or --all expected"))
     if everyone:
         ended = _write(config_file, access.delete_sessions(), lambda count: Change("session.end", "all", f"{count}"))
-        click.echo(f"{ended} sessions ended")
+        click.echo(ngettext("{count} session ended", "{count} sessions ended", ended).format(count=ended))
     elif not _write(config_file, access.delete_session(session_id or 0), _if_done("session.end", str(session_id))):
-        raise click.ClickException(f"there is no session {session_id}")
+        raise click.ClickException(_("there is no session {id}").format(id=session_id))
 
 
 @click.group()
@@ -131,62 +163,75 @@ def user() -> None:
 
 
 @user.command("add")
-@click.argument("login")
+@click.argument("login", metavar="LOGIN")
 @_role_option
 @config_option
 def add_user(login: str, role: str, config_file: Path) -> None:
     """Add a user; the password is asked for, or read from standard input."""
     if not re.fullmatch(LOGIN, login):
-        raise click.BadParameter("1 to 60 letters, digits, . _ @ - expected", param_hint="LOGIN")
+        raise click.BadParameter(_("1 to 60 letters, digits, . _ @ - expected"), param_hint="LOGIN")
     if login == settings_of(config_file).auth.login:
-        raise click.ClickException(f"{login!r} is the login of [auth]: its password is in the settings")
+        raise click.ClickException(
+            _("{login} is the login of [auth]: its password is in the settings").format(login=repr(login))
+        )
     hashed = hash_password(_asked_password())
     try:
         _write(config_file, users.save_user(login, Role(role), hashed), lambda _: Change("user.create", login, role))
     except access.NameTakenError:
-        raise click.ClickException(f"there is a user {login!r} already") from None
+        raise click.ClickException(_("there is a user {login} already").format(login=repr(login))) from None
 
 
 @user.command("list")
+@json_option
 @config_option
-def list_users(config_file: Path) -> None:
+def list_users(as_json: bool, config_file: Path) -> None:
     """Logins, roles, when made."""
-    for one in _read(config_file, users.fetch_users):
-        click.echo(f"{one.login}  {one.role.value}  made {_shown(one.created_us)}")
+    found = _read(config_file, users.fetch_users)
+    if as_json:
+        print_json([{"login": one.login, "role": one.role.value, "created": _s(one.created_us)} for one in found])
+        return
+    for one in found:
+        said = _("{login}  {role}  made {made}")
+        click.echo(said.format(login=one.login, role=one.role.value, made=_shown(one.created_us)))
 
 
 @user.command("passwd")
-@click.argument("login")
+@click.argument("login", metavar="LOGIN")
 @config_option
 def change_password(login: str, config_file: Path) -> None:
     """Change a user's password, asked for or read from standard input; the user's sessions end."""
     changing = users.change_user(login, password_hash=hash_password(_asked_password()))
     if _write(config_file, changing, _if_done("user.password", login)) is None:
-        raise click.ClickException(f"there is no user {login!r}")
+        raise click.ClickException(_("there is no user {login}").format(login=repr(login)))
 
 
 @user.command("role")
-@click.argument("login")
-@click.argument("role", type=click.Choice([role.value for role in Role]))
+@click.argument("login", metavar="LOGIN")
+@click.argument("role", metavar="ROLE", type=click.Choice([role.value for role in Role]))
 @config_option
 def change_role(login: str, role: str, config_file: Path) -> None:
     """Change what a user may do; the user's sessions end."""
     changing = users.change_user(login, role=Role(role))
     if _write(config_file, changing, _if_done("user.role", login, role)) is None:
-        raise click.ClickException(f"there is no user {login!r}")
+        raise click.ClickException(_("there is no user {login}").format(login=repr(login)))
 
 
 @user.command("delete")
-@click.argument("login")
+@click.argument("login", metavar="LOGIN")
 @config_option
 def remove_user(login: str, config_file: Path) -> None:
     """Delete a user; the user's sessions end."""
     if not _write(config_file, users.delete_user(login), _if_done("user.delete", login)):
-        raise click.ClickException(f"there is no user {login!r}")
+        raise click.ClickException(_("there is no user {login}").format(login=repr(login)))
 
 
 def _if_done(action: str, target: str, detail: str = "") -> Callable[[object], Change | None]:
     return lambda done: Change(action, target, detail) if done else None
+
+
+def _s(time_us: int | None) -> float | None:
+    """Unix seconds, for programs."""
+    return None if time_us is None else time_us / 1_000_000
 
 
 def _shown(time_us: int) -> str:
@@ -199,22 +244,13 @@ def _read(config_file: Path, query: Query[T]) -> T:
 
 def _write(config_file: Path, operation: Operation[T], told: Callable[[T], Change | None]) -> T:
     """With a row in the audit log."""
-    with acting_as(Author(f"command:{_own_name()}")):
+    with acting_as(Author(f"command:{own_name()}")):
         operation = audited(operation, told)
     return _on_store(config_file, lambda store: store.write(operation))
 
 
-def _own_name() -> str:
-    """Who runs this command."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
-
-
 def _on_store(config_file: Path, use: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
     url = settings_of(config_file).store.url
-    _be_the_owner_of(url)
 
     async def run(*, beside_daemon: bool) -> T:
         store = await Store.open(url, beside_daemon=beside_daemon)
@@ -224,20 +260,13 @@ def _on_store(config_file: Path, use: Callable[[Store], Coroutine[Any, Any, T]])
             await store.close()
 
     try:
-        try:
-            with sole_user(url):
-                return asyncio.run(run(beside_daemon=False))
-        except InUseError:
-            return asyncio.run(run(beside_daemon=True))
+        with acting_as_owner(database_file(url)):
+            try:
+                with sole_user(url):
+                    return asyncio.run(run(beside_daemon=False))
+            except InUseError:
+                return asyncio.run(run(beside_daemon=True))
+    except DatabaseRefusedError as error:
+        raise WrongSettingsError(str(error)) from None
     except StoreError as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _be_the_owner_of(url: str) -> None:
-    """root leaves no files of its own beside a database that is the daemon's user's."""
-    file = database_file(url)
-    if os.geteuid() == 0 and file is not None:
-        with suppress(OSError):
-            owner = (file if file.exists() else file.parent).stat()
-            os.setegid(owner.st_gid)
-            os.seteuid(owner.st_uid)
+        raise NotNowError(str(error)) from None

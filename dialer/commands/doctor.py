@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import logging
 import os
 import pwd
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from gettext import gettext as _
 from importlib.metadata import version
 from pathlib import Path
 
@@ -64,6 +66,7 @@ def doctor(config_file: Path, as_json: bool, user: str | None, no_call: bool) ->
 
     Exit codes: 0 all is well; 1 warnings; 3 something must be mended.
     """
+    logging.basicConfig(level=logging.CRITICAL)  # what the parts log is told by the findings
     console = Console(soft_wrap=True, highlight=False)
     found: list[Finding] = []
     for one in _examine(config_file, user or _usual_user(), calls=not no_call):
@@ -78,7 +81,8 @@ def doctor(config_file: Path, as_json: bool, user: str | None, no_call: bool) ->
         )
     else:
         bad = [sum(one.state is state for one in found) for state in (State.FAIL, State.WARN)]
-        console.print(f"{len(found)} checks: {bad[0]} to be mended, {bad[1]} warnings")
+        said = _("{count} checks: {failed} to be mended, {warned} warnings")
+        console.print(said.format(count=len(found), failed=bad[0], warned=bad[1]))
     raise SystemExit(code)
 
 
@@ -103,10 +107,12 @@ def _examine(config_file: Path, user: str | None, *, calls: bool) -> Iterator[Fi
             found = list(_guarded("settings", lambda: [check_settings_file(config_file)]))
         yield from found
     except ConfigError as error:
-        yield fail("settings", str(error), "mend what it names; `dialer install` writes new ones where there are none")
+        yield fail(
+            "settings", str(error), _("mend what it names; `dialer install` writes new ones where there are none")
+        )
         return
     except NoSuchUserError as error:
-        yield fail("user", str(error), "dialer install makes it; --user names another")
+        yield fail("user", str(error), _("dialer install makes it; --user names another"))
         return
     runs = daemon_runs(settings)
     with being(user):
@@ -132,7 +138,7 @@ def _guarded(check: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Find
     try:
         yield from look()
     except OSError as error:
-        mend = "the daemon's user must be able to pass every folder above it (chmod o+x), or give it to its group"
+        mend = _("the daemon's user must be able to pass every folder above it (chmod o+x), or give it to its group")
         yield fail(check, f"{error.filename}: {error.strerror}", mend)
 
 
@@ -143,27 +149,38 @@ def _check_daemon(settings: Settings, runs: bool | None) -> Iterator[Finding]:
         if runs is False:
             yield warn(
                 "daemon",
-                "does not run",
-                "systemctl start autodialer, or dialer serve; its log: journalctl -u autodialer",
+                _("does not run"),
+                _("systemctl start autodialer, or dialer serve; its log: journalctl -u autodialer"),
             )
         else:
-            yield fail("rest", error.message, "[http] host, port; the daemon's log: journalctl -u autodialer")
+            yield fail("rest", error.message, _("[http] host, port; the daemon's log: journalctl -u autodialer"))
         return
     here = version("autodialer")
     if told["version"] != here:
-        yield warn("daemon", f"runs version {told['version']}, installed is {here}", "systemctl restart autodialer")
+        yield warn(
+            "daemon",
+            _("runs version {version}, installed is {here}").format(version=told["version"], here=here),
+            _("systemctl restart autodialer"),
+        )
     elif told["trouble"] and not told["dialling"]:
         yield fail(
-            "daemon", f"nothing is dialled: {told['trouble']}", "see what is said below, and docs: when things break"
+            "daemon",
+            _("nothing is dialled: {trouble}").format(trouble=told["trouble"]),
+            _("see what is said below, and docs: when things break"),
         )
     elif told["trouble"]:
         yield warn(
             "daemon",
-            f"dials, but not all is well: {told['trouble']}",
-            "what it names; told until the next call goes well",
+            _("dials, but not all is well: {trouble}").format(trouble=told["trouble"]),
+            _("what it names; told until the next call goes well"),
         )
     else:
-        yield ok("daemon", f"{told['status']}, {told['calls_in_progress']} calls in progress")
+        yield ok(
+            "daemon",
+            _("{status}, {calls_in_progress} calls in progress").format(
+                status=told["status"], calls_in_progress=told["calls_in_progress"]
+            ),
+        )
 
 
 async def _collect(settings: Settings, user: str | None, *, calls: bool, daemon_runs: bool) -> list[Finding]:
@@ -184,9 +201,19 @@ async def _ask_around(
             async for one in _ask_asterisk(settings, ami, user, calls=calls, daemon_runs=daemon_runs):
                 yield one
         except (AmiDownError, TimeoutError) as error:
-            yield fail("ami", f"Asterisk does not answer: {error or 'time-out'}", "its log; 'core show channels'")
+            yield fail(
+                "ami",
+                _("Asterisk does not answer: {problem}").format(problem=error or _("no answer in time")),
+                _("its log; 'core show channels'"),
+            )
         except AmiRefusedError as error:
-            yield fail("rights", str(error), "the rights in manager_autodialer.conf: dialer install")
+            yield fail("rights", str(error), _("the rights in manager_autodialer.conf: dialer install"))
+        except OSError as error:
+            yield fail(
+                "fastagi",
+                _("nobody can listen at {host}: {error}").format(host=settings.agi.host, error=error),
+                _("[agi] host: an address of this machine"),
+            )
 
 
 async def _ask_asterisk(

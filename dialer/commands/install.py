@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from gettext import gettext as _
 from pathlib import Path
 from typing import TypeVar
 
@@ -99,20 +100,22 @@ def install(  # noqa: PLR0917 - click passes them by name
         add_modules,
         _command(),
     )
-    plan, _ = _or_refuse(lambda: plan_installation(found, wishes, known, old))
+    plan, _manifest = _or_refuse(lambda: plan_installation(found, wishes, known, old))
     if made is not None:
-        plan.secrets = (made.ami, made.webhooks, made.password_hash)
+        plan.secrets += (made.webhooks, made.password_hash)
     console.print(f"{found.kind.value} in {found.etc}, user {found.user}, group {found.group}")
     if (
         _carry_out(console, plan, found.control_socket, dry_run=dry_run, yes=yes, no_reload=no_reload)
         and made is not None
     ):
         console.print(
-            f"login for REST and console from other machines: admin, password {made.password} (shown this once; "
-            "another: `dialer passwd`)"
+            _(
+                "login for REST and console from other machines: admin, password {password} (shown this once; another: "
+                "`dialer passwd`)"
+            ).format(password=made.password)
         )
     if not dry_run:
-        console.print(f"is all well? dialer doctor{_config_words(config_file)}")
+        console.print(_("is all well? {command}").format(command=f"dialer doctor{_config_words(config_file)}"))
 
 
 @click.command()
@@ -132,7 +135,7 @@ def uninstall(  # noqa: PLR0917 - click passes them by name
     console = Console(soft_wrap=True, highlight=False)
     manifest = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
     if manifest is None:
-        console.print(f"nothing to take back: {manifest_path(config_file)} is not there")
+        console.print(_("nothing to take back: {file} is not there").format(file=manifest_path(config_file)))
         return
     runs = Path("/run/systemd/system").is_dir()
     plan = _or_refuse(lambda: plan_removal(manifest, config_file, purge=purge, systemd=runs))
@@ -150,52 +153,53 @@ def _carry_out(
     _show(console, plan)
     done = False
     if plan.changes_nothing:
-        console.print("nothing to change")
+        console.print(_("nothing to change"))
     elif dry_run:
-        console.print("dry run: nothing was changed")
+        console.print(_("dry run: nothing was changed"))
     else:
         if not yes:
             if not sys.stdin.isatty():
-                raise click.ClickException("nobody to ask here: --yes does it, --dry-run only shows it")
-            click.confirm("Do this?", abort=True)
+                raise click.ClickException(_("nobody to ask here: --yes does it, --dry-run only shows it"))
+            click.confirm(_("Do this?"), abort=True)
         try:
             do(plan, control_socket, console.print)
         except DoingError as error:
             raise click.ClickException(str(error)) from None
-        console.print("done")
+        console.print(_("done"))
         done = True
     for note in plan.notes:
-        console.print(f"[yellow]left for you:[/] {_plain(note)}")
+        console.print(f"[yellow]{_('left for you:')}[/] {_plain(note)}")
     return done
 
 
 def _show(console: Console, plan: Plan) -> None:
     if plan.manifest is not None:
-        verb = "remove" if plan.manifest.after is None else "write"
-        console.print(f"[cyan]{verb}[/] {plan.manifest.path}  (what was done, to be taken back)")
+        verb = _("remove") if plan.manifest.after is None else _("write")
+        console.print(f"[cyan]{verb}[/] {plan.manifest.path}  ({_('what was done, to be taken back')})")
     for command in plan.commands_before:
-        console.print(f"[cyan]run[/] {' '.join(command.argv)}  ({command.why})")
+        console.print(f"[cyan]{_('run')}[/] {' '.join(command.argv)}  ({command.why})")
     for folder in plan.folders:
-        console.print(f"[cyan]make[/] {folder.path}  ({folder.mode:04o}, {folder.owner}:{folder.group})")
+        console.print(f"[cyan]{_('make')}[/] {folder.path}  ({folder.mode:04o}, {folder.owner}:{folder.group})")
     for change in plan.modes:
-        console.print(f"[cyan]mode[/] {change.path}  {change.before:04o} to {change.after:04o}  ({change.why})")
+        console.print(f"[cyan]{_('mode')}[/] {change.path}  {change.before:04o} -> {change.after:04o}  ({change.why})")
     for file in plan.files:
         if file.keep_before_as is not None:
-            console.print(f"[cyan]keep[/] {file.path} as {file.keep_before_as.name}")
+            console.print(f"[cyan]{_('keep')}[/] {file.path} -> {file.keep_before_as.name}")
         if file.restore_from is not None:
-            console.print(f"[cyan]put back[/] {file.path} from {file.restore_from.name}")
+            console.print(f"[cyan]{_('put back')}[/] {file.path} <- {file.restore_from.name}")
         if file.kind is not Kind.LINES and file.after is None:
-            console.print(f"[cyan]remove[/] {file.path}")
+            console.print(f"[cyan]{_('remove')}[/] {file.path}")
             continue
         console.print(Syntax(file.diff(plan.secrets), "diff", theme="ansi_dark", background_color="default"))
     for path in [*plan.removed_folders, *plan.purged]:
         if path.exists():
-            console.print(f"[cyan]remove[/] {path}{'' if path in plan.purged else ' if it is empty'}")
+            empty = "" if path in plan.purged else _("if it is empty")
+            console.print(f"[cyan]{_('remove')}[/] {path} {empty}".rstrip())
     if not plan.changes_nothing:
         for line in plan.asterisk:
-            console.print(f"[cyan]tell Asterisk[/] {line}")
+            console.print(f"[cyan]{_('tell Asterisk')}[/] {line}")
     for command in plan.commands_after:
-        console.print(f"[cyan]run[/] {' '.join(command.argv)}  ({command.why})")
+        console.print(f"[cyan]{_('run')}[/] {' '.join(command.argv)}  ({command.why})")
 
 
 def _plain(text: str) -> str:
@@ -260,7 +264,9 @@ def _or_refuse(ask: Callable[[], T]) -> T:
     try:
         return ask()
     except PermissionError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}: run it as root") from None
+        raise click.ClickException(
+            _("{filename}: {strerror}: run it as root").format(filename=error.filename, strerror=error.strerror)
+        ) from None
     except (LookError, PlanError, ManifestError, NotShippedError) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import click
 
+from dialer.commands.exits import EXIT_CONFIG
 from dialer.config import ConfigError, Settings, load_settings
 
-EXIT_CONFIG = 78
-"""EX_CONFIG of sysexits(3): the settings or the database are wrong; starting again will not help."""
 DEFAULT_CONFIG = Path("/etc/autodialer/dialer.toml")
 config_option = click.option(
     "--config",
@@ -17,6 +16,8 @@ config_option = click.option(
     type=click.Path(path_type=Path, readable=False),
     help="TOML settings file.",
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
+yes_option = click.option("--yes", "-y", "sure", is_flag=True, help="Do not ask.")
 
 
 def settings_of(config_file: Path) -> Settings:

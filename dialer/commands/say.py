@@ -4,11 +4,14 @@ import asyncio
 import logging
 import shutil
 import tempfile
+from gettext import gettext as _
 from pathlib import Path
 
 import click
 
-from dialer.commands.options import DEFAULT_CONFIG, EXIT_CONFIG
+from dialer.commands.exits import EXIT_CONFIG
+from dialer.commands.language import N_
+from dialer.commands.options import DEFAULT_CONFIG
 from dialer.config import ConfigError, Settings, default_settings, load_settings
 from dialer.model.flow import Prompt, PromptError
 from dialer.model.texts import fill_text
@@ -19,14 +22,14 @@ from dialer.speech.uploads import Uploads
 from dialer.voices import build_cache, build_engines, build_prompts
 
 _NEEDED = {
-    "yandex": "needs [tts.yandex] api_key in the settings",
-    "piper": "needs [tts.piper] model in the settings",
-    "rhvoice": "is not installed: apt-get install rhvoice rhvoice-russian",
+    "yandex": N_("needs [tts.yandex] api_key in the settings"),
+    "piper": N_("needs [tts.piper] model in the settings"),
+    "rhvoice": N_("is not installed: apt-get install rhvoice rhvoice-russian"),
 }
 
 
 @click.command()
-@click.argument("text")
+@click.argument("text", metavar="TEXT")
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="WAV file to write.")
 @click.option(
     "--config",
@@ -47,7 +50,7 @@ def say(  # noqa: PLR0917 - click passes them by name
     logging.basicConfig(level="WARNING", format="%(message)s")
     wrong = [param for param in params if "=" not in param]
     if wrong:
-        raise click.BadParameter(f"NAME=VALUE expected, got {wrong[0]!r}", param_hint="--param")
+        raise click.BadParameter(_("NAME=VALUE expected, got {got}").format(got=repr(wrong[0])), param_hint="--param")
     if config_file is None and DEFAULT_CONFIG.exists():
         config_file = DEFAULT_CONFIG
     try:
@@ -61,15 +64,15 @@ def say(  # noqa: PLR0917 - click passes them by name
     except (PromptError, OSError) as error:
         raise click.ClickException(str(error)) from None
     if not speaker.reads_russian:
-        click.echo(f"read as: {read_aloud(prompt.text, lang)}")
-    click.echo(f"{out}: spoken by {speaker.name}")
+        click.echo(_("read as: {text}").format(text=read_aloud(prompt.text, lang)))
+    click.echo(_("{file}: spoken by {engine}").format(file=out, engine=speaker.name))
 
 
 async def _say(settings: Settings, engine: str | None, prompt: Prompt, out: Path) -> SpeechEngine:
     """Speak into a folder that is thrown away; return which engine did."""
     engines = [one for one in build_engines(settings.tts) if engine in (None, one.name)]
     if not engines:
-        raise PromptError(f"{engine}: {_NEEDED[str(engine)]}")
+        raise PromptError(f"{engine}: {_(_NEEDED[str(engine)])}")
     chain = EngineChain(engines)
     with tempfile.TemporaryDirectory(prefix="dialer-say-") as folder:
         audio = settings.audio.model_copy(update={"dir": Path(folder)})

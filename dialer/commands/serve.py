@@ -6,29 +6,48 @@ from pathlib import Path
 
 import click
 
+from dialer import logs
 from dialer.app import StartError
 from dialer.app import serve as serve_daemon
-from dialer.commands.options import EXIT_CONFIG, config_option
-from dialer.config import ConfigError, load_settings
+from dialer.commands.exits import EXIT_CONFIG, NOT_NOW
+from dialer.commands.options import config_option, settings_of
+from dialer.config import ConfigError, Settings
 from dialer.store.errors import DatabaseRefusedError, StoreError
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
 @config_option
-@click.option("--log-level", default="INFO", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]))
-def serve(config_file: Path, log_level: str) -> None:
+@click.option(
+    "--log-level",
+    type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]),
+    help="Instead of [log] level of the settings.",
+)
+def serve(config_file: Path, log_level: str | None) -> None:
     """Run the daemon in the foreground until SIGTERM, which drains it.
 
-    Exit codes: 0 drained; 78 wrong settings, or a database that is damaged, newer or not ours; 1 anything else, a
-    locked database and a full disk included.
+    Exit codes: 0 drained; 78 wrong settings, or a database that is damaged, newer or not ours; 75 a database that is
+    locked or another daemon's, a full disk; 1 anything else.
     """
-    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("aiosqlite").setLevel(logging.WARNING)
+    settings = settings_of(config_file)
+    logs.set_up(settings.log.format, log_level or settings.log.level)
     try:
-        settings = load_settings(config_file)
         asyncio.run(serve_daemon(settings))
     except (ConfigError, DatabaseRefusedError) as error:
-        click.echo(str(error), err=True)
+        _tell(settings, str(error))
         raise SystemExit(EXIT_CONFIG) from None
-    except (StartError, StoreError) as error:
-        raise click.ClickException(str(error)) from None
+    except StoreError as error:
+        _tell(settings, f"Error: {error}")
+        raise SystemExit(NOT_NOW) from None
+    except StartError as error:
+        _tell(settings, f"Error: {error}")
+        raise SystemExit(1) from None
+
+
+def _tell(settings: Settings, problem: str) -> None:
+    """To whoever starts us by hand without ornament, to programs as a line like the others."""
+    if settings.log.format == "json":
+        log.critical("%s", problem)
+    else:
+        click.echo(problem, err=True)

@@ -1,14 +1,17 @@
 """`dialer stoplist`: numbers that may not be dialled."""
 
 import re
+from collections.abc import Callable, Iterator
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import click
 
-from dialer.commands.daemon import ask, send_file
-from dialer.commands.options import config_option, settings_of
+from dialer.commands.daemon import ask, connected, send_file
+from dialer.commands.options import config_option, json_option, settings_of
+from dialer.commands.tables import json_lines, print_json
 
 PAGE = 1000
 IMPORT_TIMEOUT_S = 600.0
@@ -24,21 +27,34 @@ def stoplist() -> None:
 
 @stoplist.command("list")
 @_task_option
+@json_option
 @config_option
-def list_numbers(task_id: int | None, config_file: Path) -> None:
+def list_numbers(task_id: int | None, as_json: bool, config_file: Path) -> None:
     """The numbers, one a line: number, since when (Unix seconds), reason."""
-    settings, offset = settings_of(config_file), "0"
+    with connected(settings_of(config_file)) as asked:
+        rows = _stopped(asked, task_id)
+        lines = json_lines(rows) if as_json else (_line(one) for one in rows)
+        for line in lines:
+            click.echo(line)
+
+
+def _stopped(asked: Callable[..., Any], task_id: int | None) -> Iterator[dict[str, Any]]:
+    """A page at a time."""
+    offset = "0"
     while True:
-        found = ask(settings, "GET", f"/stop-list?limit={PAGE}&offset={offset}{_of(task_id)}")["results"]
-        for one in found:
-            click.echo(f"{one['phone']}  {one['created']}  {one['reason']}".rstrip())
+        found = asked("GET", f"/stop-list?limit={PAGE}&offset={offset}{_of(task_id)}")["results"]
+        yield from found
         if len(found) < PAGE:
             return
         offset = found[-1]["id"]
 
 
+def _line(one: dict[str, Any]) -> str:
+    return f"{one['phone']}  {one['created']}  {one['reason']}".rstrip()
+
+
 @stoplist.command("add")
-@click.argument("numbers", nargs=-1, required=True)
+@click.argument("numbers", metavar="NUMBER...", nargs=-1, required=True)
 @_task_option
 @_reason_option
 @config_option
@@ -49,7 +65,7 @@ def add_numbers(numbers: tuple[str, ...], task_id: int | None, reason: str, conf
 
 
 @stoplist.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_task_option
 @_reason_option
 @config_option
@@ -63,7 +79,7 @@ def import_file(file: Path, task_id: int | None, reason: str, config_file: Path)
 
 
 @stoplist.command("remove")
-@click.argument("numbers", nargs=-1, required=True)
+@click.argument("numbers", metavar="NUMBER...", nargs=-1, required=True)
 @_task_option
 @config_option
 def remove_numbers(numbers: tuple[str, ...], task_id: int | None, config_file: Path) -> None:
@@ -74,28 +90,33 @@ def remove_numbers(numbers: tuple[str, ...], task_id: int | None, config_file: P
             ask(settings, "DELETE", f"/stop-list/{_path_of(number)}?{_of(task_id)[1:]}")
         except click.ClickException as refused:
             refusals.append(refused.message)
-    click.echo(f"{len(numbers) - len(refusals)} removed")
+    click.echo(_("{count} removed").format(count=len(numbers) - len(refusals)))
     if refusals:
         raise click.ClickException("\n".join(dict.fromkeys(refusals)))
 
 
 @stoplist.command("check")
-@click.argument("number")
+@click.argument("number", metavar="NUMBER")
+@json_option
 @config_option
-def check_number(number: str, config_file: Path) -> None:
+def check_number(number: str, as_json: bool, config_file: Path) -> None:
     """Which lists a number is on; exit code 1: on none."""
     found = ask(settings_of(config_file), "GET", f"/stop-list/{_path_of(number)}")["results"]
-    for one in found:
-        of = f"task {one['taskId']}" if one["taskId"] else "all tasks"
-        click.echo(f"{one['phone']}  {of}  {one['reason']}".rstrip())
+    if as_json:
+        print_json(found)
+    else:
+        for one in found:
+            of = _("task {id}").format(id=one["taskId"]) if one["taskId"] else _("all tasks")
+            click.echo(f"{one['phone']}  {of}  {one['reason']}".rstrip())
     if not found:
-        raise click.ClickException(f"{number} is on no stop list")
+        raise click.ClickException(_("{number} is on no stop list").format(number=number))
 
 
 def _tell_added(added: dict[str, Any]) -> None:
     invalid = added.get("invalid", {"count": 0})["count"]
-    left_out = f", cells or rows left out: {invalid}" if invalid else ""
-    click.echo(f"{added['added']} added, {added['known']} on it before{left_out}")
+    left_out = _(", cells or rows left out: {count}").format(count=invalid) if invalid else ""
+    said = _("{added} added, {known} on it before").format(added=added["added"], known=added["known"])
+    click.echo(f"{said}{left_out}")
 
 
 def _of(task_id: int | None) -> str:

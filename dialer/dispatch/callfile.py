@@ -146,7 +146,7 @@ class Spool:
         try:
             (self._outgoing / _file_name(attempt_id)).unlink(missing_ok=True)
         except OSError as error:
-            log.warning("call file of attempt %d not removed: %s", attempt_id, error)
+            log.warning("call file of attempt %d not removed: %s", attempt_id, error, extra={"attempt_id": attempt_id})
 
     def clear_aside(self) -> None:
         """Remove what a crash of the daemon has left half written; nobody may be writing now."""

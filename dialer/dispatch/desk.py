@@ -46,7 +46,11 @@ class TaskDesk:
         operation = _audited(save_task(crm_id, task_id, change), crm_id, task_id, change)
         task = await self._store.write(within(operation))
         log.info(
-            "task %d: stored, state %s, %d numbers posted", task.task_id, task.state.name, len(change.numbers or ())
+            "task %d: stored, state %s, %d numbers posted",
+            task.task_id,
+            task.state.name,
+            len(change.numbers or ()),
+            extra={"task_id": task.task_id},
         )
         self._scheduler.task_is(task)
         return task
@@ -56,7 +60,7 @@ class TaskDesk:
         change = await self._with_zones(change, None, task_id)
         task = await self._store.write(_audited(change_task(task_id, crm_id, change), None, task_id, change))
         if task is not None:
-            log.info("task %d: changed, state %s", task_id, task.state.name)
+            log.info("task %d: changed, state %s", task_id, task.state.name, extra={"task_id": task_id})
             self._scheduler.task_is(task)
         return task
 
@@ -76,7 +80,7 @@ class TaskDesk:
         gone = Change("task.delete", str(task_id))
         found = await self._store.write(audited(delete_task(task_id), lambda done: gone if done else None))
         if found:
-            log.info("task %d: deleted", task_id)
+            log.info("task %d: deleted", task_id, extra={"task_id": task_id})
         self._scheduler.task_is_gone(task_id)
         return found
 
@@ -89,7 +93,8 @@ class TaskDesk:
         ended = Change("task.end", str(task_id), which + ", calls hung up" * hang_up)
         ending = audited(end_numbers(task_id, attempt_ids, hang_up=hang_up), lambda _in_progress: ended)
         in_progress = await self._store.write(ending)
-        log.info("task %d: ended by the user, %d calls in progress", task_id, len(in_progress))
+        told = {"task_id": task_id}
+        log.info("task %d: ended by the user, %d calls in progress", task_id, len(in_progress), extra=told)
         if hang_up:
             self.hang_up(in_progress)
         for some in [None] if attempt_ids is None else _parts(attempt_ids):

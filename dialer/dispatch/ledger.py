@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dialer.dispatch.flows import FlowSource
 from dialer.dispatch.observing import CallObserver
 from dialer.dispatch.saving import Saver
+from dialer.model.about import about
 from dialer.model.attempt import (
     DIALLED_STATES,
     Attempt,
@@ -111,6 +112,10 @@ class Ledger:
     def in_use_by(self, task_id: int) -> int:
         return len(self._by_task[task_id]) if task_id in self._by_task else 0
 
+    def states(self) -> list[AttemptState]:
+        """Of all attempts in progress."""
+        return [attempt.state for attempt in self._attempts.values()]
+
     def in_progress(self) -> dict[int, Attempt]:
         """All attempts in progress, as they are now."""
         return dict(self._attempts)
@@ -141,6 +146,11 @@ class Ledger:
     def note(self, attempt_id: int, event: AttemptEvent) -> None:
         """Apply an event. Unknown attempts (finished, deleted) are acknowledged, so that Asterisk forgets them."""
         attempt = self._attempts.get(attempt_id)
+        task_id, linked_id = (None, "") if attempt is None else (attempt.task_id, attempt.linked_id)
+        with about(task_id, attempt_id, linked_id):
+            self._note(attempt_id, attempt, event)
+
+    def _note(self, attempt_id: int, attempt: Attempt | None, event: AttemptEvent) -> None:
         if attempt is None:
             if not self._saver.is_saving(attempt_id):
                 self.on_committed(attempt_id, kept_under(event))
@@ -196,7 +206,6 @@ class Ledger:
                 self.on_committed(attempt_id, kept_under(event))
             return False
         self._attempts[attempt_id] = apply_event(attempt, ClaimGranted(linked_id))
-        log.info("%s: dialling", self._call_of(attempt))
         self._tell_moved(self._attempts[attempt_id])
         for event in told_meanwhile:
             self.note(attempt_id, event)
@@ -331,10 +340,6 @@ class Ledger:
         if keys:
             self.on_committed(attempt_id, keys)
 
-    def _call_of(self, attempt: Attempt) -> str:
-        """The call as a log line names it, the number masked."""
-        return f"task {attempt.task_id} attempt {attempt.attempt_id} (…{self._orders[attempt.attempt_id].phone[-4:]})"
-
     def _enter(self, order: CallOrder, state: AttemptState, linked_id: str) -> None:
         attempt = Attempt(
             order.attempt_id,
@@ -359,7 +364,6 @@ class Ledger:
             observer.call_moved(self._orders[attempt.attempt_id], attempt)
 
     def _close(self, attempt: Attempt) -> None:
-        log.info("%s: %s", self._call_of(attempt), attempt.verdict)
         recording, bill = self._recording_of(attempt), self._bill_of(attempt)
         order = self._forget(attempt)
         keys = ("out",) * (attempt.out_record is not None) + ("in",) * (attempt.in_record is not None)

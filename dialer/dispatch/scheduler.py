@@ -15,6 +15,7 @@ from dialer.dispatch.orders import OrderBook
 from dialer.dispatch.staffing import Staffing
 from dialer.dispatch.task_queue import TaskQueue
 from dialer.dispatch.traffic import Traffic
+from dialer.model.about import about
 from dialer.model.attempt import DIALLED_STATES, Attempt, NeverDialled
 from dialer.model.call import CallOrder
 from dialer.model.employees import Decision
@@ -87,6 +88,8 @@ class Scheduler(Watching):
         self._resume_at_s = 0.0
         self._pbx_ready = False
         self._draining = False
+        self.on_held: Callable[[int | None], None] = lambda task_id: None
+        """Told of a task that has nothing to dial, or may not dial, for now; None: no task may."""
         ledger.observers += [traffic, staffing, self]
         ledger.may_dial = self._may_dial
         ledger.is_in_window = self._is_in_window
@@ -119,6 +122,10 @@ class Scheduler(Watching):
     def spool_trouble(self) -> str | None:
         """Why call files cannot be written, in words; None when they can."""
         return self._spool.check()
+
+    def dials(self, task_id: int) -> bool:
+        """Whether a task is open here: its numbers are dialled as its rules let them."""
+        return task_id in self._queues
 
     @property
     def listens_for_machines(self) -> bool:
@@ -165,6 +172,7 @@ class Scheduler(Watching):
         self._hungry.pop(task_id, None)
         self._asleep.discard(task_id)
         self._traffic.task_is_gone(task_id)
+        self.on_held(task_id)
         timer = self._timers.pop(task_id, None)
         if timer is not None:
             timer.cancel()
@@ -253,6 +261,7 @@ class Scheduler(Watching):
         while self._hungry:
             held = first_of(ENGINE_RULES, self.engine())
             if held is not None:
+                self.on_held(None)
                 return held.next_look_s
             next_id = self._traffic.next_of(await self._able())
             if next_id is not None:
@@ -268,16 +277,20 @@ class Scheduler(Watching):
         for task_id in list(self._hungry):
             queue = self._queues.get(task_id)
             if queue is None or not self._limits_allow(task_id):
-                self._hungry.pop(task_id, None)
+                self._sated(task_id)
             elif not queue.has_stock(self._now()) and not await self._restock(queue):
                 if self._queues.get(task_id) is queue:  # else whoever changed it has fed it
-                    self._hungry.pop(task_id, None)
+                    self._sated(task_id)
                     await self._nothing_to_dial(queue)
             elif not self._employees_allow(queue.task):
-                self._hungry.pop(task_id, None)
+                self._sated(task_id)
             else:
                 able.append(task_id)
         return [task_id for task_id in able if task_id in self._queues]
+
+    def _sated(self, task_id: int) -> None:
+        self._hungry.pop(task_id, None)
+        self.on_held(task_id)
 
     def _limits_allow(self, task_id: int) -> bool:
         refusal = self._traffic.refusal_of_task(task_id)
@@ -299,16 +312,17 @@ class Scheduler(Watching):
         refusal = self._traffic.refusal_of_trunk(self._orders.dial_string(order))
         if refusal is not None:
             queue.put_back(number)
-            self._hungry.pop(order.task_id, None)
+            self._sated(order.task_id)
             self._look_in(order.task_id, refusal.wait_s)
             return
         self._traffic.took_one(order)
-        self._ledger.begin(order)
-        try:
-            self._spool.put(order.attempt_id, render_call_file(order, self._call_files))
-        except (OSError, UnsafeValueError) as error:
-            log.error("call file of attempt %d not written: %s", order.attempt_id, error)  # noqa: TRY400
-            self._ledger.note(order.attempt_id, NeverDialled())
+        with about(order.task_id, order.attempt_id):
+            self._ledger.begin(order)
+            try:
+                self._spool.put(order.attempt_id, render_call_file(order, self._call_files))
+            except (OSError, UnsafeValueError) as error:
+                log.error("call file of attempt %d not written: %s", order.attempt_id, error)  # noqa: TRY400
+                self._ledger.note(order.attempt_id, NeverDialled())
 
     async def _restock(self, queue: TaskQueue) -> bool:
         """Read numbers that may be dialled now. Those called as often today as they may be wait for tomorrow."""
@@ -339,7 +353,7 @@ class Scheduler(Watching):
         elif self._ledger.in_use_by(task_id):
             return
         elif await self._store.write(close_task_if_done(task_id)):
-            log.info("task %d: every number is finished", task_id)
+            log.info("task %d: every number is finished", task_id, extra={"task_id": task_id})
             self.task_is_gone(task_id)
         else:  # a number came back while we looked: look again
             self._look_in(task_id, LOOK_AGAIN_S)
@@ -397,7 +411,7 @@ class Scheduler(Watching):
             self._changed_tasks.discard(task_id)
             if task is not None and self._queues.get(task_id) is queue:  # else the CRM has changed it meanwhile
                 if task.state is TaskState.PAUSED:
-                    log.warning("task %d: paused, it has spent what it may", task_id)
+                    log.warning("task %d: paused, it has spent what it may", task_id, extra={"task_id": task_id})
                 self.task_is(task)
 
     def _feed_all(self) -> None:
@@ -410,4 +424,5 @@ class Scheduler(Watching):
             delay_s = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
             self._resume_at_s = now_s + delay_s
             self._failures += 1
-            log.warning("a call file of task %d was not claimed; nothing is dialled for %.1f s", task_id, delay_s)
+            with about(task_id):
+                log.warning("a call file of task %d was not claimed; nothing is dialled for %.1f s", task_id, delay_s)

@@ -160,6 +160,12 @@ class Traffic(Watching):
             trunk.adaptive.accepted(now_s)
         self._tell(trunk)
 
+    def who_is_slowed_down(self) -> dict[str, bool]:
+        """Every trunk, and Asterisk, by name: whether it gets fewer calls a second now."""
+        now_s = self._clock()
+        limits = (self.asterisk, self._other, *dict.fromkeys(self._trunks.values()))
+        return {limit.name: limit.adaptive is not None and limit.adaptive.is_backing_off(now_s) for limit in limits}
+
     def slowed_down(self) -> list[str]:
         """What is slowed down now, and why, for /health."""
         now_s = self._clock()

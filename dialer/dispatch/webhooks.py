@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dialer.model.about import work_on
 from dialer.model.webhook import Fate, fate_of, pause_s, shown_url
 from dialer.store import events
 from dialer.store.database import Store, StoreError
@@ -88,6 +89,10 @@ class Webhooks:
         self._delivered = 0
         self._counts = (0, 0)
         self._count_again_at_s = 0.0
+        self.on_tried: Callable[[bool], None] = lambda delivered: None
+        """Told of each try: whether the receiver has taken the event."""
+        self.on_given_up: Callable[[int], None] = lambda count: None
+        """Told how many events are tried no more."""
         store.listen(events.TOPIC, self.there_is_one)
 
     def there_is_one(self, url: str) -> None:
@@ -183,6 +188,7 @@ class Webhooks:
             self._receivers.pop(receiver.url, None)
 
     async def _deliver(self, receiver: _Receiver, event: Event) -> None:
+        work_on(event.task_id)
         try:
             async with self._places:
                 status, error = await self._send(event)
@@ -209,6 +215,7 @@ class Webhooks:
 
     async def _note(self, receiver: _Receiver, event: Event, status: int | None, error: str) -> None:
         fate, now_us = fate_of(status), self._now_us()
+        self.on_tried(fate is Fate.DELIVERED)
         if fate is Fate.DELIVERED:
             await self._store.write(events.mark_delivered(event.row_id))
             self._delivered += 1
@@ -239,6 +246,7 @@ class Webhooks:
 
     async def _give_up(self, event: Event, error: str, now_us: int) -> None:
         await self._store.write(events.mark_dead(event.row_id, error, now_us))
+        self.on_given_up(1)
         log.error("event %s for %s given up: %s", event.event_id, shown_url(event.url), error)
 
     async def _bury_old(self, receiver: _Receiver, before_us: int, error: str, now_us: int) -> None:
@@ -247,6 +255,7 @@ class Webhooks:
             some = await self._store.write(events.bury_old(receiver.url, before_us, error, now_us))
             count += some
         if count:
+            self.on_given_up(count)
             log.error("%d events for %s given up: %s", count, shown_url(receiver.url), error)
 
     def _rest(self, receiver: _Receiver, error: str, now_us: int) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from gettext import gettext as _
 from pathlib import Path
 
 from dialer.config import Settings
@@ -25,8 +26,6 @@ from dialer.pbx.preflight import (
 LOGIN_TIMEOUT_S = 6.0
 _NOT_YET = "not connected yet"
 """AmiClient's problem before its first try has ended."""
-_INSTALL = "dialer install does it"
-_SOUND_MODULES = {"format_wav": "prompts cannot be played", "res_musiconhold": "melodies of templates are not played"}
 EXPECTED_EVENTS = frozenset(
     {
         "UserEvent",
@@ -88,25 +87,34 @@ def check_login(settings: Settings, ami: Ami) -> Finding:
     client = ami.client
     match client.state:
         case AmiState.READY:
-            return ok("ami", f"logged in at {client.address} as {settings.ami.username}")
+            return ok(
+                "ami",
+                _("logged in at {address} as {username}").format(
+                    address=client.address, username=settings.ami.username
+                ),
+            )
         case AmiState.REFUSED:
             return fail(
                 "ami",
-                f"{client.address} refuses the login of {settings.ami.username}",
-                "the same secret in [ami] secret and in manager_autodialer.conf (manager.d/autodialer.conf), then "
-                f"'manager reload'; its permit lines must have our address; {_INSTALL}",
+                _("{address} refuses the login of {username}").format(
+                    address=client.address, username=settings.ami.username
+                ),
+                _(
+                    "the same secret in [ami] secret and in manager_autodialer.conf (manager.d/autodialer.conf), then "
+                    "'manager reload'; its permit lines must have our address; dialer install does it"
+                ),
             )
         case AmiState.BOOTING:
             return fail(
                 "ami",
-                "logged in, but nobody says that Asterisk is fully booted",
-                f"wait until it is; else the AMI user lacks read = system: {_INSTALL}",
+                _("logged in, but nobody says that Asterisk is fully booted"),
+                _("wait until it is; else the AMI user lacks read = system: dialer install does it"),
             )
-    problem = "no answer" if client.problem == _NOT_YET else client.problem
+    problem = _("no answer") if client.problem == _NOT_YET else client.problem
     return fail(
         "ami",
         f"{client.address}: {problem}",
-        "does Asterisk run? manager.conf: enabled = yes, port, bindaddr; [ami] host, port",
+        _("does Asterisk run? manager.conf: enabled = yes, port, bindaddr; [ami] host, port"),
     )
 
 
@@ -139,19 +147,25 @@ async def check_rights(settings: Settings, ami: Ami) -> AsyncIterator[Finding]:
                 if "all" not in has and f"{key} = {right}" not in missing
             ]
     if missing:
-        yield fail("rights", f"the AMI user {user} lacks {', '.join(missing)}", f"{_INSTALL}; then 'manager reload'")
+        yield fail(
+            "rights",
+            _("the AMI user {user} lacks {names}").format(user=user, names=", ".join(missing)),
+            _("dialer install does it; then 'manager reload'"),
+        )
     else:
-        yield ok("rights", "the AMI user may do what it must" if known else "what can be tried out is allowed")
+        yield ok("rights", _("the AMI user may do what it must") if known else _("what can be tried out is allowed"))
     if tree is not None and known:
         lacking = _filters(_shipped_user(), "autodialer") - _filters(tree, user)
         if lacking:
             yield fail(
                 "filters",
-                f"{len(lacking)} event filters are missing: {'; '.join(sorted(lacking))}",
-                f"{_INSTALL}; then 'manager reload'",
+                _("{count} event filters are missing: {names}").format(
+                    count=len(lacking), names="; ".join(sorted(lacking))
+                ),
+                _("dialer install does it; then 'manager reload'"),
             )
         else:
-            yield ok("filters", "all event filters are there")
+            yield ok("filters", _("all event filters are there"))
 
 
 def check_heard(ami: Ami) -> Iterator[Finding]:
@@ -160,8 +174,10 @@ def check_heard(ami: Ami) -> Iterator[Finding]:
     if strange:
         yield warn(
             "filters",
-            f"events come that nobody needs: {', '.join(strange)}: some 190 messages a call instead of five",
-            f"the event filters of manager_autodialer.conf, then 'manager reload'; {_INSTALL}",
+            _("events come that nobody needs: {names}: some 190 messages a call instead of five").format(
+                names=", ".join(strange)
+            ),
+            _("the event filters of manager_autodialer.conf, then 'manager reload'; dialer install does it"),
         )
 
 
@@ -169,24 +185,25 @@ async def check_dialplan(settings: Settings, ami: Ami) -> AsyncIterator[Finding]
     client = ami.client
     if not await has_extension(client, "autodialer-version", DIALPLAN_VERSION):
         there = await has_context(client, "autodialer-version")
-        says = "of another version" if there else "not loaded"
+        says = _("of another version") if there else _("not loaded")
         yield fail(
             "dialplan",
-            f"extensions_autodialer.conf is {says} (wanted: {DIALPLAN_VERSION})",
-            "dialer install, then 'dialplan reload'",
+            _("extensions_autodialer.conf is {says} (wanted: {version})").format(says=says, version=DIALPLAN_VERSION),
+            _("dialer install, then 'dialplan reload'"),
         )
     else:
-        yield ok("dialplan", f"version {DIALPLAN_VERSION}")
+        yield ok("dialplan", _("version {version}").format(version=DIALPLAN_VERSION))
     for key in ("outgoing_context", "internal_context"):
         context = str(getattr(settings.asterisk, key))
         if await has_context(client, context):
-            yield ok("context", f"[{context}] is there ({key})")
+            yield ok("context", _("[{context}] is there ({key})").format(context=context, key=key))
         else:
             yield fail(
                 "context",
-                f"there is no context [{context}]",
-                f"[asterisk] {key}: the one with your "
-                f"{'outgoing routes' if key == 'outgoing_context' else 'employees and queues'}",
+                _("there is no context [{context}]").format(context=context),
+                _("[asterisk] outgoing_context: the one with your outgoing routes")
+                if key == "outgoing_context"
+                else _("[asterisk] internal_context: the one with your employees and queues"),
             )
 
 
@@ -196,29 +213,41 @@ async def check_modules(ami: Ami) -> AsyncIterator[Finding]:
     if missing:
         yield fail(
             "modules",
-            f"not loaded: {' '.join(missing)}",
-            f"'module load {missing[0]}.so' now, and modules.conf for the next start: dialer install --add-modules",
+            _("not loaded: {names}").format(names=" ".join(missing)),
+            _(
+                "'module load {module}.so' now, and modules.conf for the next start: dialer install --add-modules"
+            ).format(module=missing[0]),
         )
     else:
-        yield ok("modules", f"all {len(MODULES)} that calls need are loaded")
+        yield ok("modules", _("all {count} that calls need are loaded").format(count=len(MODULES)))
     machine = [module for module in MACHINE_MODULES if not await has_module(client, module)]
     if machine:
         yield warn(
             "modules",
-            f"not loaded: {' '.join(machine)}: tasks with amd are not dialled",
-            f"'module load {machine[0]}.so', and modules.conf",
+            _("not loaded: {names}: tasks with amd are not dialled").format(names=" ".join(machine)),
+            _("'module load {module}.so', and modules.conf").format(module=machine[0]),
         )
-    for modules, lost in ((CLI_MODULES, "`dialer` at Asterisk's CLI"), (LAMP_MODULES, "lamps and keys of tasks")):
+    for modules, lost in ((CLI_MODULES, _("`dialer` at Asterisk's CLI")), (LAMP_MODULES, _("lamps and keys of tasks"))):
         lacking = [module for module in modules if not await has_module(client, module)]
         if lacking:
             yield warn(
                 "modules",
-                f"not loaded: {' '.join(lacking)}: no {lost}",
-                f"'module load {lacking[0]}.so', and modules.conf: dialer install --add-modules",
+                _("not loaded: {names}: no {lost}").format(names=" ".join(lacking), lost=lost),
+                _("'module load {module}.so', and modules.conf: dialer install --add-modules").format(
+                    module=lacking[0]
+                ),
             )
-    for module, lost in _SOUND_MODULES.items():
+    sounds = {
+        "format_wav": _("prompts cannot be played"),
+        "res_musiconhold": _("melodies of templates are not played"),
+    }
+    for module, lost in sounds.items():
         if not await has_module(client, module):
-            yield warn("modules", f"not loaded: {module}: {lost}", f"'module load {module}.so', and modules.conf")
+            yield warn(
+                "modules",
+                _("not loaded: {module}: {lost}").format(module=module, lost=lost),
+                _("'module load {module}.so', and modules.conf").format(module=module),
+            )
 
 
 async def check_spool_path(settings: Settings, ami: Ami) -> Finding:
@@ -227,11 +256,11 @@ async def check_spool_path(settings: Settings, ami: Ami) -> Finding:
     theirs = Path(answer.get("Value", "")) / "outgoing"
     ours = settings.asterisk.spool_dir
     if theirs.resolve() == ours.resolve():
-        return ok("spool path", f"Asterisk reads {theirs}")
+        return ok("spool path", _("Asterisk reads {theirs}").format(theirs=theirs))
     return fail(
         "spool path",
-        f"Asterisk looks for call files in {theirs}, we put them into {ours}",
-        f'[asterisk] spool_dir = "{theirs}"',
+        _("Asterisk looks for call files in {theirs}, we put them into {ours}").format(theirs=theirs, ours=ours),
+        _('[asterisk] spool_dir = "{theirs}"').format(theirs=theirs),
     )
 
 

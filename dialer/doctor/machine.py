@@ -10,6 +10,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from gettext import gettext as _
 from pathlib import Path
 
 from dialer.config import Settings
@@ -45,7 +46,7 @@ def being(user: str | None) -> Iterator[None]:
     try:
         whose = pwd.getpwnam(user)
     except KeyError:
-        raise NoSuchUserError(f"there is no user {user}") from None
+        raise NoSuchUserError(_("there is no user {user}").format(user=user)) from None
     groups, group = os.getgroups(), os.getegid()
     os.setgroups(os.getgrouplist(user, whose.pw_gid))
     os.setegid(whose.pw_gid)
@@ -62,44 +63,57 @@ def check_settings_file(file: Path) -> Finding:
     """Who may read it: it holds secrets."""
     if not os.access(file, os.R_OK, effective_ids=True):
         return fail(
-            "settings", f"{file} cannot be read by the daemon", f"chgrp it to the daemon's group, chmod 0640 {file}"
+            "settings",
+            _("{file} cannot be read by the daemon").format(file=file),
+            _("chgrp it to the daemon's group, chmod 0640 {file}").format(file=file),
         )
     mode = stat.S_IMODE(file.stat().st_mode)
     if mode & 0o007:
-        return warn("settings", f"{file} is open to everybody ({mode:04o})", f"chmod 0640 {file}")
+        return warn(
+            "settings",
+            _("{file} is open to everybody ({mode:04o})").format(file=file, mode=mode),
+            _("chmod 0640 {file}").format(file=file),
+        )
     return ok("settings", str(file))
 
 
 def check_database(settings: Settings) -> Finding:
     file = database_file(settings.store.url)
     if file is None:
-        return ok("database", "not a SQLite file: the daemon says at its start whether it can be used")
+        return ok("database", _("not a SQLite file: the daemon says at its start whether it can be used"))
     if not file.exists():
         place = next(one for one in file.parents if one.exists())
         if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
             return fail(
-                "database", f"{place} is not writable for the daemon", f"chown it to the daemon's user: {place}"
+                "database",
+                _("{place} is not writable for the daemon").format(place=place),
+                _("chown it to the daemon's user: {place}").format(place=place),
             )
-        return ok("database", f"{file} is made at the first start")
+        return ok("database", _("{file} is made at the first start").format(file=file))
     try:
         version, log_bytes = inspect_file(file, pages_up_to_bytes=_CHECKED_WHOLE_BYTES)
     except StoreError as error:
-        return fail("database", str(error), "mend what it says, or put a backup in its place: dialer restore")
+        return fail("database", str(error), _("mend what it says, or put a backup in its place: dialer restore"))
     if version > SCHEMA_VERSION:
         return fail(
             "database",
-            f"{file}: schema {version} is newer than this dialer's {SCHEMA_VERSION}",
-            "install the newer dialer again",
+            _("{file}: schema {version} is newer than this dialer's {known}").format(
+                file=file, version=version, known=SCHEMA_VERSION
+            ),
+            _("install the newer dialer again"),
         )
     if log_bytes > _LONG_LOG_BYTES:
         return warn(
             "database",
-            f"{file}: its write-ahead log has grown to {log_bytes // MB} MB",
-            "another program keeps the database open for reading: end it",
+            _("{file}: its write-ahead log has grown to {size} MB").format(file=file, size=log_bytes // MB),
+            _("another program keeps the database open for reading: end it"),
         )
-    older = "" if version == SCHEMA_VERSION else f", upgraded from {version} at the next start"
+    older = "" if version == SCHEMA_VERSION else _(", upgraded at the next start")
     return ok(
-        "database", f"{file}: schema {version}{older}, {file.stat().st_size // 1000} kB, log {log_bytes // 1000} kB"
+        "database",
+        _("{file}: schema {version}{older}, {size} kB, log {log} kB").format(
+            file=file, version=version, older=older, size=file.stat().st_size // 1000, log=log_bytes // 1000
+        ),
     )
 
 
@@ -129,14 +143,18 @@ def check_disks(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_disk(place: Path) -> Finding:
-    total, _, free = shutil.disk_usage(place)
+    total, _used, free = shutil.disk_usage(place)
     room = os.statvfs(place)
-    mend = "remove what is not needed; old recordings: [audio] recordings_max_age_days"
-    says = f"{place}: {free // MB} MB free of {total // MB} MB"
+    mend = _("remove what is not needed; old recordings: [audio] recordings_max_age_days")
+    says = _("{place}: {free} MB free of {total} MB").format(place=place, free=free // MB, total=total // MB)
     if free < min(_LEAST_BYTES, total / 4) or free < _LEAST_SHARE * total or (room.f_files and not room.f_favail):
-        return fail("disk", f"{says}: no call is begun that cannot be stored", mend)
+        return fail("disk", _("{says}: no call is begun that cannot be stored").format(says=says), mend)
     if room.f_files and room.f_favail < room.f_files / 50:
-        return warn("disk", f"{place}: {room.f_favail} files more can be made (inodes)", mend)
+        return warn(
+            "disk",
+            _("{place}: {count} files more can be made (inodes)").format(place=place, count=room.f_favail),
+            mend,
+        )
     if free < _LITTLE_BYTES and free < _LITTLE_SHARE * total:
         return warn("disk", says, mend)
     return ok("disk", says)
@@ -147,13 +165,17 @@ def check_spool(settings: Settings) -> Finding:
     outgoing = settings.asterisk.spool_dir
     problem = Spool(outgoing).check(effective=True)
     if problem is not None:
-        return fail("spool", problem, "dialer install makes it so: Asterisk's group for the daemon's user, chmod g+rwx")
+        return fail(
+            "spool", problem, _("dialer install makes it so: Asterisk's group for the daemon's user, chmod g+rwx")
+        )
     aside = outgoing.parent / "tmp"
     if aside.exists() and aside.stat().st_dev != outgoing.stat().st_dev:
         return fail(
             "spool",
-            f"{aside} and {outgoing} are on different file systems: call files cannot be renamed over",
-            f"unmount one of them, or make {aside} a folder beside {outgoing.name}",
+            _("{aside} and {outgoing} are on different file systems: call files cannot be renamed over").format(
+                aside=aside, outgoing=outgoing
+            ),
+            _("unmount one of them, or make {aside} a folder beside {name}").format(aside=aside, name=outgoing.name),
         )
     return ok("spool", str(outgoing))
 
@@ -163,7 +185,11 @@ def check_audio(settings: Settings) -> Iterator[Finding]:
         place = next(one for one in (folder, *folder.parents) if one.exists())
         wanted = os.R_OK | os.W_OK | os.X_OK if place == folder else os.W_OK | os.X_OK
         if not place.is_dir() or not os.access(place, wanted, effective_ids=True):
-            yield fail("audio", f"[audio] {key}: {place} is not writable for the daemon", f"chown it: {place}")
+            yield fail(
+                "audio",
+                _("[audio] {key}: {place} is not writable for the daemon").format(key=key, place=place),
+                _("chown it: {place}").format(place=place),
+            )
             return
     yield ok("audio", str(settings.audio.dir))
 
@@ -176,17 +202,26 @@ def check_certificate(settings: Settings) -> Iterator[Finding]:
     try:
         left_s = _certificate_expires_s(certificate, key) - time.time()
     except ssl.SSLCertVerificationError as error:
-        yield fail("tls", f"{certificate}: {error.verify_message}", "renew it; the daemon reads it anew by itself")
+        yield fail("tls", f"{certificate}: {error.verify_message}", _("renew it; the daemon reads it anew by itself"))
         return
     except OSError as error:  # SSLError among it
         yield fail(
-            "tls", f"[http] tls_certificate, tls_key: {error}", "a certificate and its key, PEM, readable for us"
+            "tls",
+            _("[http] tls_certificate, tls_key: {error}").format(error=error),
+            _("a certificate and its key, PEM, readable for us"),
         )
         return
     if left_s < _EXPIRES_SOON_S:
-        yield warn("tls", f"{certificate} expires in {left_s / _DAY_S:.0f} days", "renew it")
+        yield warn(
+            "tls",
+            _("{certificate} expires in {days:.0f} days").format(certificate=certificate, days=left_s / _DAY_S),
+            _("renew it"),
+        )
     else:
-        yield ok("tls", f"{certificate} is good for {left_s / _DAY_S:.0f} days")
+        yield ok(
+            "tls",
+            _("{certificate} is good for {days:.0f} days").format(certificate=certificate, days=left_s / _DAY_S),
+        )
 
 
 def _certificate_expires_s(certificate: Path, key: Path) -> float:
@@ -200,7 +235,7 @@ def _certificate_expires_s(certificate: Path, key: Path) -> float:
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = asking.wrap_bio(to_client, to_server)
     server = serving.wrap_bio(to_server, to_client, server_side=True)
-    for _ in range(10):
+    for _turn in range(10):
         for one in (client, server):
             with contextlib.suppress(ssl.SSLWantReadError):
                 one.do_handshake()
@@ -213,10 +248,12 @@ def check_clock_is_set() -> Finding:
     try:
         told = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))
     except (OSError, AttributeError):
-        return ok("ntp", "nobody can tell here whether the clock is kept")
+        return ok("ntp", _("nobody can tell here whether the clock is kept"))
     if told == _CLOCK_IS_NOT_SET:
-        return warn("ntp", "nobody keeps this machine's clock right", "apt-get install systemd-timesyncd, or chrony")
-    return ok("ntp", "the clock is kept right")
+        return warn(
+            "ntp", _("nobody keeps this machine's clock right"), _("apt-get install systemd-timesyncd, or chrony")
+        )
+    return ok("ntp", _("the clock is kept right"))
 
 
 def check_unit() -> Iterator[Finding]:
@@ -224,6 +261,8 @@ def check_unit() -> Iterator[Finding]:
     if not Path("/run/systemd/system").is_dir():
         return
     if Path("/etc/systemd/system/multi-user.target.wants/autodialer.service").exists():
-        yield ok("service", "starts with the machine")
+        yield ok("service", _("starts with the machine"))
     else:
-        yield warn("service", "does not start with the machine", "systemctl enable --now autodialer (dialer install)")
+        yield warn(
+            "service", _("does not start with the machine"), _("systemctl enable --now autodialer (dialer install)")
+        )

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from gettext import gettext as _
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -24,7 +25,6 @@ from dialer.pbx.ami import AmiRefusedError
 CALL_TIMEOUT_S = 10.0
 SKEW_S = 2.0
 _FAMILY = "autodialer-doctor"
-_INSTALL = "dialer install, then 'dialplan reload'"
 
 
 @dataclass(slots=True)
@@ -124,36 +124,51 @@ def judge(result: ProbeResult, settings: Settings, *, daemon_runs: bool, now: da
     agi = f"{settings.agi.host}:{settings.agi.port}"
     outgoing = settings.asterisk.spool_dir
     if result.spool_problem is not None:
-        yield fail("call", f"no call file can be written: {result.spool_problem}", "see spool")
+        yield fail(
+            "call",
+            _("no call file can be written: {problem}").format(problem=result.spool_problem),
+            _("see spool"),
+        )
         return
     if result.reached is None:
         if result.left_over:
             yield fail(
                 "call",
-                f"Asterisk leaves call files in {outgoing} alone",
-                "'module load pbx_spool.so'; may Asterisk's user read and remove files there?",
+                _("Asterisk leaves call files in {outgoing} alone").format(outgoing=outgoing),
+                _("'module load pbx_spool.so'; may Asterisk's user read and remove files there?"),
             )
         else:
-            yield fail("call", "Asterisk took the call file, but [autodialer-doctor] did not run", _INSTALL)
+            yield fail(
+                "call",
+                _("Asterisk took the call file, but [autodialer-doctor] did not run"),
+                _("dialer install, then 'dialplan reload'"),
+            )
         return
-    yield ok("call", "Asterisk takes our call files and runs our dialplan")
+    yield ok("call", _("Asterisk takes our call files and runs our dialplan"))
     if result.reached:
         yield ok(
-            "fastagi", f"Asterisk reaches {'the daemon' if daemon_runs else 'us in the place of the daemon'} at {agi}"
+            "fastagi",
+            (
+                _("Asterisk reaches the daemon at {agi}")
+                if daemon_runs
+                else _("Asterisk reaches us in the place of the daemon at {agi}")
+            ).format(agi=agi),
         )
     elif result.agi_status == "FAILURE":
         yield fail(
             "fastagi",
-            f"Asterisk cannot reach {agi}: nothing is dialled",
-            "[agi] host, port: an address of this machine that Asterisk reaches; a firewall between?",
+            _("Asterisk cannot reach {agi}: nothing is dialled").format(agi=agi),
+            _("[agi] host, port: an address of this machine that Asterisk reaches; a firewall between?"),
         )
     else:
-        yield fail("fastagi", f"somebody else answers at {agi}", "[agi] port: another one, that is free")
+        yield fail(
+            "fastagi", _("somebody else answers at {agi}").format(agi=agi), _("[agi] port: another one, that is free")
+        )
     if not result.heard_event:
         yield fail(
             "filters",
-            "the dialplan's UserEvents do not reach us",
-            "read = user, and the event filter of UserEvent: dialer install, then 'manager reload'",
+            _("the dialplan's UserEvents do not reach us"),
+            _("read = user, and the event filter of UserEvent: dialer install, then 'manager reload'"),
         )
     yield from _judge_sounds(result, settings)
     yield from _judge_clock(result, settings, now)
@@ -161,43 +176,53 @@ def judge(result: ProbeResult, settings: Settings, *, daemon_runs: bool, now: da
 
 def _judge_sounds(result: ProbeResult, settings: Settings) -> Iterator[Finding]:
     if not settings.audio.recordings.is_dir():
-        yield ok("sounds", f"{settings.audio.dir} is made by the daemon's first start")
+        yield ok("sounds", _("{folder} is made by the daemon's first start").format(folder=settings.audio.dir))
         return
     if not result.came:
-        yield warn("sounds", "not tried: the call did not come to us", "see fastagi; ask again")
+        yield warn("sounds", _("not tried: the call did not come to us"), _("see fastagi; ask again"))
         return
     if result.played is None:
-        yield ok("sounds", f"Asterisk reads {settings.audio.dir}")
+        yield ok("sounds", _("Asterisk reads {folder}").format(folder=settings.audio.dir))
     else:
         yield fail(
             "sounds",
-            f"Asterisk cannot play what is in {settings.audio.dir}: {result.played}",
-            "the same path for both; its user needs r and x there and x on all folders above; format_wav",
+            _("Asterisk cannot play what is in {folder}: {problem}").format(
+                folder=settings.audio.dir, problem=result.played
+            ),
+            _("the same path for both; its user needs r and x there and x on all folders above; format_wav"),
         )
     if result.recorded is None:
-        yield ok("recordings", f"Asterisk records to {settings.audio.recordings}")
+        yield ok("recordings", _("Asterisk records to {folder}").format(folder=settings.audio.recordings))
     else:
         yield fail(
             "recordings",
-            f"Asterisk cannot record to {settings.audio.recordings}: {result.recorded}",
-            f"chgrp it to Asterisk's group, chmod 2770 {settings.audio.recordings}",
+            _("Asterisk cannot record to {folder}: {problem}").format(
+                folder=settings.audio.recordings, problem=result.recorded
+            ),
+            _("chgrp it to Asterisk's group, chmod 2770 {folder}").format(folder=settings.audio.recordings),
         )
 
 
 def _judge_clock(result: ProbeResult, settings: Settings, now: datetime) -> Iterator[Finding]:
     if result.clock_s is not None and abs(result.clock_s) > SKEW_S:
-        yield fail("clock", f"Asterisk's clock is {result.clock_s:+.0f} s from ours", "one clock for both: NTP on both")
+        yield fail(
+            "clock",
+            _("Asterisk's clock is {seconds:+.0f} s from ours").format(seconds=result.clock_s),
+            _("one clock for both: NTP on both"),
+        )
     else:
-        yield ok("clock", "Asterisk's clock and ours agree")
+        yield ok("clock", _("Asterisk's clock and ours agree"))
     ours = now.astimezone(ZoneInfo(settings.dialing.timezone)).strftime("%z")
     if result.zone and result.zone != ours:
         yield warn(
             "time zone",
-            f"Asterisk is at {result.zone}, [dialing] timezone {settings.dialing.timezone} at {ours}",
-            "[dialing] timezone: that of the PBX; the zone of the machine: timedatectl set-timezone",
+            _("Asterisk is at {zone}, [dialing] timezone {timezone} at {ours}").format(
+                zone=result.zone, timezone=settings.dialing.timezone, ours=ours
+            ),
+            _("[dialing] timezone: that of the PBX; the zone of the machine: timedatectl set-timezone"),
         )
     else:
-        yield ok("time zone", f"{settings.dialing.timezone}, as Asterisk's")
+        yield ok("time zone", _("{timezone}, as Asterisk's").format(timezone=settings.dialing.timezone))
 
 
 async def _wait_for_record(ami: Ami, probe_id: int) -> str | None:

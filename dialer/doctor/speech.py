@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from gettext import gettext as _
 from pathlib import Path
 
 from dialer.config import Settings
@@ -13,21 +14,15 @@ from dialer.voices import build_engines
 
 _WORD = "Проверка."
 _LANG = "ru-RU"
-_INSTALL = {
-    "espeak-ng": "apt-get install espeak-ng",
-    "rhvoice": "apt-get install rhvoice rhvoice-russian",
-    "piper": "pip install 'autodialer[piper]', and a voice: [tts.piper] model",
-    "yandex": "[tts.yandex] api_key, folder_id; the way to the internet",
-}
 
 
 async def check_speech(settings: Settings) -> AsyncIterator[Finding]:
     """ffmpeg, then every engine that the settings or the machine have; while another one speaks, one that does not is a
     warning."""
     if shutil.which("ffmpeg") is None:
-        yield fail("ffmpeg", "not installed: uploaded sounds cannot be read", "apt-get install ffmpeg")
+        yield fail("ffmpeg", _("not installed: uploaded sounds cannot be read"), _("apt-get install ffmpeg"))
     else:
-        yield ok("ffmpeg", "installed")
+        yield ok("ffmpeg", _("installed"))
     engines = build_engines(settings.tts)
     spoken: list[SpeechEngine] = []
     problems: list[tuple[SpeechEngine, str]] = []
@@ -38,12 +33,23 @@ async def check_speech(settings: Settings) -> AsyncIterator[Finding]:
             problems.append((engine, str(error)))
         else:
             spoken.append(engine)
-            yield ok(f"speech {engine.name}", f"speaks, in {took_s:.1f} s")
+            yield ok(f"speech {engine.name}", _("speaks, in {seconds:.1f} s").format(seconds=took_s))
         finally:
             await engine.close()
     for engine, problem in problems:
         says = warn if spoken else fail
-        yield says(f"speech {engine.name}", problem, _INSTALL.get(engine.name, "see README, Voices"))
+        yield says(f"speech {engine.name}", problem, _how_to_mend(engine.name))
+
+
+def _how_to_mend(engine: str) -> str:
+    match engine:
+        case "rhvoice":
+            return "apt-get install rhvoice rhvoice-russian"
+        case "piper":
+            return _("pip install 'autodialer[piper]', and a voice: [tts.piper] model")
+        case "yandex":
+            return _("[tts.yandex] api_key, folder_id; the way to the internet")
+    return f"apt-get install {engine}"
 
 
 async def _speak(engine: SpeechEngine) -> float:

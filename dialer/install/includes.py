@@ -20,6 +20,8 @@ class Values:
     cli_token: str
     phones_context: str
     """Where telephones dial keys of tasks; empty: nowhere, the administrator has yet to say."""
+    etc: Path
+    """Asterisk's folder."""
 
 
 def _as_it_is(text: str, _values: Values) -> str:
@@ -45,7 +47,8 @@ def _extensions(text: str, values: Values) -> str:
 
 
 def _extconfig(text: str, values: Values) -> str:
-    return text.replace("127.0.0.1:4574", values.cli_address).replace("CHANGE-ME", values.cli_token)
+    text = text.replace("127.0.0.1:4574", values.cli_address).replace("CHANGE-ME", values.cli_token)
+    return text.replace("file:///etc/asterisk/", f"file://{values.etc}/")
 
 
 @dataclass(frozen=True, slots=True)

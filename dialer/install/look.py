@@ -4,6 +4,8 @@ import grp
 import pwd
 from dataclasses import dataclass
 from enum import StrEnum
+from gettext import gettext as _
+from ipaddress import ip_address
 from pathlib import Path
 
 from dialer.install.asterisk_config import ConfigTree, read_tree
@@ -63,7 +65,9 @@ class Found:
 def look(etc: Path) -> Found:
     """Raises LookError; OSError for files that cannot be read."""
     if not (etc / "asterisk.conf").is_file() and not (etc / "extensions.conf").is_file():
-        raise LookError(f"{etc}: no Asterisk configuration there (neither asterisk.conf nor extensions.conf)")
+        raise LookError(
+            _("{etc}: no Asterisk configuration there (neither asterisk.conf nor extensions.conf)").format(etc=etc)
+        )
     options, manager, modules, dialplan = (
         read_tree(etc, name) for name in ("asterisk.conf", "manager.conf", "modules.conf", "extensions.conf")
     )
@@ -112,8 +116,12 @@ def _first(contexts: frozenset[str], what: str) -> str | None:
 
 def _reachable(bound: str) -> str:
     """The address at which we reach an AMI that listens there."""
-    host = bound.strip("[]")
-    return "127.0.0.1" if host in {"", "0.0.0.0", "::", "::1", "localhost"} else host  # noqa: S104 - compared  # nosec B104
+    host = bound.strip("[]") or "localhost"
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return "127.0.0.1" if host == "localhost" else host
+    return "127.0.0.1" if address.is_unspecified or address.is_loopback else host
 
 
 def _missing_modules(modules: ConfigTree) -> tuple[str, ...]:
@@ -136,7 +144,9 @@ def _identity(options: ConfigTree, spool: Path, etc: Path) -> tuple[str, str, in
         uid = uid if user is None else pwd.getpwnam(user).pw_uid
         gid = gid if group is None else grp.getgrnam(group).gr_gid
     except KeyError as error:
-        raise LookError(f"{options.main}: runuser, rungroup: {error}: not known to this machine") from None
+        raise LookError(
+            _("{main}: runuser, rungroup: {error}: not known to this machine").format(main=options.main, error=error)
+        ) from None
     return user or _name_of_user(uid), group or _name_of_group(gid), uid, gid
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from gettext import gettext as _
 from pathlib import Path
 
 from dialer.install.asterisk_config import ConfigTree, read_tree
@@ -69,18 +70,18 @@ class _Drawing:
     plan: Plan
     manifest: Manifest
     old: Manifest | None
-    touched: set[Path]
-    """Files whose change an Asterisk that runs must be told of."""
 
 
 def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest | None) -> tuple[Plan, Manifest]:
     """The plan and the manifest of when it is done. Raises PlanError, OSError."""
     if not _USER.fullmatch(wishes.user):
-        raise PlanError(f"--user: a name of a system user expected, got {wishes.user[:40]!r}")
+        raise PlanError(_("--user: a name of a system user expected, got {name!r}").format(name=wishes.user[:40]))
     if old is not None and old.etc != str(found.etc):
-        raise PlanError(f"already installed beside the Asterisk of {old.etc}: `dialer uninstall` first")
+        raise PlanError(
+            _("already installed beside the Asterisk of {etc}: `dialer uninstall` first").format(etc=old.etc)
+        )
     manifest = old or Manifest(str(found.etc), str(found.control_socket))
-    drawing = _Drawing(Plan(secrets=(known.ami_secret,)), manifest, old, set())
+    drawing = _Drawing(Plan(secrets=(known.ami_secret, cli_token(known.ami_secret))), manifest, old)
     _plan_user(drawing, found, wishes)
     _plan_folders(drawing, found, wishes, known)
     _plan_settings(drawing, found, wishes, known)
@@ -93,9 +94,9 @@ def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest 
         known.cli_address,
         cli_token(known.ami_secret),
         phones,
+        found.etc,
     )
-    includes = [one for one in INCLUDES if shipped("dialplan").joinpath(one.source).exists()]
-    reloads = [one.reload for one in includes if _plan_include(drawing, found, one, values)]
+    reloads = [one.reload for one in INCLUDES if _plan_include(drawing, found, one, values)]
     reloads += _plan_modules(drawing, found, wishes)
     drawing.plan.asterisk = list(dict.fromkeys(reloads))
     if wishes.systemd_dir is not None:
@@ -112,12 +113,18 @@ def _plan_user(drawing: _Drawing, found: Found, wishes: Wishes) -> None:
     try:
         pwd.getpwnam(wishes.user)
     except KeyError:
+        if shutil.which("useradd") is None:
+            raise PlanError(
+                _("no useradd here: make the user {user}, a member of the group {group}, or use --no-user").format(
+                    user=wishes.user, group=found.group
+                )
+            ) from None
         home = ("--home-dir", str(wishes.data_dir), "--no-create-home", "--shell", "/usr/sbin/nologin")
         argv = ("useradd", "--system", "--user-group", *home, wishes.user)
-        drawing.plan.commands_before.append(Command(argv, "the user that the daemon runs as"))
+        drawing.plan.commands_before.append(Command(argv, _("the user that the daemon runs as")))
         drawing.manifest.user_made = True
     if wishes.user not in _members(found.gid):
-        why = "Asterisk's group: its spool, and the sounds that both use"
+        why = _("Asterisk's group: its spool, and the sounds that both use")
         drawing.plan.commands_before.append(Command(("usermod", "-aG", found.group, wishes.user), why))
         if found.group not in drawing.manifest.groups_joined:
             drawing.manifest.groups_joined.append(found.group)
@@ -144,7 +151,9 @@ def _plan_folders(drawing: _Drawing, found: Found, wishes: Wishes, known: Known)
         _plan_folder(drawing, FolderMade(path, owner, group, mode))
     outgoing = found.spool_dir
     if not outgoing.is_dir():
-        drawing.plan.notes.append(f"{outgoing}: Asterisk's spool is not there (astspooldir in asterisk.conf)")
+        drawing.plan.notes.append(
+            _("{outgoing}: Asterisk's spool is not there (astspooldir in asterisk.conf)").format(outgoing=outgoing)
+        )
         return
     # written there, and renamed into outgoing
     _plan_folder(drawing, FolderMade(outgoing.parent / "tmp", found.uid, found.gid, 0o770))
@@ -152,11 +161,15 @@ def _plan_folders(drawing: _Drawing, found: Found, wishes: Wishes, known: Known)
         if folder.is_dir() and folder.stat().st_gid == found.gid:
             mode = folder.stat().st_mode & 0o7777
             if mode & 0o070 != 0o070:
-                why = f"the group {found.group} writes call files there"
+                why = _("the group {group} writes call files there").format(group=found.group)
                 drawing.plan.modes.append(ModeChange(folder, mode, mode | 0o070, why))
                 drawing.manifest.modes.append([str(folder), mode, mode | 0o070])
         elif folder.is_dir():
-            drawing.plan.notes.append(f"{folder}: not of Asterisk's group {found.group}: chgrp it, and chmod g+rwx")
+            drawing.plan.notes.append(
+                _("{folder}: not of Asterisk's group {group}: chgrp it, and chmod g+rwx").format(
+                    folder=folder, group=found.group
+                )
+            )
 
 
 def _plan_folder(drawing: _Drawing, folder: FolderMade) -> None:
@@ -190,7 +203,11 @@ def _plan_include(drawing: _Drawing, found: Found, include: Include, values: Val
     elsewhere = tree.section_files.get(include.witness, set()) - {own}
     if elsewhere and drawing.manifest.file(own) is None:
         names = ", ".join(sorted(map(str, elsewhere)))
-        drawing.plan.notes.append(f"{include.main}: [{include.witness}] is there already, by hand: {names}; left alone")
+        drawing.plan.notes.append(
+            _("{main}: [{witness}] is there already, by hand: {names}; left alone").format(
+                main=include.main, witness=include.witness, names=names
+            )
+        )
         return False
     changed = _plan_own(drawing, own, content, _like(tree, found, secret=include.secret))
     if host is not None:
@@ -205,8 +222,10 @@ def _host_of(tree: ConfigTree, include: Include, found: Found, drawing: _Drawing
         return custom
     if found.is_generated:
         drawing.plan.notes.append(
-            f"{tree.main}: {found.kind.value} may write it anew, and it includes no {custom.name}: "
-            "run this command again should our line be gone"
+            _(
+                "{main}: {pbx} may write it anew, and it includes no {name}: "
+                "run this command again should our line be gone"
+            ).format(main=tree.main, pbx=found.kind.value, name=custom.name)
         )
     return tree.main
 
@@ -255,7 +274,7 @@ def _plan_own(
     kept_as: Path | None = None
     if before is not None and (done is None or digest(before) != done.written):
         if done is not None and done.written == digest(content):
-            drawing.plan.notes.append(f"{path}: edited by somebody; left as it is")
+            drawing.plan.notes.append(_("{path}: edited by somebody; left as it is").format(path=path))
             return False
         kept_as = path.with_name(path.name + (KEPT if done is None else EDITED))
         planned = FileChange(
@@ -293,7 +312,9 @@ def _plan_modules(drawing: _Drawing, found: Found, wishes: Wishes) -> list[str]:
         return []
     if not wishes.add_modules:
         drawing.plan.notes.append(
-            f"modules.conf does not load: {' '.join(missing)}: add them, or run with --add-modules"
+            _("modules.conf does not load: {names}: add them, or run with --add-modules").format(
+                names=" ".join(missing)
+            )
         )
         return []
     theirs = b"[modules]" in take_out(tree.main.read_bytes()) if tree.main.exists() else False
@@ -325,13 +346,15 @@ def _plan_unit(drawing: _Drawing, found: Found, wishes: Wishes, known: Known, sy
         return
     runs = Path("/run/systemd/system").is_dir()
     if changed and runs:
-        drawing.plan.commands_after.append(Command(("systemctl", "daemon-reload"), "the unit is new", must=False))
+        drawing.plan.commands_after.append(Command(("systemctl", "daemon-reload"), _("the unit is new"), must=False))
     if not (systemd_dir / "multi-user.target.wants" / UNIT).is_symlink():
         now = ("--now",) if runs else ()
-        drawing.plan.commands_after.append(Command(("systemctl", "enable", *now, UNIT), "the daemon", must=False))
+        drawing.plan.commands_after.append(Command(("systemctl", "enable", *now, UNIT), _("the daemon"), must=False))
         drawing.manifest.unit = UNIT
     elif changed:
-        drawing.plan.notes.append(f"systemctl restart {UNIT}: the unit has changed (calls in progress are waited for)")
+        drawing.plan.notes.append(
+            _("systemctl restart {unit}: the unit has changed (calls in progress are waited for)").format(unit=UNIT)
+        )
 
 
 def _plan_notes(drawing: _Drawing, found: Found, wishes: Wishes, known: Known) -> None:
@@ -340,23 +363,33 @@ def _plan_notes(drawing: _Drawing, found: Found, wishes: Wishes, known: Known) -
         if context not in found.contexts:
             there = ", ".join(sorted(found.contexts)[:12]) or "none"
             notes.append(
-                f"the dialplan files have no context [{context}] (there are: {there}): give your routes or internal "
-                "numbers that name, or name yours: [asterisk] outgoing_context, internal_context in the settings"
+                _(
+                    "the dialplan files have no context [{context}] (there are: {there}): give your routes or internal "
+                    "numbers that name, or name yours: [asterisk] outgoing_context, internal_context in the settings"
+                ).format(context=context, there=there)
             )
     if found.kind is PbxKind.MIKOPBX:
         notes.append(
-            "MikoPBX writes its configuration folder anew at every start: put the added lines into "
-            "System > System file customization as well, or run this command at every start"
+            _(
+                "MikoPBX writes its configuration folder anew at every start: put the added lines into "
+                "System > System file customization as well, or run this command at every start"
+            )
         )
     hindrance = _hindrance(wishes.command)
     if wishes.make_user and hindrance is not None:
-        notes.append(f"{wishes.command}: {hindrance} is closed to the user {wishes.user}: install the dialer elsewhere")
+        notes.append(
+            _("{command}: {hindrance} is closed to the user {user}: install the dialer elsewhere").format(
+                command=wishes.command, hindrance=hindrance, user=wishes.user
+            )
+        )
     if "extensions_autodialer.conf" not in "".join(one.path for one in drawing.manifest.files):
         return
     if drawing.plan.files:
         notes.append(
-            "routes that try several trunks: one line between them keeps a subscriber who declined from being rung "
-            "through the next one: see extensions_autodialer.conf, 'second trunk'"
+            _(
+                "routes that try several trunks: one line between them keeps a subscriber who declined from being rung "
+                "through the next one: see extensions_autodialer.conf, 'second trunk'"
+            )
         )
 
 

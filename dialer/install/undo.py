@@ -1,5 +1,6 @@
 """Taking an installation back: what the manifest names, as it was, and nothing of anybody else's."""
 
+from gettext import gettext as _
 from pathlib import Path
 
 from dialer.install.changes import Command, FileChange, Kind, ModeChange, Plan, digest
@@ -15,7 +16,9 @@ def plan_removal(manifest: Manifest, config_file: Path, *, purge: bool, systemd:
     plan = Plan()
     if manifest.unit:
         plan.commands_before.append(
-            Command(("systemctl", "disable", *(("--now",) if systemd else ()), manifest.unit), "the daemon", must=False)
+            Command(
+                ("systemctl", "disable", *(("--now",) if systemd else ()), manifest.unit), _("the daemon"), must=False
+            )
         )
     for done in manifest.files:
         _plan_file(plan, done, purge=purge)
@@ -40,10 +43,12 @@ def plan_removal(manifest: Manifest, config_file: Path, *, purge: bool, systemd:
     if purge and data_dir.is_dir() and str(data_dir) in manifest.folders:
         plan.purged.append(data_dir)
     elif data_dir.is_dir() and any(path.is_file() for path in data_dir.rglob("*")):
-        plan.notes.append(f"{data_dir}: database and recordings stay (--purge removes them)")
+        plan.notes.append(
+            _("{data_dir}: database and recordings stay (--purge removes them)").format(data_dir=data_dir)
+        )
     _plan_user(plan, manifest, purge=purge)
     if manifest.unit and systemd:
-        plan.commands_after.append(Command(("systemctl", "daemon-reload"), "the unit is gone", must=False))
+        plan.commands_after.append(Command(("systemctl", "daemon-reload"), _("the unit is gone"), must=False))
     return plan
 
 
@@ -58,17 +63,17 @@ def _plan_file(plan: Plan, done: FileDone, *, purge: bool) -> None:
     untouched = digest(now) == done.written
     kept = Path(done.kept_as) if done.kept_as and not done.kept_as.endswith(EDITED) else None
     if kept is not None and not kept.exists():
-        plan.notes.append(f"{kept}: what was there before {path.name} is gone")
+        plan.notes.append(_("{kept}: what was there before {name} is gone").format(kept=kept, name=path.name))
         kept = None
     if done.kind == Kind.SETTINGS and not purge:
         if untouched:
             plan.files.append(FileChange(path, Kind.SETTINGS, now, None))
         else:
-            plan.notes.append(f"{path}: your settings stay (--purge removes them)")
+            plan.notes.append(_("{path}: your settings stay (--purge removes them)").format(path=path))
         return
     keep_as = None if untouched or purge else path.with_name(path.name + EDITED)
     if keep_as is not None:
-        plan.notes.append(f"{path}: edited by somebody; kept as {keep_as.name}")
+        plan.notes.append(_("{path}: edited by somebody; kept as {name}").format(path=path, name=keep_as.name))
     if digest(now) != done.original:
         plan.files.append(FileChange(path, Kind.OWN, now, None, keep_before_as=keep_as, restore_from=kept))
 
@@ -82,20 +87,22 @@ def _plan_lines(plan: Plan, path: Path, now: bytes, done: FileDone) -> None:
         return
     plan.files.append(FileChange(path, Kind.LINES, now, without))
     if digest(without) != done.original:
-        plan.notes.append(f"{path}: changed by somebody since: only our lines are taken out")
+        plan.notes.append(_("{path}: changed by somebody since: only our lines are taken out").format(path=path))
 
 
 def _plan_mode(plan: Plan, path: Path, before: int, after: int) -> None:
     if path.is_dir() and path.stat().st_mode & 0o7777 == after:
-        plan.modes.append(ModeChange(path, after, before, "as it was"))
+        plan.modes.append(ModeChange(path, after, before, _("as it was")))
 
 
 def _plan_user(plan: Plan, manifest: Manifest, *, purge: bool) -> None:
     if purge and manifest.user_made:
-        plan.commands_after.append(Command(("userdel", manifest.user), "made by the installation", must=False))
+        plan.commands_after.append(Command(("userdel", manifest.user), _("made by the installation"), must=False))
         return
     for group in manifest.groups_joined:
-        why = "joined by the installation"
+        why = _("joined by the installation")
         plan.commands_after.append(Command(("gpasswd", "-d", manifest.user, group), why, must=False))
     if manifest.user_made:
-        plan.notes.append(f"the user {manifest.user} stays: files are its own (--purge removes both)")
+        plan.notes.append(
+            _("the user {user} stays: files are its own (--purge removes both)").format(user=manifest.user)
+        )

@@ -1,7 +1,10 @@
 """The AMI connection: panoramisk's Manager with what it lacks in version 1.4. The only importer of it."""
 
 import asyncio
+import fcntl
 import logging
+import struct
+import termios
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
@@ -87,6 +90,7 @@ class _WholeMessages(AMIProtocol):  # type: ignore[misc]
             if separator:
                 headers.setdefault(name.lower(), value)
         if "event" in headers or "response" in headers:
+            self.factory.heard(headers)
             self.handle_message(Message(headers))
 
 
@@ -130,6 +134,9 @@ class _Manager(Manager):  # type: ignore[misc]
         for action_id in [action_id for action_id, action in responses.items() if action.future is future]:
             del responses[action_id]
 
+    def heard(self, headers: Mapping[str, str]) -> None:
+        self._owner.on_message(headers)
+
     def complain(self, problem: str) -> None:
         self._owner.complain(problem)
 
@@ -158,6 +165,10 @@ class AmiClient:
         self.events: tuple[str, ...] = ("UserEvent",)
         """Names of the events that `on_event` is to have."""
         self.on_event: Callable[[Message], None] = lambda message: None
+        self.on_message: Callable[[Mapping[str, str]], None] = lambda headers: None
+        """Told of every message before it is handled; the headers' names are in small letters."""
+        self.on_pong: Callable[[float], None] = lambda round_trip_s: None
+        """Told how long the answer to a ping took."""
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
@@ -175,6 +186,20 @@ class AmiClient:
             self._manager.closing = True
             self._manager.close()
         self.lost()
+
+    @property
+    def actions_waiting(self) -> int:
+        """Actions that are not answered yet."""
+        return len(self._waiting)
+
+    @property
+    def unread_bytes(self) -> int:
+        """What Asterisk has written and we have not read (FIONREAD of tcp(7))."""
+        protocol = self._manager.protocol if self._manager else None
+        socket = None if protocol is None else protocol.transport.get_extra_info("socket")
+        if socket is None or socket.fileno() < 0:
+            return 0
+        return int(struct.unpack("i", fcntl.ioctl(socket.fileno(), termios.FIONREAD, b"\0\0\0\0"))[0])
 
     @property
     def next_try_in_s(self) -> float | None:
@@ -201,7 +226,9 @@ class AmiClient:
                 continue
             if self.state in (AmiState.READY, AmiState.BOOTING):
                 try:
+                    sent_at_s = loop.time()
                     await self.action({"Action": "Ping"}, timeout_s=timeout_s)
+                    self.on_pong(loop.time() - sent_at_s)
                 except TimeoutError:
                     self.complain(f"no answer for {timeout_s:.0f} s")
                     self.drop()
@@ -288,6 +315,9 @@ class Forgetter:
         self._at_once = at_once
         self._keys: deque[str] = deque()
         self._wake = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
     def forget(self, attempt_id: int, keys: Collection[str]) -> None:
         self._keys.extend(f"{attempt_id:d}/{key}" for key in keys)

@@ -45,5 +45,5 @@ def read_user_event(message: Mapping[str, str]) -> tuple[int, AttemptEvent] | No
             try:
                 return attempt_id, LegEnded(parse_record(message.get("Record", "")))
             except BadRecordError as error:
-                log.warning("attempt %d: %s", attempt_id, error)
+                log.warning("attempt %d: %s", attempt_id, error, extra={"attempt_id": attempt_id})
     return None

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from dialer.model.task import TaskState
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError, AmiState
+from dialer.store.database import StoreError
 
 log = logging.getLogger(__name__)
 FAMILY = "CustomDevstate"
@@ -20,6 +21,7 @@ AT_ONCE = 20
 LOOK_EVERY_S = 0.2
 """Tasks may change a hundred times a second; lamps need not."""
 RETRY_S = 30.0
+STORE_RETRY_S = 1.0
 LAST_S = 2.0
 
 
@@ -88,7 +90,9 @@ class Lamps:
         try:
             states = {} if self._off else await self._fetch_states()
             if self._shown is None:
-                await self._set(f"AUTODIALER_KEY_AGI={self._agi_address}")
+                await self._client.action(
+                    {"Action": "DBPut", "Family": "autodialer-daemon", "Key": "agi", "Val": self._agi_address}
+                )
                 self._shown = await self._kept()
             wanted = {task_id: _LAMPS[state].value for task_id, state in states.items()}
             gone = dict.fromkeys(self._shown.keys() - wanted.keys(), Lamp.OFF.value)
@@ -103,6 +107,9 @@ class Lamps:
         except (AmiDownError, TimeoutError) as error:
             log.debug("lamps are not told now: %r", error)
             return 0.0 if isinstance(error, AmiDownError) else RETRY_S
+        except StoreError as error:  # its trouble is told by itself
+            log.debug("lamps are told later: %s", error)
+            return STORE_RETRY_S
         self._told = False
         return 0.0
 
@@ -128,3 +135,13 @@ class Lamps:
             if name.startswith(DEVICE) and task_id.isascii() and task_id.isdecimal() and len(task_id) <= 18:
                 kept[int(task_id)] = str(message.get("Val", ""))
         return kept
+
+
+async def key_pressed_on(client: AmiClient, channel: str) -> str:
+    """The task whose key this channel of Asterisk's has dialled (context autodialer-key); empty: none, or no such
+    channel. Raises what AmiClient.action raises."""
+    try:
+        answer = await client.action({"Action": "Getvar", "Channel": channel, "Variable": "AUTODIALER_KEY_TASK"})
+    except AmiRefusedError:
+        return ""
+    return str(answer[0].get("Value", ""))

@@ -78,6 +78,11 @@ class PbxLink:
         return self._client.state
 
     @property
+    def to_forget(self) -> int:
+        """Records that are committed here and not removed from AstDB yet."""
+        return len(self._forgetter)
+
+    @property
     def trouble(self) -> str | None:
         """Why Asterisk cannot be used now, in words; None when it can."""
         blocked = self.blocked
@@ -214,7 +219,9 @@ class PbxLink:
             try:
                 await self._client.action({"Action": "Hangup", "Channel": channel, "Cause": "21"})
             except (AmiDownError, AmiRefusedError, TimeoutError) as error:
-                log.debug("attempt %d, declined: %r", attempt_id, error)  # it has ended by itself
+                log.debug(
+                    "attempt %d, declined: %r", attempt_id, error, extra={"attempt_id": attempt_id}
+                )  # it has ended by itself
 
     def hang_up(self, attempt_ids: Collection[int]) -> None:
         """End the calls of these attempts, soon; their records tell what they were."""
@@ -240,7 +247,7 @@ class PbxLink:
             try:
                 await self._client.action({"Action": "Hangup", "Channel": channel, "Cause": "16"})
             except AmiRefusedError as error:  # there is none, or it has ended by itself
-                log.debug("attempt %d, to be ended: %r", attempt_id, error)
+                log.debug("attempt %d, to be ended: %r", attempt_id, error, extra={"attempt_id": attempt_id})
 
     async def _sweep(self) -> None:
         last: dict[int, Attempt] = {}

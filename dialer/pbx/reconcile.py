@@ -58,7 +58,9 @@ class Reconciler:
         in_progress = self._ledger.in_progress()
         for attempt_id in self._call_files.attempts():
             if attempt_id not in in_progress:
-                log.info("call file of attempt %d: not in progress, removed", attempt_id)
+                log.info(
+                    "call file of attempt %d: not in progress, removed", attempt_id, extra={"attempt_id": attempt_id}
+                )
                 self._call_files.remove(attempt_id)
 
     async def look_for(self, attempt_ids: Collection[int]) -> None:
@@ -103,7 +105,7 @@ class Reconciler:
         try:
             self._ledger.note(attempt_id, LegEnded(parse_record(value)))
         except BadRecordError as error:
-            log.warning("AstDB, attempt %d: %s", attempt_id, error)
+            log.warning("AstDB, attempt %d: %s", attempt_id, error, extra={"attempt_id": attempt_id})
 
     async def _kept(self) -> list[tuple[int, str, str]]:
         """Attempt, key and value of everything that the hangup handlers have left in AstDB."""

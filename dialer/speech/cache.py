@@ -32,6 +32,15 @@ class PromptCache:
         self._full_at = max_bytes
         self._full = asyncio.Event()
 
+    @property
+    def size_bytes(self) -> int:
+        """Of all files, as far as it has been looked."""
+        return self._bytes
+
+    @property
+    def max_bytes(self) -> int:
+        return self._max_bytes
+
     def set_up(self) -> None:
         """Create the folder, remove what a crash has left half written. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)

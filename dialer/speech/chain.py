@@ -43,6 +43,8 @@ class EngineChain:
         self._failures_in_a_row = dict.fromkeys(self._slots, 0)
         self._rests = dict.fromkeys(self._slots, 0)
         self._rests_until_s = dict.fromkeys(self._slots, 0.0)
+        self.on_tried: Callable[[str, float, bool], None] = lambda engine, took_s, spoken: None
+        """Told of each text: by which engine, how long it took, whether it was spoken."""
 
     def engines_for(self, lang: str) -> list[SpeechEngine]:
         """Those that speak the language, in the order of preference."""
@@ -93,15 +95,18 @@ class EngineChain:
         async with (self._urgent_slots if urgent else self._slots)[engine.name]:
             if self.rests(engine) and not late_try:
                 raise EngineDownError(f"{engine.name} rests: {state.last_error}")  # failed others while this one waited
+            began_s = time.perf_counter()
             try:
                 read = text if engine.reads_russian else await asyncio.to_thread(read_aloud, text, lang)
                 await engine.synthesize(read, lang, spoken, prompt.voice)
                 await asyncio.to_thread(convert_speech, spoken, target)
             except (SpeechError, AudioError) as error:
+                self.on_tried(engine.name, time.perf_counter() - began_s, False)
                 self._note_failure(engine, len(text), error)
                 if isinstance(error, AudioError):
                     raise SpeechError(f"{engine.name}: {error}") from error
                 raise
+            self.on_tried(engine.name, time.perf_counter() - began_s, True)
         state.spoken += 1
         self._failures_in_a_row[engine.name] = self._rests[engine.name] = 0
         self._rests_until_s[engine.name] = 0.0

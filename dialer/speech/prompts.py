@@ -54,6 +54,8 @@ class PromptLibrary:
         self._max_file_s = max_file_s
         self._converting = asyncio.Semaphore(CONVERSIONS_AT_ONCE)
         self._making: dict[object, asyncio.Task[Path]] = {}
+        self.on_looked_up: Callable[[str, bool], None] = lambda kind, found: None
+        """Told of each prompt asked for: "text" or "file", and whether it is there already."""
 
     def set_up(self) -> None:
         """Create the folders and the tone; raises OSError."""
@@ -138,7 +140,9 @@ class PromptLibrary:
             raise PromptError(f"no engine speaks {prompt.lang}")
         first, *others = engines
         wanted = self._spoken_by(first, prompt)
-        if self._cache.has(wanted):
+        found = self._cache.has(wanted)
+        self.on_looked_up("text", found)
+        if found:
             return wanted
         spoken = next((path for one in others if self._cache.has(path := self._spoken_by(one, prompt))), None)
         if spoken and self._chain.rests(first):
@@ -224,7 +228,9 @@ class PromptLibrary:
         except OSError as error:
             raise PromptError(error.strerror or str(error)) from error
         wanted = self._cache.path_of("file", RECIPE, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-        if self._cache.has(wanted):
+        found = self._cache.has(wanted)
+        self.on_looked_up("file", found)
+        if found:
             return wanted
         return await asyncio.shield(self._start(wanted, lambda: self._convert(source, wanted)))
 

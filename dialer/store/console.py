@@ -43,10 +43,12 @@ def fetch_heads(
     state: TaskState | None = None,
     search: str = "",
     unfinished: bool = False,
+    first: int = 0,
     limit: int = 200,
 ) -> Sequence[TaskHead]:
-    """The newest tasks first. `search`: in the name, the CRM's id or our id. `unfinished`: that are not closed."""
-    query = _HEADS.order_by(task.c.id.desc()).limit(limit)
+    """The newest tasks first. `search`: in the name, the CRM's id or our id. `unfinished`: that are not closed.
+    `first`: how many are passed over."""
+    query = _HEADS.order_by(task.c.id.desc()).offset(first).limit(limit)
     if unfinished:
         query = query.where(task.c.state != TaskState.CLOSED.value)
     if state is not None:

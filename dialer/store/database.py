@@ -92,6 +92,10 @@ class Store:
         self._trouble: str | None = None
         self._damage: str | None = None
         self._listeners: dict[str, Callable[[str], None]] = {}
+        self.on_commit: Callable[[int, float], None] = lambda operations, took_s: None
+        """Told of each commit: how many operations it had, and its time, theirs included."""
+        self.on_refused_commit: Callable[[], None] = lambda: None
+        """Told of each that the database refused."""
 
     @classmethod
     async def open(cls, url: str, *, beside_daemon: bool = False) -> "Store":
@@ -130,6 +134,11 @@ class Store:
     def trouble(self) -> str | None:
         """Why the last group could not be committed, in words; None since one could. Damage stays."""
         return self._damage or self._trouble
+
+    @property
+    def operations_waiting(self) -> int:
+        """Operations that the writer has not begun."""
+        return self._jobs.qsize()
 
     @property
     def url(self) -> str:
@@ -199,9 +208,12 @@ class Store:
 
     async def _commit(self, group: list[_Job]) -> Exception | None:
         """Commit the group, or tell everybody in it why not; return why the group as a whole could not be."""
+        began_s = time.perf_counter()
         try:
             results, told = await self._apply(group)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked for the operation
+            if not is_of_operation(error):
+                self.on_refused_commit()
             if leaves_guesses(error):
                 await self._drop_write_connection()
             if len(group) > 1 and (is_of_operation(error) or is_disk_full(error)):
@@ -209,6 +221,7 @@ class Store:
             else:
                 self._fail(group, error)
             return error
+        self.on_commit(len(group), time.perf_counter() - began_s)
         self._trouble = None
         for job, result in zip(group, results, strict=True):
             if not job.done.done():

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from dialer.model.attempt import AttemptState
 from dialer.model.prices import shown
@@ -244,6 +244,12 @@ def fetch_states(connection: Connection) -> dict[int, TaskState]:
     """Of every task that is not closed, whoever owns it."""
     rows = connection.execute(select(task.c.id, task.c.state).where(task.c.state != TaskState.CLOSED.value))
     return {row.id: TaskState(row.state) for row in rows}
+
+
+def count_tasks(connection: Connection) -> dict[TaskState, int]:
+    """How many there are, by state."""
+    rows = connection.execute(select(task.c.state, func.count()).group_by(task.c.state))
+    return {TaskState(state): count for state, count in rows.tuples()}
 
 
 def fetch_tasks(

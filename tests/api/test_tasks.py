@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from dialer.commands.exits import NOT_NOW
 from tests.rig.daemon import BASE, Dialer
 
 QUESTION: dict[str, Any] = {"questionId": "1", "questionText": "Да?", "press": [{"key": "1", "action": "answer"}]}
@@ -232,7 +233,7 @@ async def test_a_second_daemon_on_the_same_database_does_not_start(dialer: Diale
         stderr=asyncio.subprocess.PIPE,
     )
     _, said = await asyncio.wait_for(other.communicate(), 20)
-    assert other.returncode == 1
+    assert other.returncode == NOT_NOW
     assert f"another dialer is using {dialer.database}" in said.decode()
     assert (await dialer.health())["status"]
 

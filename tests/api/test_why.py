@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from dialer.commands.exits import UNAVAILABLE
 from dialer.commands.why import shown
 from tests.rig.daemon import Dialer
 
@@ -125,7 +126,7 @@ async def test_the_command_says_why_it_cannot_tell(dialer: Dialer) -> None:
     assert err.startswith("Error: phone: 1 to 32 digits")
     await dialer.stop()
     code, out, err = await run_why(dialer, task_id)
-    assert (code, out) == (1, "")
+    assert (code, out) == (UNAVAILABLE, "")
     assert err.startswith(f"Error: the daemon at {dialer.url} cannot be asked: ")
 
 

@@ -4,11 +4,15 @@ import asyncio
 import os
 import pty
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from urllib.parse import quote, unquote
 
 import pytest
 
+from dialer.api.asterisk_cli.screens import columns_of
+from dialer.model.access import cli_token
 from dialer.pbx.lamps import Lamp
 from tests.calls.asking import connect, post_task
 from tests.rig.numbers import make_number
@@ -104,11 +108,18 @@ async def test_what_makes_no_sense_is_answered_by_words_and_changes_nothing(worl
     assert await world.dialer.data("GET", "/task?limit=1000") == before
 
 
-async def test_two_hundred_tasks_are_printed_as_far_as_it_makes_sense(own_world: World) -> None:
-    for one in range(120):
-        await waiting_task(own_world, one * 3, numbers=1)
-    shown = await own_world.pbx.rx("dialer show tasks")
-    assert shown.count(" paused ") == 100 and "newest 100" in shown
+async def test_more_tasks_than_fit_are_printed_page_by_page(own_world: World) -> None:
+    ask = own_world.pbx.rx
+    names = [f"Опрос {one:03d}" for one in range(250)]
+    await asyncio.gather(*(waiting_task(own_world, 0, numbers=1, name=name) for name in names))
+    pages = [await ask(f"dialer show tasks{which}") for which in ("", " paused page 2", " page 3")]
+    assert [page.count(" 0/1 ") for page in pages] == [100, 100, 50]
+    assert all("".join(pages).count(name) == 1 for name in names)
+    assert pages[0].splitlines()[-1] == "There are more: dialer show tasks page 2"
+    assert pages[1].splitlines()[-1] == "There are more: dialer show tasks paused page 3"
+    assert "There are more" not in pages[2]
+    assert "no further" in await ask("dialer show tasks page 4")
+    assert (await ask("dialer show tasks опрос 042")).count(" 0/1 ") == 1
 
 
 @contextmanager
@@ -151,18 +162,95 @@ async def test_each_of_two_consoles_sees_its_own_answers(world: World, series: i
         assert f"task {task_id}: " not in await read_until(other, "dialer resume N")
 
 
-async def test_without_the_daemon_the_console_says_that_nothing_was_found(own_world: World) -> None:
-    await own_world.dialer.stop()
-    shown = await own_world.pbx.rx("dialer show tasks")
-    assert "No rows found" in shown or "Failed" in shown, shown
+async def test_without_the_daemon_the_console_says_so_at_once(own_world: World) -> None:
+    await own_world.dialer.kill()
+    began_s = time.monotonic()
+    for typed in ("dialer show tasks", "dialer", "dialer pause 1000000001"):
+        assert "not answered: does the daemon run?" in await own_world.pbx.rx(typed)
+    assert time.monotonic() - began_s < 3
+    await own_world.dialer.start()
+    assert "there is no task" in await own_world.pbx.rx("dialer show tasks")
 
 
-async def test_another_user_of_the_machine_needs_the_token(world: World) -> None:
+async def test_tab_completes_the_commands(world: World) -> None:
+    asked = {
+        '"dialer " ""': "help pause resume show stop why",
+        '"dialer show t" "t"': "task tasks",
+        '"dialer pa" "pa"': "pause",
+    }
+    for line, completed in asked.items():
+        offered = (await world.pbx.rx(f"_command matchesarray {line}")).replace("_EOF_", "").split()
+        assert set(completed.split()) <= set(offered), line
+
+
+async def test_a_longer_alias_and_the_short_one_say_the_same(world: World, series: int) -> None:
+    """An abbreviation of a word is none: `dialer pau 1` is answered by the short alias."""
+    task_id = await waiting_task(world, series)
+    assert "paused already" in await world.pbx.rx(f"dialer pause {task_id}")
+    assert "no such command: pau" in await world.pbx.rx(f"dialer pau {task_id}")
+    assert "which task?" in await world.pbx.rx("dialer pause")
+
+
+def as_stranger(port: int, sent: bytes) -> bytes:
+    """What another user of this machine is answered on a port of the daemon."""
+    script = f"exec 3<>/dev/tcp/127.0.0.1/{port}; cat >&3; timeout 5 head -c 4000 <&3"
+    stranger = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/bash", "-c", script]
+    return subprocess.run(stranger, input=sent, stdout=subprocess.PIPE, check=False, timeout=20).stdout
+
+
+def posted(token: str, command: str) -> bytes:
+    body = f"command={quote(command)}"
+    head = (
+        f"POST /{token}/single HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return (head + body).encode()
+
+
+async def test_another_user_of_the_machine_is_refused_even_with_the_token(world: World, series: int) -> None:
+    """Asterisk writes the token into its log when the daemon is away."""
+    task_id = await waiting_task(world, series)
+    token = cli_token(world.pbx.ami_secret)
+    answer = await asyncio.to_thread(as_stranger, world.pbx.cli_port, posted(token, f"resume {task_id}"))
+    assert b"not%20user%2065534" in answer, answer
+    assert await state_of(world, task_id) == "2"
+
+
+async def test_without_the_token_asterisk_is_told_what_to_mend(world: World) -> None:
     session = world.dialer.session
     assert session is not None
     url = f"http://127.0.0.1:{world.pbx.cli_port}/{'0' * 64}/single"
     async with session.post(url, data={"command": "show tasks"}) as response:
-        assert response.status == 404
+        assert response.status == 403
+        assert "extconfig_autodialer.conf" in unquote(await response.text())
+
+
+@pytest.mark.parametrize("channel", ["", "PJSIP/208-00000001", "x\r\nAction: Ping"])
+async def test_who_only_says_that_a_key_was_pressed_changes_nothing(world: World, series: int, channel: str) -> None:
+    task_id = await waiting_task(world, series)
+    said = f"agi_network_script: key\nagi_channel: {channel}\nagi_callerid: 201\nagi_arg_1: {task_id}\n\n"
+    port = int((await world.pbx.rx("database get autodialer-daemon agi")).rpartition(":")[2])
+    answer = await asyncio.to_thread(as_stranger, port, said.encode())
+    assert b"refused" in answer or answer == b"", answer
+    assert await state_of(world, task_id) == "2"
+
+
+async def test_nothing_that_is_printed_is_wider_than_a_terminal_or_obeyed_by_it(world: World, series: int) -> None:
+    hostile = "\x1b[2J\x1b]0;заголовок\x07 задача \u202e " + "очень " * 30
+    task_id = await waiting_task(world, series, name=hostile)
+    typed = (
+        "help",
+        "show tasks",
+        "show tasks closed",
+        f"show task {task_id}",
+        f"why {task_id}",
+        f"pause {task_id}",
+        "x" * 150,
+    )
+    for one in typed:
+        shown = await world.pbx.rx(f"dialer {one}")
+        lines = shown.splitlines()[2:]
+        assert all(columns_of(line.rstrip()) <= 80 for line in lines), lines
+        assert all(char.isprintable() or char == "\n" for char in shown), repr(shown)
 
 
 async def test_a_lamp_follows_its_task_and_its_key_pauses_it(world: World, series: int) -> None:
@@ -226,3 +314,19 @@ async def test_lamps_go_out_with_the_daemon_and_come_back_after_restarts(own_wor
     await world.dialer.data("DELETE", f"/task/{task_id}")
     await becomes("")
     assert await asyncio.wait_for(pbx.rx(f"database show CustomDevstate dialer-{task_id}"), 5)
+
+
+async def test_a_key_works_after_a_reload_that_clears_global_variables(world: World, series: int) -> None:
+    task_id = await waiting_task(world, series)
+    file = world.pbx.etc_dir / "extensions.conf"
+    before = file.read_text()
+    try:
+        file.write_text(before.replace("static = yes", "static = yes\nclearglobalvars = yes"))
+        for _ in range(2):  # a reload clears them when the one before has read so (Asterisk 22 pbx_config.c)
+            await world.pbx.rx("dialplan reload")
+        async with Telephone("208", world.pbx.sip_port) as telephone:
+            await telephone.press(f"*37{task_id}")
+        await world.dialer.wait_task(task_id, lambda task: task["state"] != "2", "the task goes on", 5)
+    finally:
+        file.write_text(before)
+        await world.pbx.rx("dialplan reload")

@@ -103,7 +103,7 @@ async def test_for_people_each_line_says_how_to_mend_it(site: Site) -> None:
         ({"ami__secret": "wrong"}, "ami", "fail", "refuses the login"),
         ({"ami__port": 9}, "ami", "fail", "Connect call failed"),
         ({"asterisk__outgoing_context": "nowhere"}, "context", "fail", "there is no context [nowhere]"),
-        ({"http__port": 9}, "rest", "fail", "/health"),
+        ({"http__port": 9}, "rest", "fail", "cannot be asked"),
         ({"asterisk__spool_dir": "/tmp"}, "spool path", "fail", "Asterisk looks for call files in"),
         ({"asterisk__spool_dir": "/nowhere"}, "spool", "fail", "no such folder"),
         ({"audio__dir": "/etc/hostname/audio"}, "audio", "fail", "not writable for the daemon"),

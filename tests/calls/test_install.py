@@ -76,6 +76,7 @@ async def test_installed_used_and_taken_out_the_folder_is_as_it_was(site: Site, 
     assert row_of(task, number)["result"] == "SUCCESS_POLLING"
     await pause_by_cli_and_by_key(site, polling, series + 10)
     assert await site.dialer.stop() == 0
+    assert "not answered: does the daemon run?" in await site.pbx.rx("dialer show tasks")
 
     code, said = await site.uninstall("--yes")
     assert code == 0, said

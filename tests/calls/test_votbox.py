@@ -3,6 +3,7 @@
 import asyncio
 import io
 import math
+import os
 import struct
 import tempfile
 import wave
@@ -356,3 +357,18 @@ async def test_a_daemon_that_is_killed_amid_a_talk_with_an_operator_costs_nothin
     assert list(dict.fromkeys(states)) == ["CALLOUT", "STARTCALL", "REDIRECT", "CALLPROCESS", "ENDCALL"]
     talk = await stage.client.post("autocall.recordtalk", {"callid": item_id})
     assert talk.content_type == "audio/wav"
+
+
+async def test_the_example_of_the_documentation_holds_a_campaign(stage: Stage, series: int, tmp_path: Path) -> None:
+    number = make_number(series, "62")  # leaves after 2 s
+    (tmp_path / "numbers.csv").write_text(number)
+    script = Path(__file__).resolve().parents[2] / "docs/examples/curl/votbox.sh"
+    account = {"VOTBOX_URL": stage.world.dialer.url, "VOTBOX_USER": votbox.ACCOUNT, "VOTBOX_PASSWORD": votbox.PASSWORD}
+    done = await asyncio.create_subprocess_exec(
+        str(script), "numbers.csv", cwd=tmp_path, env={**os.environ, **account}, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(60):
+        printed, _ = await done.communicate()
+    assert done.returncode == 0
+    reply = votbox.read_reply(printed)
+    assert [item["phonenumber"] for item in reply.all("item")] == [number]

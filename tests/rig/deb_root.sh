@@ -1,12 +1,12 @@
 #!/bin/sh
-# Builds the root folder with a bare Debian 12 that `make deb-check` installs the package into; some minutes, 1 GB, then
+# Builds the root folder with a bare Debian 12, systemd in it, that `make deb-check` installs the package into; some minutes, 1 GB, then
 # reused. Progress goes to stderr; the last line of stdout is its path. Needs root and packages.sh.
 #
 #   AUTODIALER_CACHE   where to keep the root (default: ${XDG_CACHE_HOME:-~/.cache}/autodialer)
 #   AUTODIALER_MIRROR  Debian mirror (default: debootstrap's own)
 set -eu
 
-recipe=1
+recipe=2
 suite=bookworm
 cache=${AUTODIALER_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/autodialer}
 root=$cache/deb-root
@@ -42,9 +42,10 @@ printf 'Acquire::Check-Valid-Until "false";\nAcquire::Languages "none";\n' >"$bu
 cp -L /etc/resolv.conf "$building/etc/resolv.conf"
 step "package lists" chroot "$building" apt-get update
 # what the package depends on, read where it is written
+# (systemd's own tmpfiles complain of a /proc that is not mounted)
 # shellcheck disable=SC2046  # word splitting is wanted
-step "what the package needs" chroot "$building" apt-get install -y --no-install-recommends \
-    $(sed -n 's/^Depends: //p' "$(dirname "$0")/../../debian/control.in" | sed 's/([^)]*)//g; s/,/ /g' | tr ' ' '\n' | sort -u)
+step "what the package needs" chroot "$building" apt-get install -y --no-install-recommends systemd dbus \
+    $(sed -n 's/^Depends: //p' "$(dirname "$0")/../../systemd/debian/control.in" | sed 's/([^)]*)//g; s/,/ /g' | tr ' ' '\n' | sort -u)
 step "cleaning up" chroot "$building" apt-get clean
 rm -rf "$building"/var/lib/apt/lists/*
 echo "$suite $recipe" >"$building/.autodialer-recipe"

@@ -7,8 +7,9 @@ set -eu
 
 # debootstrap: builds the Asterisk root      sip-tester: SIPp, provider and employees
 # espeak-ng, rhvoice*: speak the questions   ffmpeg: converts uploaded sounds   chromium: opens the web console
+# jq, php-cli: the examples of docs/examples
 # fail2ban, iproute2, openssl: the tests of log lines, other addresses, TLS   util-linux: unshare, setpriv, flock
-wanted="ca-certificates chromium curl debootstrap espeak-ng fail2ban ffmpeg iproute2 openssl python3-venv rhvoice rhvoice-russian sip-tester util-linux"
+wanted="ca-certificates chromium curl debootstrap espeak-ng fail2ban ffmpeg iproute2 jq openssl php-cli python3-venv rhvoice rhvoice-russian sip-tester util-linux"
 
 known_to_apt() { # packages...
     for package in "$@"; do

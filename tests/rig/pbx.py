@@ -231,7 +231,9 @@ class Pbx:
         extconfig = (REPO_DIR / "dialplan" / "extconfig_autodialer.conf").read_text()
         token = cli_token(self.ami_secret)
         (self.etc_dir / "extconfig_autodialer.conf").write_text(
-            extconfig.replace("4574", str(self.cli_port)).replace("CHANGE-ME", token)
+            extconfig.replace("4574", str(self.cli_port))
+            .replace("CHANGE-ME", token)
+            .replace("file:///etc/asterisk/", f"file://{self.etc_dir}/")
         )
 
     def _registration_section(self) -> str:

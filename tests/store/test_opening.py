@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dialer.commands.exits import NOT_NOW
 from dialer.store.database import DatabaseRefusedError, Store
 from dialer.store.results import fetch_task_results
 from dialer.store.schema import SCHEMA_VERSION
@@ -217,7 +218,7 @@ async def test_a_database_that_is_locked_at_the_start_is_worth_another_try(tmp_p
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         ended = run_dialer(tmp_path, database)
-        assert ended.returncode == 1
+        assert ended.returncode == NOT_NOW
         assert ended.stderr == f"Error: the database {database} failed: database is locked\n"
     assert ask(database, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
 

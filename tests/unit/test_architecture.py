@@ -8,7 +8,7 @@ import pytest
 REPO = Path(__file__).resolve().parents[2]
 PACKAGES = (
     "dialer.model", "dialer.store", "dialer.dispatch", "dialer.pbx", "dialer.speech", "dialer.api", "dialer.install",
-    "agi",
+    "dialer.metrics", "agi",
 )  # fmt: skip
 MAY_IMPORT = {
     "dialer.model": set[str](),
@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "dialer.speech": {"dialer.model"},
     "dialer.api": {"dialer.model", "dialer.store", "dialer.dispatch", "dialer.pbx", "dialer.speech"},
     "dialer.install": {"dialer.model", "dialer.pbx"},
+    "dialer.metrics": {"dialer.model", "dialer.dispatch"},
     "agi": {"dialer.model"},
 }
 ONLY_IMPORTER = {
@@ -36,6 +37,9 @@ ONLY_IMPORTER = {
     "aiosmtplib": {"dialer/api/couriers.py"},
     "email_validator": {"dialer/api/votbox/templates.py"},
     "yarl": {"dialer/api"},
+    "prometheus_client": {"dialer/metrics"},
+    "click": {"dialer/commands", "dialer/cli.py"},
+    "rich": {"dialer/commands"},
 }
 
 

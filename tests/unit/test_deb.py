@@ -18,7 +18,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dist = tmp_path_factory.mktemp("dist")
     environment = {**os.environ, "DEB_DIST": str(dist)}
     built = subprocess.run(
-        [REPO / "debian" / "build.sh", "--without-libraries"],
+        [REPO / "systemd" / "debian" / "build.sh", "--without-libraries"],
         env=environment,
         capture_output=True,
         text=True,
@@ -67,12 +67,12 @@ def test_all_of_dialplan_and_the_unit_come_along(root: Path) -> None:
         assert found == expected
 
 
-def test_all_our_modules_come_along(root: Path) -> None:
+def test_all_our_modules_and_what_they_read_come_along(root: Path) -> None:
     (packages,) = root.glob(f"{HOME}/lib/python3.*/site-packages")
-    for name in ("dialer", "agi"):
-        expected = {str(file.relative_to(REPO)) for file in (REPO / name).rglob("*.py")}
-        found = {str(file.relative_to(packages)) for file in (packages / name).rglob("*.py")}
-        assert found == expected, "see [tool.setuptools] packages"
+    tracked = subprocess.run(["git", "ls-files", "dialer", "agi"], cwd=REPO, capture_output=True, text=True, check=True)
+    found = {str(file.relative_to(packages)) for name in ("dialer", "agi") for file in (packages / name).rglob("*")}
+    missing = set(tracked.stdout.split("\n")) - found - {""}
+    assert not missing, "see [tool.setuptools] packages, package-data"
 
 
 def test_installed_files_are_found_from_the_package(root: Path) -> None:
@@ -104,6 +104,6 @@ def test_the_scripts_can_be_read_by_any_shell(root: Path, script: str) -> None:
 
 def test_only_a_purge_removes_settings_and_recordings() -> None:
     for script in ("postinst", "prerm"):
-        assert "rm -" not in (REPO / "debian" / script).read_text()
-    before_purge, _, _ = (REPO / "debian" / "postrm").read_text().partition('[ "$1" = purge ] || exit 0')
+        assert "rm -" not in (REPO / "systemd" / "debian" / script).read_text()
+    before_purge, _, _ = (REPO / "systemd" / "debian" / "postrm").read_text().partition('[ "$1" = purge ] || exit 0')
     assert "rm -" not in before_purge

@@ -11,11 +11,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dialer.cli import main
+from dialer.commands import install
 from dialer.install import doing
 from dialer.install.look import LookError, look
 from dialer.install.manifest import Manifest
 from dialer.install.marked import MARK
 from dialer.install.plan import Known, Wishes, plan_installation
+from dialer.model.access import cli_token
 from dialer.pbx.preflight import MODULES
 from tests.calls.installing import snapshot
 
@@ -71,6 +73,13 @@ class Place:
 
     def read(self, name: str) -> str:
         return (self.etc / name).read_text()
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proper hash takes half a second of a processor; one test has it."""
+    if request.node.name != "test_settings_and_ami_user_share_a_secret_that_is_not_shown":
+        monkeypatch.setattr(install, "hash_password", lambda password: f"$argon2id${len(password)}")
 
 
 @pytest.fixture
@@ -140,9 +149,11 @@ def test_settings_and_ami_user_share_a_secret_that_is_not_shown(place: Place) ->
     result = place.install()
     settings = place.settings()
     secret = str(settings["ami"]["secret"])
+    token = cli_token(secret)
     assert len(secret) == 48
+    assert token in place.read("extconfig_autodialer.conf")
     assert f"secret = {secret}\n" in place.read("manager_autodialer.conf")
-    for one in (secret, settings["webhooks"]["secret"], settings["auth"]["password_hash"]):
+    for one in (secret, token, settings["webhooks"]["secret"], settings["auth"]["password_hash"]):
         assert str(one) not in result.output
     assert place.config.stat().st_mode & 0o777 == 0o640
     password = re.search(r"admin, password (\S+) \(shown this once", flat(result))

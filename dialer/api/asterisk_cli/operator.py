@@ -69,7 +69,7 @@ class Operator:
             case Verb.HELP:
                 return HELP
             case Verb.SHOW_TASKS:
-                return await self._show_tasks(command.option)
+                return await self._show_tasks(command)
             case Verb.SHOW_TASK:
                 return await self._show_task(await self._find(command.task))
             case Verb.WHY:
@@ -90,16 +90,29 @@ class Operator:
             raise WordsError(f"there is no task {typed}")
         return task
 
-    async def _show_tasks(self, which: str) -> str:
-        state = _WHICH[which or "all"]
-        limit = MOST_TASKS + 1
-        tasks = await self._counting.progress(
-            lambda connection: fetch_heads(connection, state=state, unfinished=not which, limit=limit)
+    async def _show_tasks(self, command: Command) -> str:
+        which, text = command.option, command.text
+        first = (command.page - 1) * MOST_TASKS
+        found = await self._counting.progress(
+            lambda connection: fetch_heads(
+                connection,
+                state=_WHICH[which or "all"],
+                search=text,
+                unfinished=not which,
+                first=first,
+                limit=MOST_TASKS + 1,
+            )
         )
-        if not tasks:
-            return f"there is no {which} task" if which in ("open", "paused", "closed") else "no tasks: all are closed"
-        more = "" if len(tasks) < limit else f"the newest {MOST_TASKS} are shown; the others: dialer tasks, in a shell"
-        return tasks_screen(tasks[:MOST_TASKS], more)
+        if not found:
+            kind = (
+                f"{which} task" if which in ("open", "paused", "closed") else "task" if which else "task open or paused"
+            )
+            said = f" with {text}" if text else ""
+            return wrapped(f"there is no {'further ' if first else ''}{kind}{said}")
+        more = " ".join(("dialer show tasks", which, f"page {command.page + 1}", text)).split()
+        return tasks_screen(
+            found[:MOST_TASKS], wrapped(f"There are more: {' '.join(more)}") if len(found) > MOST_TASKS else ""
+        )
 
     async def _show_task(self, task: Task) -> str:
         found: list[dict[str, Any]] = await self._counting.progress(

@@ -39,13 +39,23 @@ def task_screen(task: Mapping[str, Any], why: str) -> str:
 def wrapped(text: str, indent: str = "") -> str:
     """The words of a text, in lines that fit."""
     lines, line = [], ""
-    for word in text.split():
+    for word in (part for whole in text.split() for part in _parts(whole, WIDTH - len(indent))):
         if line and columns_of(f"{line} {word}") > WIDTH - len(indent):
             lines.append(line)
             line = word
         else:
             line = f"{line} {word}" if line else word
     return "\n".join(f"{indent}{one}" for one in [*lines, line])
+
+
+def _parts(word: str, columns: int) -> list[str]:
+    """A word that fits no line, in pieces that do."""
+    parts = [""]
+    for char in word:
+        if columns_of(parts[-1] + char) > columns:
+            parts.append("")
+        parts[-1] += char
+    return parts
 
 
 def cut(text: str, columns: int) -> str:
@@ -60,6 +70,11 @@ def cut(text: str, columns: int) -> str:
             break
         shown += char
     return f"{shown}..."
+
+
+def printable(text: str) -> str:
+    """Nothing that a terminal obeys: names of tasks come from anywhere."""
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
 def columns_of(text: str) -> int:

@@ -69,7 +69,7 @@ class UserBody(_Body):
     """A new user."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"login": "anna", "password": "a-long-password", "role": "operator"}]}
+        json_schema_extra={"examples": [{"login": "anna", "password": "…" * LEAST_PASSWORD, "role": "operator"}]}
     )
 
     login: Login

@@ -1,4 +1,5 @@
-"""A campaign's rules as fields of a task: what each may be, and how it is shown. Meanings: docs/campaigns.md."""
+"""A campaign's rules as fields of a task: what each may be, and how it is shown. Meanings:
+docs/pages/en/campaigns.md."""
 
 import difflib
 import re

@@ -1,0 +1,23 @@
+"""Rich's console, as our commands use it."""
+
+from rich.console import Console
+
+from dialer.commands.tables import is_terminal
+
+PIPE_WIDTH = 200
+"""Columns where nobody can tell: wide enough that numbers are not cut."""
+
+
+class _Console(Console):
+    """A closed pipe is what it is elsewhere: rich itself makes exit code 1 of it."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Of standard output, or of standard error for what is not the result. Colours on terminals only, and where
+    NO_COLOR is not set."""
+    if stderr:
+        return _Console(stderr=True, highlight=False)
+    return _Console(highlight=False, width=None if is_terminal() else PIPE_WIDTH)

@@ -1,0 +1,5 @@
+"""All tests read English, whatever the language of who runs them."""
+
+import os
+
+os.environ["DIALER_LANG"] = "en"

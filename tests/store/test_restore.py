@@ -1,0 +1,290 @@
+"""A backup in the place of the database: definitions come back, what was done since does not."""
+
+import sqlite3
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+
+from dialer.model.access import Role
+from dialer.model.attempt import Attempt, AttemptEvent, AttemptState, CallLost, LegEnded, apply_event
+from dialer.model.audit import Author
+from dialer.model.records import OutRecord
+from dialer.model.task import InnerNumType, Number, TaskState
+from dialer.store import access
+from dialer.store.attempts import claim_attempt, mark_spooled, save_answer, save_result
+from dialer.store.backup import back_up, look_at
+from dialer.store.database import DatabaseRefusedError, Store
+from dialer.store.finishing import close_by_signal
+from dialer.store.restore import LOST, Restoration, Restored
+from dialer.store.schema import SCHEMA_VERSION
+from dialer.store.stop_list import Stop, add_stops
+from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
+from tests.store.making import a_task, ask, beside, first_order, new_task, url_of
+from tests.store.test_migrations import VERSIONS
+from tests.store.test_migrations import restore as make_old
+
+AUTHOR = Author("command:somebody")
+LOST_CALL = CallLost()
+BUSY = LegEnded(OutRecord("BUSY", 17, (486,), subscriber_hung_up=False))
+OPEN = "SELECT phone, state, result FROM attempt WHERE closed_us IS NULL ORDER BY id"
+
+
+@asynccontextmanager
+async def opened(database: Path) -> AsyncIterator[Store]:
+    store = await Store.open(url_of(database))
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def spool(store: Store, task_id: int) -> int:
+    """The call file of the task's next number is written."""
+    order = await first_order(store, task_id)
+    await store.write(mark_spooled(order))
+    return order.attempt_id
+
+
+async def dial(store: Store, task_id: int) -> int:
+    """The task's next number is dialled."""
+    attempt_id = await spool(store, task_id)
+    assert await store.write(claim_attempt(attempt_id, f"call-{attempt_id}", ""))
+    return attempt_id
+
+
+async def end(store: Store, task_id: int, attempt_id: int, answer: str, event: AttemptEvent = LOST_CALL) -> None:
+    """A call that was begun is over, an answer given in it."""
+    dialled = Attempt(attempt_id, task_id, InnerNumType.EXTEN, AttemptState.DIALLING)
+    await store.write(save_answer(attempt_id, 1, "1", answer, "1"))
+    await store.write(save_result(apply_event(dialled, event)))
+
+
+async def call(store: Store, task_id: int) -> int:
+    """The task's next number is dialled, answers a question, and has its result."""
+    attempt_id = await dial(store, task_id)
+    await end(store, task_id, attempt_id, "да")
+    return attempt_id
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "dialer.db"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "backup.db"
+
+
+async def restored(database: Path, file: Path) -> Restored:
+    restoration = Restoration(database, file, AUTHOR)
+    told = await restoration.prepare()
+    told.kept_as = restoration.swap()
+    return told
+
+
+async def test_a_backup_is_one_file_that_only_its_owner_reads(database: Path, file: Path) -> None:
+    async with opened(database) as store:
+        task_id = await new_task(store, 3)
+        await call(store, task_id)
+        facts = back_up(database, file)
+        assert (facts.version, facts.tasks, facts.attempts) == (SCHEMA_VERSION, 1, 3)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert sorted(path.name for path in file.parent.glob("*backup*")) == ["backup.db"]
+        await call(store, task_id)
+    assert len(ask(file, OPEN)) == 2
+    assert look_at(file) == facts
+
+
+async def test_a_backup_that_fails_leaves_the_one_before(database: Path, file: Path) -> None:
+    file.write_text("the one before")
+    database.write_bytes(b"no database at all" * 100)
+    with pytest.raises(DatabaseRefusedError, match="is damaged or not a database"):
+        back_up(database, file)
+    assert file.read_text() == "the one before"
+    assert [path.name for path in file.parent.iterdir() if "part" in path.name] == []
+
+
+async def test_numbers_dialled_since_the_backup_keep_their_results(database: Path, file: Path) -> None:
+    async with opened(database) as store:
+        task_id = await new_task(store, 4)
+        amid = await dial(store, task_id)
+        back_up(database, file)
+        await end(store, task_id, amid, "нет")
+        await call(store, task_id)
+    before = ask(database, "SELECT * FROM attempt WHERE closed_us IS NOT NULL ORDER BY id")
+    answers = ask(database, "SELECT * FROM answer ORDER BY id")
+    told = await restored(database, file)
+    assert (told.taken_over, told.lost, told.in_progress, told.unreadable) == (2, 0, 0, "")
+    assert ask(database, "SELECT * FROM attempt WHERE closed_us IS NOT NULL ORDER BY id") == before
+    assert ask(database, "SELECT * FROM answer ORDER BY id") == answers
+    assert [row[:2] for row in ask(database, OPEN)] == [("79520000002", "CreateTask"), ("79520000003", "CreateTask")]
+
+
+async def test_calls_in_progress_stay_so_and_are_never_given_back_to_the_queue(database: Path, file: Path) -> None:
+    """The daemon compares them with Asterisk when it starts, as after a crash."""
+    async with opened(database) as store:
+        task_id = await new_task(store, 3)
+        back_up(database, file)
+        attempt_id = await dial(store, task_id)
+    told = await restored(database, file)
+    assert told.in_progress == 1
+    assert (attempt_id, "afterDialOut", f"call-{attempt_id}") in ask(
+        database, "SELECT id, state, linked_id FROM attempt"
+    )
+
+
+async def test_every_open_task_comes_back_paused(database: Path, file: Path) -> None:
+    async with opened(database) as store:
+        opened_id, closed_id = await new_task(store), await new_task(store)
+        await store.write(change_task(opened_id, None, TaskChange(name="Обзвон")))
+        await store.write(change_task(closed_id, None, TaskChange(state=TaskState.CLOSED)))
+        back_up(database, file)
+    told = await restored(database, file)
+    assert told.paused == [(opened_id, "Обзвон")]
+    assert ask(database, "SELECT id, state FROM task ORDER BY id") == [(opened_id, 2), (closed_id, 1)]
+
+
+async def test_deleted_tasks_come_back_and_new_ones_are_told(database: Path, file: Path) -> None:
+    async with opened(database) as store:
+        old_id = await new_task(store, 2)
+        back_up(database, file)
+        assert await store.write(delete_task(old_id))
+        new_id = await new_task(store)
+    told = await restored(database, file)
+    assert told.gone == [(new_id, "")]
+    assert ask(database, "SELECT id FROM task") == [(old_id,)]
+    assert ask(database, "SELECT count(*) FROM attempt") == [(2,)]
+    assert told.kept_as is not None
+    assert ask(told.kept_as, "SELECT id FROM task") == [(new_id,)]
+
+
+async def test_what_forbids_calls_and_access_stays_forbidden(database: Path, file: Path) -> None:
+    async with opened(database) as store:
+        task_id = await new_task(store, 3)
+        await store.write(access.save_key("revoked", Role.ADMIN, "secret-1"))
+        back_up(database, file)
+        await store.write(access.delete_key("revoked"))
+        await store.write(access.save_key("newer", Role.OPERATOR, "secret-2"))
+        await store.write(add_stops([Stop("79520000001", "9520000001", "просил")]))
+        await store.write(close_by_signal("9520000002", task_id))
+    await restored(database, file)
+    assert ask(database, "SELECT name FROM api_key") == [("newer",)]
+    assert ask(database, "SELECT phone_id FROM stop_number") == [("9520000001",)]
+    assert [row[0] for row in ask(database, "SELECT phone FROM attempt WHERE result IS NOT NULL")] == ["79520000002"]
+    assert ask(database, "SELECT who, action FROM audit") == [("command:somebody", "database.restore")]
+
+
+async def test_further_attempts_that_wait_go_on_waiting(database: Path, file: Path) -> None:
+    async with opened(database) as store:
+        change = TaskChange(
+            inner_num="201", numbers=[Number("79520000000", "9520000000")],
+            rules={"max_attempts": 3, "try_interval_s": 600},
+        )  # fmt: skip
+        task_id = (await store.write(save_task(None, None, change))).task_id
+        back_up(database, file)
+        await end(store, task_id, await dial(store, task_id), "-", BUSY)
+    before = ask(database, "SELECT id, attempt_number, due_us FROM attempt ORDER BY id")
+    assert len(before) == 2
+    await restored(database, file)
+    assert ask(database, "SELECT id, attempt_number, due_us FROM attempt ORDER BY id") == before
+
+
+async def test_no_id_is_given_twice(database: Path, file: Path) -> None:
+    async with opened(database) as store:
+        await new_task(store, 2)
+        back_up(database, file)
+        last_task = await new_task(store, 2)
+    (last_attempt,) = ask(database, "SELECT max(id) FROM attempt")[0]
+    await restored(database, file)
+    async with opened(database) as store:
+        assert await new_task(store, 1) > last_task
+    assert int(str(ask(database, "SELECT max(id) FROM attempt")[0][0])) > int(str(last_attempt))
+
+
+async def test_without_the_replaced_database_what_may_have_been_dialled_counts_as_dialled(
+    database: Path, file: Path
+) -> None:
+    async with opened(database) as store:
+        task_id = await new_task(store, 3)
+        dialled = await dial(store, task_id)
+        spooled = await spool(store, task_id)
+        back_up(database, file)
+    database.unlink()
+    told = await restored(database, file)
+    assert (told.lost, told.in_progress, told.kept_as) == (1, 1, None)
+    rows = ask(database, "SELECT id, state, cause FROM attempt")
+    assert {(spooled, "failedOriginate", LOST), (dialled, "afterDialOut", None)} < set(rows)
+    async with opened(database) as store:
+        assert await new_task(store) > task_id + 1000
+
+
+async def test_a_damaged_database_is_kept_with_its_log_and_its_trouble_is_told(database: Path, file: Path) -> None:
+    async with opened(database) as store:
+        await new_task(store, 3)
+        back_up(database, file)
+    database.write_bytes(b"\0" * 50_000)
+    beside(database, "wal").write_bytes(b"what is left")
+    beside(database, "shm").write_bytes(b"\0" * 32_768)
+    told = await restored(database, file)
+    assert "damaged" in told.unreadable
+    assert told.kept_as is not None
+    assert told.kept_as.read_bytes() == b"\0" * 50_000
+    assert beside(told.kept_as, "wal").read_bytes() == b"what is left"
+    async with opened(database):
+        pass
+    names = {path.name for path in database.parent.iterdir()}
+    assert names == {"dialer.db", "backup.db", told.kept_as.name, f"{told.kept_as.name}-wal"}
+
+
+@pytest.mark.parametrize("content", [b"", b"junk" * 1000])
+async def test_what_is_no_backup_changes_nothing(database: Path, file: Path, content: bytes) -> None:
+    async with opened(database) as store:
+        await new_task(store)
+    file.write_bytes(content)
+    before = database.read_bytes()
+    with pytest.raises(DatabaseRefusedError):
+        look_at(file)
+    with pytest.raises(DatabaseRefusedError):
+        await Restoration(database, file, AUTHOR).prepare()
+    assert database.read_bytes() == before
+
+
+async def test_a_backup_of_a_newer_version_is_refused(database: Path, file: Path) -> None:
+    async with opened(database) as store:
+        await new_task(store)
+        back_up(database, file)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(DatabaseRefusedError, match="install the newer dialer"):
+        look_at(file)
+
+
+@pytest.mark.parametrize("version", [version for version in VERSIONS if version < SCHEMA_VERSION])
+async def test_a_backup_of_an_earlier_version_is_upgraded(database: Path, tmp_path: Path, version: int) -> None:
+    old, file = make_old(version, tmp_path / "old.db"), tmp_path / "backup.db"
+    assert back_up(old, file).version == version
+    tasks = ask(old, "SELECT count(*) FROM task")
+    make_old(version, database)  # as before the upgrade: the replaced one may be old, too
+    told = await restored(database, file)
+    assert told.unreadable == ""
+    assert ask(database, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
+    assert ask(database, "SELECT count(*) FROM task") == tasks
+
+
+async def test_a_backup_of_another_machine_takes_nothing_over(database: Path, tmp_path: Path) -> None:
+    """Tasks with the same ids by chance are others: their CRM ids differ."""
+    other, file = tmp_path / "other.db", tmp_path / "backup.db"
+    async with opened(other) as store:
+        task = await store.write(save_task("other-1", None, a_task(2)))
+        back_up(other, file)
+    async with opened(database) as store:
+        same_id = await new_task(store, 2)
+        await call(store, same_id)
+    assert same_id == task.task_id
+    told = await restored(database, file)
+    assert (told.taken_over, told.gone) == (0, [(same_id, "")])
+    assert len(ask(database, OPEN)) == 2
