@@ -79,7 +79,11 @@ def test_an_exception_is_one_json_line(logger: logging.Logger) -> None:
     assert told["exception"].endswith("ValueError: invalid literal for int() with base 10: 'wrong'")
 
 
-@pytest.mark.parametrize("text", ['"}\n{"level": "INFO"', "\u2028", "\ud800", "\x00", "%s"])
+@pytest.mark.parametrize(
+    "text",
+    ['"}\n{"level": "INFO"', "\u2028", "\ud800", "\x00", "%s"],
+    ids=["line", "separator", "surrogate", "zero", "format"],  # a surrogate cannot be sent between the runners
+)
 def test_whatever_is_said_one_json_line_is_written(logger: logging.Logger, text: str) -> None:
     written = writing(logger, JsonLines())
     logger.warning("said: %s", text, extra={"word": text})
