@@ -43,6 +43,18 @@ export function useEvery(ms, act, inputs) {
   }, [ms, ...inputs]);
 }
 
+/** The value, followed at most so often: for what is said aloud. */
+export function useUnhurried(value, ms) {
+  const [shown, setShown] = useState(value);
+  const latest = useRef(value);
+  latest.current = value;
+  useEffect(() => {
+    const timer = setInterval(() => setShown(latest.current), ms);
+    return () => clearInterval(timer);
+  }, [ms]);
+  return shown;
+}
+
 /** The value when it has not changed for a while. */
 export function useSettled(value, ms = 250) {
   const [settled, setSettled] = useState(value);

@@ -59,8 +59,8 @@ export function Appearance() {
 
 function UserMenu() {
   const { me } = useStore(session);
-  const [kind, , name] = me.name.match(/^(\w+)(:)?(.*)$/)?.slice(1) ?? [me.name];
-  const shown = kind === "local" ? t("user.local") : name;
+  const [kind, ...name] = me.name.split(":");
+  const shown = kind === "local" ? t("user.local") : name.join(":");
   return html`<${Menu} label=${t("user.menu")} icon="user" text=${shown} small=${true}>
     <div class="head"><strong>${shown}</strong><span class="muted small">${t(`role.${me.role}`)}</span></div><hr />
     <div onClick=${(event) => event.stopPropagation()}><${Appearance} /></div><hr />

@@ -45,7 +45,7 @@ export function Toasts() {
     if (element.matches(":popover-open")) element.hidePopover();
     if (shown.length) element.showPopover();
   }, [shown]);
-  return html`<div class="toasts" popover="manual" ref=${place} role="region" aria-label=${t("toasts.label")} aria-live="polite">
+  return html`<div class="toasts" popover="manual" ref=${place} role="region" aria-label=${t("toasts.label")}>
     ${shown.map(({ id, kind, text }) => html`<div class="toast ${kind}" key=${id} role=${kind === "bad" ? "alert" : "status"}>
       <${Icon} name=${kind === "bad" ? "triangle-alert" : "circle-check"} />
       <span class="pre">${text}</span>

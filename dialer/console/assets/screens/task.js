@@ -8,7 +8,7 @@ import { may } from "../session.js";
 import { AnswerCharts } from "../components/answer_charts.js";
 import { confirm } from "../components/dialog.js";
 import { Icon } from "../components/icon.js";
-import { useEvery, useLoaded } from "../components/loading.js";
+import { useEvery, useLoaded, useUnhurried } from "../components/loading.js";
 import { Menu } from "../components/menu.js";
 import { Mark, Progress, ProgressLegend, StatePill, outcomeName } from "../components/outcome.js";
 import { PageHead, Tabs } from "../components/page.js";
@@ -23,6 +23,7 @@ import { TaskNumbers } from "./task_numbers.js";
 import { kindOf } from "./tasks.js";
 
 const CHARTS_MS = 5000;
+const SAID_MS = 15000;
 
 /** The charts, fetched anew as long as results come. */
 function Charts({ task }) {
@@ -52,11 +53,13 @@ function OutcomeTable({ task }) {
 }
 
 function Overall({ task }) {
+  const said = useUnhurried(t("progress.text", { done: task.done, total: task.total, calling: task.inProgress }), SAID_MS);
   return html`<section class="card pad big-progress" aria-label=${t("task.progress")}>
     <div class="head"><b class="num">${number(task.done)}</b><span class="muted">${t("task.ofAttempts", { n: task.total })}</span>
       <span class="grow" />${task.state !== CLOSED && html`<span class="muted num">${t("task.nowCalls", { now: task.inProgress, most: task.maxCountChannels, minute: task.perMinute })}</span>`}</div>
     <${Progress} task=${task} large=${true} /><${ProgressLegend} task=${task} shares=${true} />
-    <p class="muted small">${t("task.numbersListed", { n: task.numbers })}</p></section>`;
+    <p class="muted small">${t("task.numbersListed", { n: task.numbers })}</p>
+    <p class="unseen" aria-live="polite">${said}</p></section>`;
 }
 
 function More({ task }) {
