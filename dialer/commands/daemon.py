@@ -35,8 +35,10 @@ class DaemonClient:
     async def data(
         self, method: str, path: str, *, base: str = MIKOPBX_BASE, timeout_s: float = TIMEOUT_S, **sent: Any
     ) -> Any:
-        """`data` of a call."""
-        return (await self.answer(method, path, base=base, timeout_s=timeout_s, **sent))["data"]
+        """`data` of a call; with `replayed` in it where the daemon repeats what it has answered to the same
+        `Idempotency-Key`."""
+        answer = await self.answer(method, path, base=base, timeout_s=timeout_s, **sent)
+        return {**answer["data"], "replayed": True} if answer.get("replayed") else answer["data"]
 
     async def answer(
         self, method: str, path: str, *, base: str = MIKOPBX_BASE, timeout_s: float = TIMEOUT_S, **sent: Any
@@ -70,7 +72,10 @@ class DaemonClient:
             if self._tls is None:
                 self._tls = _tls(self._http)
             async with self._session.request(method, url, ssl=self._tls, timeout=timeout, **sent) as response:
-                return response.status, await response.json(content_type=None)
+                answer = await response.json(content_type=None)
+                if "Idempotent-Replayed" in response.headers:
+                    answer["replayed"] = True
+                return response.status, answer
         except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
             raise UnavailableError(
                 _("the daemon at {url} cannot be asked: {why}").format(

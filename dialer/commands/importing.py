@@ -1,5 +1,6 @@
 """`dialer import`: the numbers of a table become a task's; looked at before, watched after."""
 
+import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +49,7 @@ Ask = Callable[..., Any]
 @click.option("--paused", is_flag=True, help="Dial nothing until the task is resumed.")
 @click.option("--resume", is_flag=True, help="With --task: go on with it, if it is paused.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would become of the numbers.")
+@click.option("--again", is_flag=True, help="New task: also when the same import has made one within a day.")
 @click.option("--watch", is_flag=True, help="Stay, and show how the calls go on.")
 @yes_option
 @json_option
@@ -63,6 +65,7 @@ def import_(  # noqa: PLR0917 - click passes them by name
     paused: bool,
     resume: bool,
     dry_run: bool,
+    again: bool,
     watch: bool,
     sure: bool,
     as_json: bool,
@@ -98,13 +101,16 @@ def import_(  # noqa: PLR0917 - click passes them by name
         numbers = _upload(ask, "/upload-xls?params=1", file, _("reading it"))
         if task_id is not None and change.get("state") == PAUSED:  # before: no call begins in between
             ask("PUT", f"/tasks/{task_id}", base=CONSOLE_BASE, json=change)
-        stored = _store(ask, task_id, change, numbers)
+        stored = _store(ask, task_id, change, numbers, again=again)
         if task_id is not None and change and change["state"] != stored["state"]:
             ask("PUT", f"/tasks/{task_id}", base=CONSOLE_BASE, json=change)
             stored["state"] = change["state"]
         count = stored["added"]
         if as_json:
             print_json({"task": stored, "report": report})
+        elif stored.get("replayed"):
+            said = _("task {id}: made by the same import before, nothing was stored now; --again makes another one")
+            click.echo(said.format(id=stored["id"]))
         else:
             said = ngettext("task {id}: {count} number added", "task {id}: {count} numbers added", count)
             click.echo(said.format(id=stored["id"], count=count))
@@ -177,15 +183,16 @@ def _upload(ask: Ask, path: str, file: Path, what: str) -> Any:
         return ask("POST", path, timeout_s=TIMEOUT_S, data=form_of(content, file.name))
 
 
-def _store(ask: Ask, task_id: int | None, change: dict[str, Any], numbers: list[Any]) -> dict[str, Any]:
+def _store(ask: Ask, task_id: int | None, change: dict[str, Any], numbers: list[Any], *, again: bool) -> dict[str, Any]:
     """Make the task, or add to it; a closed one is opened by that, unless it is said otherwise. The task, with how many
-    were `added`."""
+    were `added`. A command that is repeated, because the answer was lost on its way, makes no second task."""
     body = json.dumps({**({} if task_id else change), "numbers": numbers}, ensure_ascii=False).encode()
     with _WatchedBytes(body) as content, _bar(_("sending the list"), len(body)) as advance:
         content.on_read = advance
         if task_id is None:
-            made: dict[str, Any] = ask("POST", "/task", timeout_s=TIMEOUT_S, data=content)
-            return {**made, "added": len(numbers)}
+            headers = {} if again else {"Idempotency-Key": f"import-{hashlib.sha256(body).hexdigest()}"}
+            made: dict[str, Any] = ask("POST", "/task", timeout_s=TIMEOUT_S, data=content, headers=headers)
+            return {**made, "added": 0 if made.get("replayed") else len(numbers)}
         added = ask("POST", f"/tasks/{task_id}/numbers", base=CONSOLE_BASE, timeout_s=TIMEOUT_S, data=content)
     return {"id": str(task_id), **added}
 

@@ -100,3 +100,13 @@ async def test_watching_ends_with_the_task(shared: Dialer, table: Path) -> None:
         shared, "import", str(table), "--exten", "201", "--fields", str(fields), "--watch", "--yes"
     )  # fmt: skip
     assert said.splitlines()[-1] == "0 of 2 done, 0 good, 0 in progress, 0 a minute"
+
+
+async def test_an_import_that_is_repeated_makes_no_second_task(shared: Dialer, table: Path) -> None:
+    """The answer was lost on its way, say, or somebody has pressed the wrong arrow."""
+    command = ("import", str(table), "--exten", "202", "--paused", "--yes")
+    first = (await done(shared, *command)).splitlines()[-1].split()[1].rstrip(":")
+    repeated = (await done(shared, *command)).splitlines()[-1]
+    assert repeated.startswith(f"task {first}: made by the same import before")
+    other = (await done(shared, *command, "--again")).splitlines()[-1].split()[1].rstrip(":")
+    assert other != first

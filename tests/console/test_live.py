@@ -10,7 +10,7 @@ from tests.console.conftest import Stage
 
 BASE = "/pbxcore/api/module-dialer/v1"
 EMPTY = {
-    "tasks": ("Задания", "Заданий пока нет"),
+    "tasks": ("Задачи", "Задач пока нет"),
     "pollings": ("Опросы", "Опросов пока нет"),
     "audio": ("Звуковые файлы", "Звуковых файлов пока нет"),
     "stop-list": ("Стоп-лист", "Список пуст"),
@@ -91,13 +91,13 @@ async def test_language_and_theme_are_chosen_and_remembered(browser: Browser, st
         await look.button("Dark").click()
         assert await page.evaluate("getComputedStyle(document.body).backgroundColor") != light
         await look.button("Русский").click()
-        await expect(page.locator("h1")).to_have_text("Новое задание")
+        await expect(page.locator("h1")).to_have_text("Новая задача")
         await expect(page.get_by_label("Название", exact=True)).to_have_value("не потеряется")
         await look.check_accessible("menu")
         await page.keyboard.press("Escape")
         await page.get_by_label("Название", exact=True).fill("")
         await page.reload()
-        await expect(page.locator("h1")).to_have_text("Новое задание")
+        await expect(page.locator("h1")).to_have_text("Новая задача")
         assert await page.locator("html").get_attribute("data-theme") == "dark"
 
 

@@ -8,8 +8,8 @@ from tests.console.conftest import Stage
 
 HEADINGS = {
     "": ("Overview", "Обзор"),
-    "tasks": ("Tasks", "Задания"),
-    "tasks/new": ("New task", "Новое задание"),
+    "tasks": ("Tasks", "Задачи"),
+    "tasks/new": ("New task", "Новая задача"),
     "tasks/{task_id}": ("Оценка обслуживания, июль", "Оценка обслуживания, июль"),
     "tasks/{task_id}/numbers?search=2000001": ("Оценка обслуживания, июль", "Оценка обслуживания, июль"),
     "tasks/{task_id}/add": ("Оценка обслуживания, июль", "Оценка обслуживания, июль"),

@@ -5,10 +5,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.console.browsing import Look, looking
 from tests.console.conftest import Stage
+from tests.rig.waiting import wait_until
 
 CSV = "Телефон;имя;сумма\n79520100001;Анна;1250,00\n79520100002;Иван;300\n79520100001;Анна;1\n12;нет;0\n"
 
@@ -74,6 +75,32 @@ async def test_a_dropped_file_is_read_as_a_chosen_one_is(look: Look) -> None:
         CSV,
     )
     await expect(look.page.get_by_text("2 numbers can be taken")).to_be_visible()
+
+
+async def test_a_task_whose_answer_was_lost_is_not_made_twice(look: Look) -> None:
+    page, lost = look.page, []
+    look.allowed = (*look.allowed, "net::ERR_FAILED")
+
+    async def lose_the_answer(route: Route) -> None:
+        await route.fetch()
+        lost.append(route)
+        await route.abort()
+
+    await page.route("**/module-dialer/v1/task", lose_the_answer, times=1)
+    before = len(await look.get("/console/v1/tasks"))
+    await look.open("tasks/new", "New task")
+    await page.get_by_label("Name", exact=True).fill("Answer lost")
+    await page.get_by_label("Polling", exact=True).last.select_option(label="Оценка обслуживания (№ 1)")
+    await look.button("Paste numbers").click()
+    await page.get_by_role("textbox", name="Numbers").fill("79520300001")
+    await look.button("Check the numbers").click()
+    await expect(page.get_by_text("1 number can be taken")).to_be_visible()
+    await look.button("Create paused").click()
+    await wait_until(lambda: lost, "the request whose answer is lost")
+    await expect(page.get_by_text("The dialer does not answer").first).to_be_visible()
+    await look.button("Create paused").click()
+    await expect(page.locator("h1")).to_have_text("Answer lost")
+    assert len(await look.get("/console/v1/tasks")) == before + 1
 
 
 async def test_what_the_server_refuses_stands_at_its_field(look: Look) -> None:

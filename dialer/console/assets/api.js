@@ -29,6 +29,11 @@ export class ApiError extends Error {
   }
 }
 
+/** A key that nothing else has. (crypto.randomUUID is for HTTPS only.) */
+export function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 let whenUnknown = () => {};
 
 /** What is done when the daemon does not know who asks (401). */
@@ -44,13 +49,14 @@ function listed(messages) {
 /**
  * @param {string} method
  * @param {string} path
- * @param {{body?: any, form?: FormData, query?: Record<string, any>, signal?: AbortSignal}} [options]
+ * @param {{body?: any, form?: FormData, query?: Record<string, any>, signal?: AbortSignal, onceKey?: string}} [options]
  * @returns {Promise<Response>}
  */
-async function send(method, path, { body, form, query, signal } = {}) {
+async function send(method, path, { body, form, query, signal, onceKey } = {}) {
   const said = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== null && value !== "");
   const address = said.length ? `${path}?${new URLSearchParams(said)}` : path;
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+  if (onceKey) headers["Idempotency-Key"] = onceKey;
   try {
     return await fetch(address, {
       method, headers, signal, credentials: "same-origin", cache: "no-store",
@@ -113,7 +119,8 @@ export const api = {
   numbers: (id, query, signal) => call("GET", `${CONSOLE}/tasks/${part(id)}/numbers`, { query, signal }),
   addNumbers: (id, numbers) => call("POST", `${CONSOLE}/tasks/${part(id)}/numbers`, { body: { numbers } }),
   exportAddress: (id, format, lang) => `${CONSOLE}/tasks/${part(id)}/export?${new URLSearchParams({ format, lang })}`,
-  createTask: (body) => call("POST", `${MIKOPBX}/task`, { body }),
+  /** @param {string} onceKey of the form: sent again, because the answer was lost, it makes no second task */
+  createTask: (body, onceKey) => call("POST", `${MIKOPBX}/task`, { body, onceKey }),
   changeTask: (id, body) => call("PUT", `${MIKOPBX}/task/${part(id)}`, { body }),
   deleteTask: (id) => call("DELETE", `${MIKOPBX}/task/${part(id)}`),
   why: (id, phone) => call("GET", `${MIKOPBX}/task/${part(id)}/why`, { query: { phone } }),

@@ -40,6 +40,7 @@ function connect() {
   first = true;
   source = new EventSource(`${CONSOLE}/live`);
   source.addEventListener("open", () => {
+    first = true; // also when the browser has come again by itself: what was removed meanwhile is not told again
     if (tries) loadMinutes();
     tries = 0;
     live.patch({ status: "live" });

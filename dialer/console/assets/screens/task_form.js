@@ -1,4 +1,4 @@
-import { api } from "../api.js";
+import { api, newKey } from "../api.js";
 import { html, useState } from "../html.js";
 import { has, t, weekday } from "../i18n/index.js";
 import { noteTask } from "../live.js";
@@ -39,6 +39,7 @@ export function TaskNew() {
   const [list, setList] = useState(null);
   const [errors, setErrors] = useState({});
   const [untouched] = useState(JSON.stringify(form));
+  const [onceKey] = useState(newKey);
   useUnsaved(JSON.stringify(form) !== untouched || list !== null);
   const create = async (state) => {
     if (!list) {
@@ -48,7 +49,7 @@ export function TaskNew() {
     }
     try {
       const { data: numbers } = await api.readTable(list.file);
-      const task = await api.createTask({ ...newTaskOf(form), state, numbers });
+      const task = await api.createTask({ ...newTaskOf(form), state, numbers }, onceKey);
       setErrors({});
       setGuard(null);
       done(t(state === OPEN ? "form.createdOpen" : "form.createdPaused", { name: task.name || task.id }));
