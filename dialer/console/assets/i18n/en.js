@@ -661,6 +661,7 @@ export default {
   "audit.task.close": "Task stopped",
   "audit.task.end": "Calls ended",
   "audit.task.delete": "Task deleted",
+  "audit.database.restore": "Database restored from a backup",
   "audit.task.signal": "Number closed",
   "audit.polling.create": "Polling created",
   "audit.polling.replace": "Polling changed",

@@ -52,7 +52,7 @@ export default {
   "state.failed": "Не удалось загрузить",
   "state.open": "Выполняется",
   "state.paused": "На паузе",
-  "state.closed": "Завершено",
+  "state.closed": "Завершена",
 
   "error.unreachable": "Автообзвон не отвечает. Проверьте соединение и повторите.",
   "error.loggedOut": "Вы не вошли в систему.",
@@ -679,6 +679,7 @@ export default {
   "audit.task.close": "Задача остановлена",
   "audit.task.end": "Звонки завершены",
   "audit.task.delete": "Задача удалена",
+  "audit.database.restore": "База восстановлена из копии",
   "audit.task.signal": "Номер закрыт",
   "audit.polling.create": "Опрос создан",
   "audit.polling.replace": "Опрос изменён",
