@@ -106,6 +106,9 @@ async def test_a_session_is_ended_from_afar(browser: Browser, stage: Stage, look
         await look.button("End", look.page.get_by_role("dialog")).click()
         await expect(look.page.get_by_role("row", name="visitor")).to_have_count(0)
         await expect(visitor.page.get_by_role("dialog")).to_contain_text("Your session has ended")
+        await visitor.page.get_by_role("dialog").get_by_label("Password").fill("гость-на-час")
+        await visitor.page.keyboard.press("Enter")
+        await expect(visitor.page.locator(".bar [role=status]")).to_have_text("Live", timeout=4000)
 
 
 async def test_the_audit_log_tells_who_did_what(look: Look) -> None:

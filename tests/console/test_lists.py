@@ -20,7 +20,8 @@ async def test_a_sound_is_uploaded_heard_replaced_and_deleted(look: Look, tmp_pa
     await look.button("Listen: Привет & пока.wav").click()
     await page.wait_for_function("() => window.heard > 0.5")
     await page.get_by_label("Drop a sound file here").set_input_files(sound)
-    await look.button("Replace", page.get_by_role("dialog")).click()
+    async with page.expect_response(lambda reply: reply.request.method == "POST" and reply.url.endswith("/audio")):
+        await look.button("Replace", page.get_by_role("dialog")).click()
     await expect(page.locator(".toasts").get_by_text("is uploaded").last).to_be_visible()
     await look.button("Delete: Привет & пока.wav").click()
     await look.button("Delete", page.get_by_role("dialog")).click()

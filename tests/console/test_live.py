@@ -44,8 +44,9 @@ async def test_what_others_do_comes_by_itself(look: Look, stage: Stage) -> None:
     await look.call("PUT", f"{BASE}/task/{task['id']}", {"state": 0, "name": "Чужое задание, новое имя"})
     await expect(page.locator(".page-head .pill")).to_have_text("Running")
     await expect(page.locator("h1")).to_have_text("Чужое задание, новое имя")
-    await look.call("DELETE", f"{BASE}/task/{task['id']}")
     await look.open("tasks", "Tasks")
+    await expect(row).to_contain_text("1 / 2")
+    await look.call("DELETE", f"{BASE}/task/{task['id']}")
     await expect(row).to_have_count(0)
 
 

@@ -1,6 +1,6 @@
 // What happens now, by server-sent events. Says when it is not live, and comes back by itself.
 import { CONSOLE, api } from "./api.js";
-import { refreshSession } from "./session.js";
+import { refreshSession, session } from "./session.js";
 import { Store, useStore } from "./store.js";
 
 const RETRY_MS = [1000, 2000, 4000, 8000, 15000];
@@ -22,8 +22,9 @@ let first = true;
 
 export const useLive = (part) => useStore(live, part);
 
+/** Also after a login: what had ended begins again at once. */
 export function startLive() {
-  if (source) return;
+  if (source && source.readyState !== EventSource.CLOSED) return;
   connect();
   loadMinutes();
 }
@@ -40,7 +41,7 @@ function connect() {
   first = true;
   source = new EventSource(`${CONSOLE}/live`);
   source.addEventListener("open", () => {
-    first = true; // also when the browser has come again by itself: what was removed meanwhile is not told again
+    first = true; // everything is told anew, also when the browser has come again by itself
     if (tries) loadMinutes();
     tries = 0;
     live.patch({ status: "live" });
@@ -74,7 +75,7 @@ function lost() {
   tries += 1;
   timer = setTimeout(async () => {
     await refreshSession(); // perhaps it has ended: then somebody is asked to log in
-    if (source) connect();
+    if (source?.readyState === EventSource.CLOSED && session.value.status === "in") connect();
   }, wait);
 }
 

@@ -3,13 +3,15 @@ import { isWatched } from "../activity.js";
 import { useCallback, useEffect, useRef, useState } from "../html.js";
 
 /**
- * `load` is called again whenever one of `inputs` changes; an answer that comes too late is not taken.
+ * `load` is called again whenever one of `inputs` changes; an answer that comes too late is not taken. `keep`: what is
+ * there stays until the next answer.
  * @template T
  * @param {() => Promise<T>} load
  * @param {any[]} inputs
+ * @param {{keep?: boolean}} [how]
  * @returns {{data: T | undefined, error: any, loading: boolean, reload: () => Promise<void>, set: (data: T) => void}}
  */
-export function useLoaded(load, inputs) {
+export function useLoaded(load, inputs, { keep = false } = {}) {
   const [state, setState] = useState({ data: undefined, error: null, loading: true });
   const turn = useRef(0);
   const reload = useCallback(async () => {
@@ -23,7 +25,7 @@ export function useLoaded(load, inputs) {
     }
   }, inputs);
   useEffect(() => {
-    setState((before) => ({ ...before, data: undefined, error: null }));
+    setState((before) => ({ ...before, data: keep ? before.data : undefined, error: null }));
     reload();
     return () => {
       turn.current += 1;

@@ -676,6 +676,7 @@ export default {
   "audit.stop-list.remove": "Taken off a stop list",
   "audit.apikey.create": "Key created",
   "audit.apikey.revoke": "Key revoked",
+  "audit.database.restore": "Database restored",
   "audit.login": "Logged in",
   "audit.logout": "Logged out",
   "audit.session.end": "Session ended",

@@ -694,6 +694,7 @@ export default {
   "audit.stop-list.remove": "Убрано из стоп-листа",
   "audit.apikey.create": "Ключ создан",
   "audit.apikey.revoke": "Ключ отозван",
+  "audit.database.restore": "База восстановлена",
   "audit.login": "Вход",
   "audit.logout": "Выход",
   "audit.session.end": "Сеанс завершён",

@@ -21,11 +21,14 @@ export function Tasks({ query }) {
   const state = query.get("state") ?? "";
   const settled = useSettled(search.trim());
   const known = useLive((one) => one.tasks);
-  const { data, error, reload } = useLoaded(() => api.tasks({ state, search: settled, limit: MOST }), [state, settled]);
+  const { data, error, reload } = useLoaded(() => api.tasks({ state, search: settled, limit: MOST }), [state, settled], { keep: true });
   useEffect(() => {
     const said = new URLSearchParams(Object.entries({ state, search: settled }).filter(([, value]) => value));
     go(`#/tasks${[...said].length ? `?${said}` : ""}`, { replace: true });
   }, [settled]);
+  useEffect(() => {
+    if (data) reload(); // tasks have come or gone
+  }, [known.size]);
   const setState = (next) => go(`#/tasks?${new URLSearchParams(Object.entries({ state: next, search: settled }).filter(([, value]) => value))}`, { replace: true });
 
   const fetched = new Map((data ?? []).map((task) => [task.id, task]));
