@@ -179,6 +179,12 @@ def check_heard(ami: Ami) -> Iterator[Finding]:
             ),
             _("the event filters of manager_autodialer.conf, then 'manager reload'; dialer install does it"),
         )
+    if ami.heard and not any(one.get("Timestamp") for one in ami.heard):
+        yield ok(
+            "event times",
+            _("AMI events carry no time: /metrics cannot tell their age"),
+            _("manager.conf, [general]: timestampevents = yes"),
+        )
 
 
 async def check_dialplan(settings: Settings, ami: Ami) -> AsyncIterator[Finding]:

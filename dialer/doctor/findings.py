@@ -24,11 +24,11 @@ class Finding:
     state: State
     says: str
     mend: str = ""
-    """What to do; empty when all is well."""
+    """What to do; where all is well: what could be better, or nothing."""
 
 
-def ok(check: str, says: str) -> Finding:
-    return Finding(check, State.OK, says)
+def ok(check: str, says: str, advice: str = "") -> Finding:
+    return Finding(check, State.OK, says, advice)
 
 
 def warn(check: str, says: str, mend: str) -> Finding:

@@ -263,6 +263,4 @@ def check_unit() -> Iterator[Finding]:
     if Path("/etc/systemd/system/multi-user.target.wants/autodialer.service").exists():
         yield ok("service", _("starts with the machine"))
     else:
-        yield warn(
-            "service", _("does not start with the machine"), _("systemctl enable --now autodialer (dialer install)")
-        )
+        yield warn("service", _("does not start with the machine"), _("systemctl enable --now autodialer"))

@@ -51,8 +51,10 @@ class ProbeResult:
 
 @dataclass(slots=True)
 class _Listener:
-    """Our FastAGI: for the call, and in the place of a daemon that does not run."""
+    """Our FastAGI: for the call, and in the place of a daemon that does not run. There real calls come, too: what is
+    not our probe gets no answer, and with that no leave to dial."""
 
+    probe_id: int
     sound: Path
     recording: Path
     result: ProbeResult
@@ -60,8 +62,13 @@ class _Listener:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = AgiSession(reader, writer)
+        ours = False
         try:
             await session.read_environment()
+            asks = session.argument(1) or session.environment.get("agi_extension", "")
+            ours = session.script == "doctor" and asks == str(self.probe_id)
+            if not ours:
+                return
             if not session.argument(1):
                 await session.set_variable("AUTODIALER_DAEMON", "here")
                 return
@@ -79,7 +86,7 @@ class _Listener:
         except (HungUpError, AgiError, TimeoutError):
             return
         finally:
-            if session.argument(1):
+            if ours and session.argument(1):
                 self.came.set()
             writer.close()
 
@@ -91,7 +98,7 @@ async def place_probe(settings: Settings, ami: Ami, user: str | None, *, daemon_
     host = settings.agi.host.strip("[]")
     audio, recordings = settings.audio.dir, settings.audio.recordings
     sound, recording = audio / f"doctor-{probe_id}", recordings / f"doctor-{probe_id}"
-    listener = _Listener(sound, recording, result)
+    listener = _Listener(probe_id, sound, recording, result)
     async with _listening(listener, host, settings.agi.port, in_its_place=not daemon_runs) as port:
         spool = Spool(settings.asterisk.spool_dir)
         with _aside(sound.with_suffix(".wav"), recording.with_suffix(".wav"), user):

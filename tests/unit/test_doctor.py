@@ -1,5 +1,6 @@
 """What `dialer doctor` makes of what it sees where that needs no Asterisk. The rest: tests/calls/test_doctor.py."""
 
+import asyncio
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,10 +9,13 @@ import pytest
 from pydantic import SecretStr
 
 from dialer.config import Ami, Dialing, Http, Settings
+from dialer.doctor.asterisk import Ami as DoctorAmi
+from dialer.doctor.asterisk import check_heard
 from dialer.doctor.findings import Finding, State, exit_code, fail, ok, warn
 from dialer.doctor.machine import check_certificate, check_clock_is_set
-from dialer.doctor.probe import ProbeResult, judge
+from dialer.doctor.probe import ProbeResult, _Listener, _listening, judge
 
+PROBE_ID = 123456789
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
@@ -108,3 +112,41 @@ def test_a_clock_that_nobody_keeps_is_a_warning(told: int, state: str, monkeypat
 
     monkeypatch.setattr("ctypes.CDLL", lambda _name: Libc)
     assert check_clock_is_set().state == state
+
+
+@pytest.mark.parametrize(
+    ("script", "extension", "answered"),
+    [
+        ("doctor", str(PROBE_ID), True),
+        ("doctor", "987654321", False),
+        ("claim,17,3", "79520000001", False),
+        ("key", "17", False),
+    ],
+)
+async def test_in_the_daemon_s_place_only_the_own_probe_is_answered(
+    script: str, extension: str, answered: bool, tmp_path: Path
+) -> None:
+    """A call file that was left in the spool asks for leave to dial: there is none."""
+    result = ProbeResult()
+    listener = _Listener(PROBE_ID, tmp_path / "sound", tmp_path / "recording", result)
+    async with _listening(listener, "127.0.0.1", 0, in_its_place=False) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        name, *arguments = script.split(",")
+        told = [f"agi_network_script: {name}", f"agi_extension: {extension}"]
+        told += [f"agi_arg_{number}: {value}" for number, value in enumerate(arguments, 1)]
+        writer.write(("\n".join(told) + "\n\n").encode())
+        async with asyncio.timeout(5):
+            said = await reader.readline()
+        assert said == (b'SET VARIABLE AUTODIALER_DAEMON "here"\n' if answered else b"")
+        writer.close()
+        await writer.wait_closed()
+    assert not (result.came or listener.came.is_set())
+
+
+def test_events_without_their_time_are_no_warning_but_an_advice() -> None:
+    ami = DoctorAmi(settings())
+    ami.heard = [{"Event": "UserEvent"}]
+    (found,) = check_heard(ami)
+    assert (found.check, found.state, "timestampevents = yes" in found.mend) == ("event times", State.OK, True)
+    ami.heard = [{"Event": "UserEvent", "Timestamp": "1.5"}]
+    assert not list(check_heard(ami))
