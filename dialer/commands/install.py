@@ -13,15 +13,18 @@ from rich.syntax import Syntax
 
 from dialer.api.access.passwords import hash_password
 from dialer.commands.options import DEFAULT_CONFIG, config_option, settings_of
+from dialer.config import ConfigError, load_settings
 from dialer.install.changes import Kind, Plan
 from dialer.install.doing import DoingError, do
 from dialer.install.look import Found, LookError, look
 from dialer.install.manifest import ManifestError, manifest_path, read_manifest
+from dialer.install.options import DATA_DIR, remembered
 from dialer.install.plan import SYSTEMD_DIR, Known, PlanError, Wishes, plan_installation
 from dialer.install.settings_file import NewSecrets, local_time_zone, new_secrets, settings_text
 from dialer.install.shipped import NotShippedError
 from dialer.install.undo import plan_removal
-from dialer.store.sole import database_file
+from dialer.store.errors import StoreError
+from dialer.store.sole import InUseError, database_file, sole_user
 
 T = TypeVar("T")
 _ETC = Path("/etc/asterisk")
@@ -45,17 +48,17 @@ class _Asked:
 @click.command()
 @click.option("--asterisk-etc", type=_folder, help=f"Asterisk's configuration folder: {_ETC}, or where it was before.")
 @config_option
-@click.option("--data-dir", type=_folder, default=Path("/var/lib/autodialer"), show_default=True,
+@click.option("--data-dir", type=_folder, show_default=str(DATA_DIR),
               help="For the database and the sounds, where no settings are there yet.")  # fmt: skip
 @click.option("--outgoing-context", help="Of your outgoing routes; found by its usual names.")
 @click.option("--internal-context", help="Of your employees and queues; found by its usual names.")
-@click.option("--http-port", type=click.IntRange(1, 65535), default=8088, show_default=True)
-@click.option("--agi-port", type=click.IntRange(1, 65535), default=4573, show_default=True)
-@click.option("--cli-port", type=click.IntRange(1, 65535), default=4574, show_default=True)
+@click.option("--http-port", type=click.IntRange(1, 65535), show_default="8088")
+@click.option("--agi-port", type=click.IntRange(1, 65535), show_default="4573")
+@click.option("--cli-port", type=click.IntRange(1, 65535), show_default="4574")
 @click.option("--add-modules", is_flag=True, help="Have modules.conf load what the dialer needs (autoload=no).")
-@click.option("--user", default="autodialer", show_default=True, help="That the daemon runs as; made when missing.")
-@click.option("--no-user", is_flag=True, help="Make no user.")
-@click.option("--systemd-dir", type=_folder, default=SYSTEMD_DIR, show_default=True)
+@click.option("--user", show_default="autodialer", help="That the daemon runs as; made when missing.")
+@click.option("--no-user", is_flag=True, help="Make no user: the daemon runs as Asterisk's.")
+@click.option("--systemd-dir", type=_folder, show_default=str(SYSTEMD_DIR))
 @click.option("--no-systemd", is_flag=True, help="Write no unit.")
 @_no_reload_option
 @_dry_run_option
@@ -63,16 +66,16 @@ class _Asked:
 def install(  # noqa: PLR0917 - click passes them by name
     asterisk_etc: Path | None,
     config_file: Path,
-    data_dir: Path,
+    data_dir: Path | None,
     outgoing_context: str | None,
     internal_context: str | None,
-    http_port: int,
-    agi_port: int,
-    cli_port: int,
+    http_port: int | None,
+    agi_port: int | None,
+    cli_port: int | None,
     add_modules: bool,
-    user: str,
+    user: str | None,
     no_user: bool,
-    systemd_dir: Path,
+    systemd_dir: Path | None,
     no_systemd: bool,
     no_reload: bool,
     dry_run: bool,
@@ -81,41 +84,65 @@ def install(  # noqa: PLR0917 - click passes them by name
     """Set the dialer up beside an Asterisk: dialplan, AMI user, settings, systemd unit.
 
     Shows every change and asks before it makes it. Run again it changes nothing, or brings files of an older version up
-    to date. `dialer uninstall` takes all of it back.
+    to date, with the options of the run before where no others are given. `dialer uninstall` takes all of it back.
 
     Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again.
     """
     console = Console(soft_wrap=True, highlight=False)
     old = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
     etc = asterisk_etc or (_ETC if old is None else Path(old.etc))
-    asked = _Asked(etc.resolve(), data_dir, outgoing_context, internal_context, http_port, agi_port, cli_port)
+    options = remembered(
+        old,
+        {
+            "data_dir": None if data_dir is None else str(data_dir),
+            "outgoing_context": outgoing_context,
+            "internal_context": internal_context,
+            "http_port": http_port,
+            "agi_port": agi_port,
+            "cli_port": cli_port,
+            "add_modules": add_modules or None,
+            "user": user,
+            "make_user": False if no_user else None if user is None else True,
+            "systemd_dir": "" if no_systemd else None if systemd_dir is None else str(systemd_dir),
+        },
+    )
+    asked = _Asked(
+        etc.resolve(),
+        Path(options["data_dir"]),
+        *(options[name] for name in ("outgoing_context", "internal_context", "http_port", "agi_port", "cli_port")),
+    )
     found = _or_refuse(lambda: look(asked.etc))
     known, made = _known(found, config_file, asked)
     wishes = Wishes(
         config_file.absolute(),
-        data_dir,
-        user,
-        not no_user,
-        None if no_systemd else systemd_dir,
-        add_modules,
+        asked.data_dir,
+        options["user"],
+        options["make_user"],
+        Path(options["systemd_dir"]) if options["systemd_dir"] else None,
+        options["add_modules"],
         _command(),
+        options,
     )
     plan, _manifest = _or_refuse(lambda: plan_installation(found, wishes, known, old))
     if made is not None:
         plan.secrets += (made.webhooks, made.password_hash)
     console.print(f"{found.kind.value} in {found.etc}, user {found.user}, group {found.group}")
-    if (
+    try:
         _carry_out(console, plan, found.control_socket, dry_run=dry_run, yes=yes, no_reload=no_reload)
-        and made is not None
-    ):
-        console.print(
-            _(
-                "login for REST and console from other machines: admin, password {password} (shown this once; another: "
-                "`dialer passwd`)"
-            ).format(password=made.password)
-        )
+    finally:
+        if made is not None and config_file.exists():  # written, whatever has failed after it
+            _tell_password(console, made)
     if not dry_run:
         console.print(_("is all well? {command}").format(command=f"dialer doctor{_config_words(config_file)}"))
+
+
+def _tell_password(console: Console, made: NewSecrets) -> None:
+    console.print(
+        _(
+            "login for REST and console from other machines: admin, password {password} (shown this once; another: "
+            "`dialer passwd`)"
+        ).format(password=made.password)
+    )
 
 
 @click.command()
@@ -130,6 +157,8 @@ def uninstall(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Take back what `dialer install` has done, each file as it was. What somebody else has written since stays.
 
+    Stops the daemon first, and waits for its calls in progress as long as they take.
+
     Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again.
     """
     console = Console(soft_wrap=True, highlight=False)
@@ -141,17 +170,52 @@ def uninstall(  # noqa: PLR0917 - click passes them by name
     plan = _or_refuse(lambda: plan_removal(manifest, config_file, purge=purge, systemd=runs))
     if keep_settings and not purge:
         plan.files = [file for file in plan.files if file.kind is not Kind.SETTINGS]
-    _carry_out(console, plan, Path(manifest.control_socket), dry_run=dry_run, yes=yes, no_reload=no_reload)
+    url = _database_url(config_file, Path(manifest.data_dir))
+    _carry_out(
+        console,
+        plan,
+        Path(manifest.control_socket),
+        lambda: _in_use(url),
+        dry_run=dry_run,
+        yes=yes,
+        no_reload=no_reload,
+    )
+
+
+def _database_url(config_file: Path, data_dir: Path) -> str:
+    try:
+        return load_settings(config_file).store.url
+    except ConfigError:  # gone, or broken: no reason to keep the rest
+        return f"sqlite:///{data_dir}/dialer.db"
+
+
+def _in_use(url: str) -> str | None:
+    """The dialplan of calls in progress must not go away under them: their results would be lost."""
+    file = database_file(url)
+    if file is None or not file.with_name(f"{file.name}.lock").exists():  # whoever looks makes none
+        return None
+    try:
+        with sole_user(url):
+            return None
+    except InUseError as error:
+        return _("{problem}: stop it first, calls in progress are waited for").format(problem=error)
+    except StoreError as error:
+        return str(error)
 
 
 def _carry_out(
-    console: Console, plan: Plan, control_socket: Path, *, dry_run: bool, yes: bool, no_reload: bool
-) -> bool:
-    """Whether something was done."""
+    console: Console,
+    plan: Plan,
+    control_socket: Path,
+    in_use: Callable[[], str | None] = lambda: None,
+    *,
+    dry_run: bool,
+    yes: bool,
+    no_reload: bool,
+) -> None:
     if no_reload:
         plan.asterisk.clear()
     _show(console, plan)
-    done = False
     if plan.changes_nothing:
         console.print(_("nothing to change"))
     elif dry_run:
@@ -162,17 +226,18 @@ def _carry_out(
                 raise click.ClickException(_("nobody to ask here: --yes does it, --dry-run only shows it"))
             click.confirm(_("Do this?"), abort=True)
         try:
-            do(plan, control_socket, console.print)
+            do(plan, control_socket, console.print, in_use)
         except DoingError as error:
             raise click.ClickException(str(error)) from None
         console.print(_("done"))
-        done = True
     for note in plan.notes:
         console.print(f"[yellow]{_('left for you:')}[/] {_plain(note)}")
-    return done
 
 
 def _show(console: Console, plan: Plan) -> None:
+    if plan.stops:
+        why = _("calls in progress are waited for")
+        console.print(f"[cyan]{_('run')}[/] systemctl stop {plan.stops}  ({why})")
     if plan.manifest is not None:
         verb = _("remove") if plan.manifest.after is None else _("write")
         console.print(f"[cyan]{verb}[/] {plan.manifest.path}  ({_('what was done, to be taken back')})")

@@ -74,8 +74,12 @@ class Command:
 class Plan:
     """Done in this order; a manifest that is written comes first, one that is removed after all files."""
 
+    stops: str = ""
+    """A unit that must be down before anything is taken away; empty: none."""
+    must_be_idle: bool = False
+    """Whether no daemon at all may run on the database."""
     manifest: FileChange | None = None
-    """So that what a crash leaves half done can be taken back."""
+    """So that what a crash leaves half done can be taken back, or gone on with."""
     commands_before: list[Command] = field(default_factory=list)
     folders: list[FolderMade] = field(default_factory=list)
     modes: list[ModeChange] = field(default_factory=list)
@@ -87,6 +91,10 @@ class Plan:
     asterisk: list[str] = field(default_factory=list)
     """What an Asterisk that runs is told."""
     commands_after: list[Command] = field(default_factory=list)
+    settled: FileChange | None = None
+    """The manifest of when all is done: the last that is written."""
+    goes_on: bool = False
+    """Whether a run before has not come to its end."""
     notes: list[str] = field(default_factory=list)
     """What is left for the administrator."""
     secrets: tuple[str, ...] = ()
@@ -101,6 +109,7 @@ class Plan:
             or self.removed_folders
             or self.purged
             or self.commands_after
+            or self.goes_on
         )
 
 

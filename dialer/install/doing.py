@@ -1,5 +1,5 @@
 """Doing what a plan says. Files are written aside, flushed and renamed into their place: whoever reads, and whatever
-crashes, sees the old file or the new one."""
+crashes, sees the old file or the new one. Links of others are not followed (reach.py)."""
 
 import grp
 import os
@@ -13,8 +13,12 @@ from pathlib import Path
 
 from dialer.install.changes import Command, FileChange, FolderMade, ModeChange, Plan
 from dialer.install.control import NotRunningError, ask_asterisk
+from dialer.install.reach import reached
 
-_ASIDE = ".autodialer-new"
+COMMAND_TIMEOUT_S = 120.0
+"""Of all but the daemon's stop, which takes as long as the calls in progress."""
+_STOPPED = {"inactive", "failed", "unknown", ""}
+"""What `systemctl is-active` says of a unit without processes, or of one that is not there."""
 
 
 class DoingError(Exception):
@@ -22,12 +26,18 @@ class DoingError(Exception):
     goes on from there."""
 
 
-def do(plan: Plan, control_socket: Path, tell: Callable[[str], None]) -> None:
-    """Raises DoingError."""
+def do(
+    plan: Plan, control_socket: Path, tell: Callable[[str], None], in_use: Callable[[], str | None] = lambda: None
+) -> None:
+    """`in_use` says which daemon runs on what is to be taken away; None: none does. Raises DoingError."""
+    if plan.stops:
+        _stop(plan.stops, tell)
+    if plan.must_be_idle and (problem := in_use()) is not None:
+        raise DoingError(problem)
     manifest = plan.manifest
     for folder in plan.folders:
-        if manifest is not None and folder.path == manifest.path.parent:
-            folder.path.mkdir(parents=True, exist_ok=True)
+        if plan.settled is not None and folder.path == plan.settled.path.parent and not folder.path.is_dir():
+            _make_folder(FolderMade(folder.path, os.geteuid(), os.getegid(), 0o700))  # its owner may not be there yet
     if manifest is not None and manifest.after is not None:
         _change_file(manifest)
     for command in plan.commands_before:
@@ -43,8 +53,7 @@ def do(plan: Plan, control_socket: Path, tell: Callable[[str], None]) -> None:
     for path in plan.removed_folders:
         _remove_empty(path)
     for path in plan.purged:
-        with _naming(path):
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        _purge(path)
     for command_line in plan.asterisk:
         try:
             tell(f"asterisk: {command_line}: {_last_line(ask_asterisk(control_socket, command_line))}")
@@ -53,75 +62,94 @@ def do(plan: Plan, control_socket: Path, tell: Callable[[str], None]) -> None:
             break
     for command in plan.commands_after:
         _run(command, tell)
+    if plan.settled is not None:
+        _change_file(plan.settled)
 
 
 def write_safely(path: Path, content: bytes, *, uid: int, gid: int, mode: int) -> None:
     """Owner and mode are those of the file that is there; these, where there is none. A link stays a link."""
-    path = path.resolve()
-    aside = path.with_name(f".{path.name}{_ASIDE}")
-    if path.exists():
-        kept = path.stat()
-        uid, gid, mode = kept.st_uid, kept.st_gid, stat.S_IMODE(kept.st_mode)
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            if (uid, gid) != (os.geteuid(), os.getegid()):
-                os.fchown(descriptor, uid, gid)
-            os.fchmod(descriptor, mode)
-            file.flush()
-            os.fsync(descriptor)
-        aside.rename(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-    _flush_folder(path.parent)
+    with reached(path) as place:
+        there = place.seen()
+        if there is not None:
+            uid, gid, mode = there.st_uid, there.st_gid, stat.S_IMODE(there.st_mode)
+        place.write(content, uid=uid, gid=gid, mode=mode)
 
 
 def _change_file(change: FileChange) -> None:
     with _naming(change.path):
-        now = change.path.read_bytes() if change.path.exists() else None
-        if now != change.before:
+        try:
+            with reached(change.path) as place:
+                there = place.read()
+        except FileNotFoundError:  # nor its folder
+            there = None
+        if (None if there is None else there[0]) != change.before:
             raise DoingError(f"{change.path}: changed by somebody else just now: run the command again")
-        if change.keep_before_as is not None and change.before is not None:
-            kept = change.path.resolve().stat()
+        if change.keep_before_as is not None and there is not None:
+            content, seen = there
             write_safely(
-                change.keep_before_as, change.before, uid=kept.st_uid, gid=kept.st_gid, mode=stat.S_IMODE(kept.st_mode)
+                change.keep_before_as, content, uid=seen.st_uid, gid=seen.st_gid, mode=stat.S_IMODE(seen.st_mode)
             )
         if change.after is not None:
             uid, gid = _uid(change.owner), _gid(change.group)
             write_safely(change.path, change.after, uid=uid, gid=gid, mode=change.mode)
-        elif change.restore_from is not None:
-            change.restore_from.rename(change.path)
-        else:
-            change.path.unlink(missing_ok=True)
-        _flush_folder(change.path.parent)
+            return
+        if change.restore_from is not None:
+            with reached(change.restore_from, through_link=False) as kept:
+                kept.rename_to(change.path.name)  # beside it
+            return
+        with reached(change.path, through_link=False) as place:
+            place.remove()
 
 
 def _make_folder(folder: FolderMade) -> None:
-    with _naming(folder.path):
-        folder.path.mkdir(parents=True, exist_ok=True)
-        os.chown(folder.path, _uid(folder.owner), _gid(folder.group))
-        folder.path.chmod(folder.mode)
+    with _naming(folder.path), reached(folder.path, make_parents=True) as place:
+        if place.seen() is None:
+            os.mkdir(place.name, 0o700, dir_fd=place.folder)
+        with place.opened_folder() as descriptor:
+            os.fchown(descriptor, _uid(folder.owner), _gid(folder.group))
+            os.fchmod(descriptor, folder.mode)
 
 
 def _change_mode(change: ModeChange) -> None:
-    with _naming(change.path):
-        change.path.chmod(change.after)
+    with _naming(change.path), reached(change.path) as place, place.opened_folder() as descriptor:
+        os.fchmod(descriptor, change.after)
 
 
 def _remove_empty(path: Path) -> None:
     """Folders that hold something of somebody's stay."""
     if path.is_dir() and not any(path.iterdir()):
-        with _naming(path):
-            path.rmdir()
+        with _naming(path), reached(path, through_link=False) as place:
+            os.rmdir(place.name, dir_fd=place.folder)
 
 
-def _run(command: Command, tell: Callable[[str], None]) -> None:
+def _purge(path: Path) -> None:
+    with _naming(path), reached(path, through_link=False) as place:
+        seen = place.seen()
+        if seen is not None and stat.S_ISDIR(seen.st_mode):
+            shutil.rmtree(place.name, dir_fd=place.folder)
+        else:
+            place.remove()
+
+
+def _stop(unit: str, tell: Callable[[str], None]) -> None:
+    """As long as it takes: the daemon waits for its calls. Raises DoingError when it runs on."""
+    _run(Command(("systemctl", "stop", unit), "", must=False), tell, timeout_s=None)
+    asked = ("systemctl", "is-active", unit)
+    try:
+        state = subprocess.run(  # noqa: S603 - our own words
+            asked, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
+        ).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise DoingError(f"{' '.join(asked)}: {error}") from None
+    if state not in _STOPPED:
+        raise DoingError(f"{unit}: still {state}: nothing was taken away; stop it, then run the command again")
+
+
+def _run(command: Command, tell: Callable[[str], None], timeout_s: float | None = COMMAND_TIMEOUT_S) -> None:
     shown = " ".join(command.argv)
     try:
         done = subprocess.run(  # noqa: S603 - our own words, and names that the plan has checked
-            command.argv, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL
+            command.argv, capture_output=True, text=True, timeout=timeout_s, check=False, stdin=subprocess.DEVNULL
         )
         problem = (done.stderr or done.stdout).strip() if done.returncode else ""
         failed = done.returncode != 0
@@ -152,14 +180,6 @@ def _naming(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DoingError(f"{path}: {error.strerror or error}") from error
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _last_line(text: str) -> str:

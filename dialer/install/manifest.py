@@ -1,7 +1,7 @@
 """What an installation has done, kept beside the settings, so that it can be taken back."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,15 @@ class FileDone:
     original: str | None
     """SHA-256 of what was there before; None: nothing was."""
     written: str
-    """SHA-256 of what we wrote."""
+    """SHA-256 of what we wrote; empty before the first time."""
     kept_as: str | None = None
     """Where what was there before lies."""
+    writing: str | None = None
+    """SHA-256 of what a run that has not come to its end writes, or has written."""
+
+    def is_ours(self, found: str | None) -> bool:
+        """Whether what is there is what we wrote, by its SHA-256."""
+        return found is not None and found in (self.written, self.writing)
 
 
 @dataclass(slots=True)
@@ -37,11 +43,22 @@ class Manifest:
     user_made: bool = False
     groups_joined: list[str] = field(default_factory=list)
     unit: str = ""
-    """Name of the systemd unit that is enabled; empty: none."""
+    """Name of the systemd unit that was enabled; empty: none."""
+    unit_enabling: bool = False
+    """Whether the run that enables it has not come to its end."""
+    pending: bool = False
+    """Whether the run that wrote this has not come to its end."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """What was asked for: what the next run does that is not told otherwise."""
     version: int = VERSION
 
     def file(self, path: Path) -> FileDone | None:
         return next((one for one in self.files if one.path == str(path)), None)
+
+    def settled(self) -> "Manifest":
+        """As it is when the run has come to its end."""
+        files = [one if one.writing is None else replace(one, written=one.writing, writing=None) for one in self.files]
+        return replace(self, files=files, pending=False, unit_enabling=False)
 
     def as_json(self) -> bytes:
         return (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode()

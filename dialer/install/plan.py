@@ -5,10 +5,11 @@ import os
 import pwd
 import re
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from gettext import gettext as _
 from pathlib import Path
+from typing import Any
 
 from dialer.install.asterisk_config import ConfigTree, read_tree
 from dialer.install.changes import Command, FileChange, FolderMade, Kind, ModeChange, Plan, digest
@@ -27,6 +28,8 @@ _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}", re.ASCII)
 KEPT = ".before-autodialer"
 """Behind the name of a file that was there before ours. (Not *.conf: a pattern in an #include would find it.)"""
 EDITED = ".edited"
+AMI_ON = ("enabled = yes", "bindaddr = 127.0.0.1", "timestampevents = yes")
+"""In [general] of manager.conf, where AMI was off. The last is for /metrics: how old are events when they come?"""
 
 
 class PlanError(Exception):
@@ -45,6 +48,8 @@ class Wishes:
     """None: no unit."""
     add_modules: bool
     command: Path
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What is kept for the next run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,8 @@ class _Drawing:
 
     plan: Plan
     manifest: Manifest
-    old: Manifest | None
+    goes_on: bool
+    """Whether a run before has not come to its end: what it was to tell Asterisk is told now."""
 
 
 def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest | None) -> tuple[Plan, Manifest]:
@@ -81,7 +87,8 @@ def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest 
             _("already installed beside the Asterisk of {etc}: `dialer uninstall` first").format(etc=old.etc)
         )
     manifest = old or Manifest(str(found.etc), str(found.control_socket))
-    drawing = _Drawing(Plan(secrets=(known.ami_secret, cli_token(known.ami_secret))), manifest, old)
+    plan = Plan(secrets=(known.ami_secret, cli_token(known.ami_secret)), goes_on=manifest.pending)
+    drawing = _Drawing(plan, manifest, manifest.pending)
     _plan_user(drawing, found, wishes)
     _plan_folders(drawing, found, wishes, known)
     _plan_settings(drawing, found, wishes, known)
@@ -96,7 +103,7 @@ def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest 
         phones,
         found.etc,
     )
-    reloads = [one.reload for one in INCLUDES if _plan_include(drawing, found, one, values)]
+    reloads = [one.reload for one in INCLUDES if _plan_include(drawing, found, one, values) or drawing.goes_on]
     reloads += _plan_modules(drawing, found, wishes)
     drawing.plan.asterisk = list(dict.fromkeys(reloads))
     if wishes.systemd_dir is not None:
@@ -140,9 +147,10 @@ def _members(gid: int) -> list[str]:
 def _plan_folders(drawing: _Drawing, found: Found, wishes: Wishes, known: Known) -> None:
     owner, group = (wishes.user, found.gid) if wishes.make_user else (found.uid, found.gid)
     settings_group = wishes.user if wishes.make_user else found.gid
-    _plan_folder(
-        drawing, FolderMade(wishes.config_file.parent, 0 if wishes.make_user else owner, settings_group, 0o750)
-    )
+    settings = wishes.config_file.parent
+    is_empty = settings.is_dir() and not any(settings.iterdir())
+    settings_folder = FolderMade(settings, 0 if wishes.make_user else owner, settings_group, 0o750)
+    _plan_folder(drawing, settings_folder, half_made=is_empty)
     for path, mode in (
         (known.database_dir, 0o750),
         (known.audio_dir, 0o750),
@@ -163,7 +171,8 @@ def _plan_folders(drawing: _Drawing, found: Found, wishes: Wishes, known: Known)
             if mode & 0o070 != 0o070:
                 why = _("the group {group} writes call files there").format(group=found.group)
                 drawing.plan.modes.append(ModeChange(folder, mode, mode | 0o070, why))
-                drawing.manifest.modes.append([str(folder), mode, mode | 0o070])
+                if not any(one[0] == str(folder) for one in drawing.manifest.modes):
+                    drawing.manifest.modes.append([str(folder), mode, mode | 0o070])
         elif folder.is_dir():
             drawing.plan.notes.append(
                 _("{folder}: not of Asterisk's group {group}: chgrp it, and chmod g+rwx").format(
@@ -172,10 +181,12 @@ def _plan_folders(drawing: _Drawing, found: Found, wishes: Wishes, known: Known)
             )
 
 
-def _plan_folder(drawing: _Drawing, folder: FolderMade) -> None:
-    if not folder.path.is_dir():
+def _plan_folder(drawing: _Drawing, folder: FolderMade, *, half_made: bool = False) -> None:
+    """`half_made`: by a run that has not come so far as to write its manifest."""
+    ours = str(folder.path) in drawing.manifest.folders
+    if not folder.path.is_dir() or half_made or (ours and drawing.goes_on):  # made, but perhaps not given its owner
         drawing.plan.folders.append(folder)
-        if str(folder.path) not in drawing.manifest.folders:
+        if not ours:
             drawing.manifest.folders.append(str(folder.path))
 
 
@@ -237,7 +248,7 @@ def _lines_for(include: Include, tree: ConfigTree, found: Found, host: Path) -> 
     theirs = any(f"[{section}]".encode() in take_out(one.read_bytes()) for one in begun)
     if include.main == "manager.conf" and _ami_is_off(tree, host):
         # off: nobody has decided who may reach it
-        lines += [*(["[general](+)"] if theirs else ["[general]"]), "enabled = yes", "bindaddr = 127.0.0.1"]
+        lines += [*(["[general](+)"] if theirs else ["[general]"]), *AMI_ON]
     elif include.adds_to and not theirs:
         lines.append(f"[{section}]")
     return [*lines, f'#tryinclude "{include.source}"']
@@ -272,11 +283,12 @@ def _plan_own(
     done = drawing.manifest.file(path)
     planned = change(path, before, content, Kind.OWN)
     kept_as: Path | None = None
-    if before is not None and (done is None or digest(before) != done.written):
+    if before is not None and (done is None or not done.is_ours(digest(before))):
         if done is not None and done.written == digest(content):
             drawing.plan.notes.append(_("{path}: edited by somebody; left as it is").format(path=path))
             return False
-        kept_as = path.with_name(path.name + (KEPT if done is None else EDITED))
+        was_there = done is None or (done.kept_as is not None and digest(before) == done.original)
+        kept_as = path.with_name(path.name + (KEPT if was_there else EDITED))
         planned = FileChange(
             path, Kind.OWN, before, content, planned.owner, planned.group, planned.mode, keep_before_as=kept_as
         )
@@ -328,7 +340,9 @@ def _plan_unit(drawing: _Drawing, found: Found, wishes: Wishes, known: Known, sy
     text = shipped(f"systemd/{UNIT}").read_text()
     _plan_folder(drawing, FolderMade(systemd_dir, os.geteuid(), os.getegid(), 0o755))
     writable = (found.spool_dir.parent, known.database_dir, known.audio_dir, known.recordings_dir)
-    place = UnitPlace(wishes.command, wishes.config_file, wishes.user, found.group, writable)
+    # without a user of its own the daemon's folders and settings are Asterisk's
+    user, own_group = (wishes.user, wishes.user) if wishes.make_user else (found.user, found.group)
+    place = UnitPlace(wishes.command, wishes.config_file, user, own_group, found.group, writable)
     packaged = any((folder / UNIT).exists() for folder in _PACKAGED_UNITS)
     if packaged and systemd_dir == SYSTEMD_DIR:
         path, content = systemd_dir / f"{UNIT}.d" / "install.conf", drop_in(text, place)
@@ -345,12 +359,14 @@ def _plan_unit(drawing: _Drawing, found: Found, wishes: Wishes, known: Known, sy
     if systemd_dir != SYSTEMD_DIR or shutil.which("systemctl") is None:
         return
     runs = Path("/run/systemd/system").is_dir()
-    if changed and runs:
+    if (changed or drawing.goes_on) and runs:
         drawing.plan.commands_after.append(Command(("systemctl", "daemon-reload"), _("the unit is new"), must=False))
-    if not (systemd_dir / "multi-user.target.wants" / UNIT).is_symlink():
+    # only the first time: who has disabled it since had a reason
+    first = not drawing.manifest.unit or drawing.manifest.unit_enabling
+    if first and not (systemd_dir / "multi-user.target.wants" / UNIT).is_symlink():
         now = ("--now",) if runs else ()
         drawing.plan.commands_after.append(Command(("systemctl", "enable", *now, UNIT), _("the daemon"), must=False))
-        drawing.manifest.unit = UNIT
+        drawing.manifest.unit, drawing.manifest.unit_enabling = UNIT, True
     elif changed:
         drawing.plan.notes.append(
             _("systemctl restart {unit}: the unit has changed (calls in progress are waited for)").format(unit=UNIT)
@@ -399,12 +415,21 @@ def _hindrance(path: Path) -> Path | None:
 
 
 def _plan_manifest(drawing: _Drawing, wishes: Wishes) -> None:
-    drawing.manifest.data_dir = str(wishes.data_dir)
+    """Written before anything else, as what is under way, and when all is done, as what is there."""
+    manifest = drawing.manifest
+    manifest.data_dir, manifest.options = str(wishes.data_dir), dict(wishes.options)
+    if drawing.plan.changes_nothing:
+        return
+    manifest.pending = True
     path = manifest_path(wishes.config_file)
-    content = drawing.manifest.as_json()
+    begun, settled = manifest.as_json(), manifest.settled().as_json()
     before = path.read_bytes() if path.exists() else None
-    if before != content and not drawing.plan.changes_nothing:
-        drawing.plan.manifest = FileChange(path, Kind.OWN, before, content, os.geteuid(), os.getegid(), mode=0o600)
+
+    def written(before: bytes | None, after: bytes) -> FileChange:
+        return FileChange(path, Kind.OWN, before, after, os.geteuid(), os.getegid(), mode=0o600)
+
+    drawing.plan.manifest = written(before, begun) if begun != before else None
+    drawing.plan.settled = written(begun, settled)
 
 
 def _note_done(
@@ -419,9 +444,9 @@ def _note_done(
     done = drawing.manifest.file(path)
     if done is None:
         drawing.manifest.files.append(
-            FileDone(str(path), kind.value, digest(original), digest(written) or "", str(kept_as) if kept_as else None)
+            FileDone(str(path), kind.value, digest(original), "", str(kept_as) if kept_as else None, digest(written))
         )
         return
-    done.written = digest(written) or ""
+    done.writing = digest(written)
     if kind is Kind.LINES:
         done.original = digest(original)

@@ -45,7 +45,7 @@ def settings_text(
 ) -> str:
     """TOML."""
     return f"""\
-# Written by `dialer install`; yours from now on: it is not written again. README.md has every setting with its meaning.
+# Written by `dialer install`; yours from now on: it is not written again. docs/pages/en/settings.md has every setting.
 
 [http]
 host = "127.0.0.1"

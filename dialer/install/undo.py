@@ -13,13 +13,10 @@ from dialer.install.plan import EDITED
 def plan_removal(manifest: Manifest, config_file: Path, *, purge: bool, systemd: bool) -> Plan:
     """`purge`: settings, database and recordings go, too. `systemd`: whether the unit is known to a systemd. Raises
     OSError."""
-    plan = Plan()
+    plan = Plan(must_be_idle=True)
     if manifest.unit:
-        plan.commands_before.append(
-            Command(
-                ("systemctl", "disable", *(("--now",) if systemd else ()), manifest.unit), _("the daemon"), must=False
-            )
-        )
+        plan.stops = manifest.unit if systemd else ""
+        plan.commands_before.append(Command(("systemctl", "disable", manifest.unit), _("the daemon"), must=False))
     for done in manifest.files:
         _plan_file(plan, done, purge=purge)
     changed = {file.path.name for file in plan.files}
@@ -60,7 +57,7 @@ def _plan_file(plan: Plan, done: FileDone, *, purge: bool) -> None:
     if done.kind == Kind.LINES:
         _plan_lines(plan, path, now, done)
         return
-    untouched = digest(now) == done.written
+    untouched = done.is_ours(digest(now))
     kept = Path(done.kept_as) if done.kept_as and not done.kept_as.endswith(EDITED) else None
     if kept is not None and not kept.exists():
         plan.notes.append(_("{kept}: what was there before {name} is gone").format(kept=kept, name=path.name))

@@ -14,6 +14,8 @@ class UnitPlace:
     """The `dialer` command."""
     config_file: Path
     user: str
+    own_group: str
+    """That may read the settings."""
     group: str
     """Asterisk's."""
     writable: tuple[Path, ...]
@@ -28,7 +30,7 @@ class UnitPlace:
         return {
             "User": self.user,
             "Group": self.group,
-            "SupplementaryGroups": self.user,
+            "SupplementaryGroups": self.own_group,
             "ExecStart": f"{self.command} serve --config {self.config_file}",
             "ReadWritePaths": " ".join(f"-{path}" for path in dict.fromkeys(beside_state)),
             "ProtectHome": "read-only" if lies_at_home else "yes",

@@ -112,6 +112,18 @@ sum=$(sha256sum /etc/autodialer/dialer.toml)
 dpkg --install /srv/autodialer.deb
 [ "$sum" = "$(sha256sum /etc/autodialer/dialer.toml)" ] || fail "settings were written"
 
+step "installed again where the daemon was disabled: it stays so, also with a newer dialplan"
+systemctl disable --now autodialer
+sed -i '$a; of an older version' /etc/asterisk/extensions_autodialer.conf
+old=$(sha256sum </etc/asterisk/extensions_autodialer.conf | cut -d' ' -f1)
+new=$(grep -A3 extensions_autodialer.conf /etc/autodialer/installed.json | sed -n 's/.*"written": "\(.*\)".*/\1/p')
+sed -i "s/$new/$old/" /etc/autodialer/installed.json
+dpkg --install /srv/autodialer.deb
+if grep -q 'of an older version' /etc/asterisk/extensions_autodialer.conf; then fail "the dialplan stays old"; fi
+if systemctl is-active --quiet autodialer; then fail "an upgrade has started the daemon"; fi
+if systemctl is-enabled --quiet autodialer; then fail "an upgrade has enabled the daemon"; fi
+systemctl enable --now autodialer
+
 step "dpkg --remove: Asterisk's folder is as it was"
 dpkg --remove autodialer
 print_all >/tmp/after

@@ -75,6 +75,11 @@ def test_all_our_modules_and_what_they_read_come_along(root: Path) -> None:
     assert not missing, "see [tool.setuptools] packages, package-data"
 
 
+def test_what_prometheus_and_grafana_read_comes_along(root: Path) -> None:
+    examples = root / "usr/share/doc/autodialer/examples/docs/monitoring"
+    assert {file.name for file in examples.iterdir()} == {file.name for file in (REPO / "docs/monitoring").iterdir()}
+
+
 def test_installed_files_are_found_from_the_package(root: Path) -> None:
     (packages,) = root.glob(f"{HOME}/lib/python3.*/site-packages")
     ask = "from dialer.install.shipped import shipped; print(shipped('dialplan/extensions_autodialer.conf'))"

@@ -1,5 +1,6 @@
 """`dialer install` and `uninstall` on folders of every kind. Calls through one: tests/calls/test_install.py."""
 
+import json
 import os
 import re
 import shutil
@@ -13,12 +14,15 @@ from click.testing import CliRunner, Result
 from dialer.cli import main
 from dialer.commands import install
 from dialer.install import doing
+from dialer.install.changes import Plan
 from dialer.install.look import LookError, look
-from dialer.install.manifest import Manifest
+from dialer.install.manifest import Manifest, manifest_path, read_manifest
 from dialer.install.marked import MARK
 from dialer.install.plan import Known, Wishes, plan_installation
+from dialer.install.undo import plan_removal
 from dialer.model.access import cli_token
 from dialer.pbx.preflight import MODULES
+from dialer.store.sole import sole_user
 from tests.calls.installing import snapshot
 
 INCLUDE = f'#tryinclude "extensions_autodialer.conf" {MARK.decode()}\n'
@@ -64,6 +68,22 @@ class Place:
         folders = ("--data-dir", str(self.folder / "data"), "--config", str(self.config))
         options = ("--no-user", "--no-systemd", *(["--yes"] if yes else []), *more)
         return CliRunner().invoke(main, ["install", "--asterisk-etc", str(self.etc), *folders, *options])
+
+    def upgrade(self, *more: str) -> Result:
+        """As the Debian package does it: without a word of what was asked for before."""
+        return CliRunner().invoke(main, ["install", "--yes", "--config", str(self.config), *more])
+
+    def become_older(self) -> list[Path]:
+        """As if a version before had written our own files."""
+        manifest = self.config.parent / "installed.json"
+        text = manifest.read_text()
+        own = [Path(one["path"]) for one in json.loads(text)["files"] if one["kind"] == "own"]
+        for file in own:
+            old = file.read_bytes() + b"; of an older version\n"
+            text = text.replace(doing_digest(file.read_bytes()), doing_digest(old))
+            file.write_bytes(old)
+        manifest.write_text(text)
+        return own
 
     def uninstall(self, *more: str) -> Result:
         return CliRunner().invoke(main, ["uninstall", "--config", str(self.config), "--yes", *more])
@@ -202,7 +222,8 @@ def test_an_ami_that_is_off_is_switched_on_for_this_machine_only(place: Place) -
     place.install()
     lines = [line.partition(" ; added")[0] for line in place.read("manager.conf").splitlines()]
     assert lines[3:] == [
-        "[general](+)", "enabled = yes", "bindaddr = 127.0.0.1", '#tryinclude "manager_autodialer.conf"'
+        "[general](+)", "enabled = yes", "bindaddr = 127.0.0.1", "timestampevents = yes",
+        '#tryinclude "manager_autodialer.conf"',
     ]  # fmt: skip
     assert place.settings()["ami"]["host"] == "127.0.0.1"
     assert "nothing to change" in place.install().output
@@ -474,3 +495,294 @@ def test_owners_of_files_that_are_there_are_kept(place: Place) -> None:
         seen = (place.etc / name).stat()
         assert seen.st_uid == 12345, name
     assert (place.etc / "extensions.conf").stat().st_gid == 54321
+
+
+def fake_commands(folder: Path, monkeypatch: pytest.MonkeyPatch, **scripts: str) -> Path:
+    """Programs of these names, before all others; what they are called with stands in the file returned."""
+    programs, log = folder / "programs", folder / "called"
+    programs.mkdir(exist_ok=True)
+    for name, script in scripts.items():
+        (programs / name).write_text(f'#!/bin/sh\necho "{name} $*" >>{log}\n{script}\n')
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    log.touch()
+    return log
+
+
+def test_an_upgrade_does_what_was_asked_for_before(place: Place, tmp_path: Path) -> None:
+    place.write(PLAIN)
+    assert place.install("--http-port", "8099").exit_code == 0  # --no-user, --no-systemd
+    result = place.upgrade()
+    assert (result.exit_code, "nothing to change" in result.output) == (0, True), result.output
+    place.become_older()
+    result = place.upgrade()
+    assert (result.exit_code, "useradd" in result.output, "systemctl" in result.output) == (0, False, False)
+    place.config.unlink()
+    assert place.upgrade().exit_code == 0
+    assert place.settings()["http"]["port"] == 8099
+    assert str(place.folder / "data") in str(place.settings()["store"]["url"])
+    units = tmp_path / "units"
+    assert place.upgrade("--systemd-dir", str(units)).exit_code == 0
+    (units / "autodialer.service").unlink()
+    assert place.upgrade().exit_code == 0
+    assert (units / "autodialer.service").exists(), "what is given wins, and is kept"
+
+
+def test_what_a_version_without_kept_options_has_done_is_done_again(place: Place) -> None:
+    place.write(PLAIN)
+    assert place.install().exit_code == 0
+    manifest = place.config.parent / "installed.json"
+    told = json.loads(manifest.read_text())
+    for name in ("options", "pending", "unit_enabling"):
+        del told[name]
+    manifest.write_text(json.dumps(told))
+    result = place.upgrade()
+    assert (result.exit_code, "nothing to change" in result.output) == (0, True), result.output
+
+
+def test_only_the_run_that_installs_the_unit_enables_it(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write(PLAIN)
+    units = tmp_path / "units"
+    monkeypatch.setattr("dialer.install.plan.SYSTEMD_DIR", units)
+    called = fake_commands(tmp_path, monkeypatch, systemctl="")
+    command = ["install", "--yes", "--no-user", "--systemd-dir", str(units), "--config", str(place.config)]
+    command += ["--asterisk-etc", str(place.etc), "--data-dir", str(place.folder / "data")]
+    assert CliRunner().invoke(main, command).exit_code == 0
+    assert "systemctl enable" in called.read_text()
+    called.write_text("")
+    place.become_older()
+    assert CliRunner().invoke(main, command).exit_code == 0  # disabled since: there is no link
+    assert "enable" not in called.read_text()
+
+
+@pytest.mark.parametrize("done", range(18))
+def test_after_a_crash_at_any_step_the_second_run_completes(
+    place: Place, tmp_path: Path, done: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def modes(folder: Path) -> dict[str, tuple[int, int, int]]:
+        return {name: seen[:3] for name, seen in snapshot(folder).items()}
+
+    (tmp_path / "whole").mkdir()
+    whole = Place(tmp_path / "whole")
+    (tmp_path / "broken").mkdir()
+    broken = Place(tmp_path / "broken")
+    whole.write(PLAIN)
+    broken.write(PLAIN)
+    assert whole.install().exit_code == 0
+    with monkeypatch.context() as patched:
+        crash_after(done, patched)
+        assert broken.install().exit_code == 1
+    second = broken.install()
+    assert second.exit_code == 0, second.output
+    assert done == 0 or "asterisk: dialplan reload" in second.output, "it was not told by the first"
+    assert "nothing to change" in broken.install().output
+    assert modes(broken.folder) == modes(whole.folder)
+
+
+@pytest.mark.parametrize("done", range(7))
+def test_an_upgrade_that_fails_at_any_step_is_completed_by_the_next_run(
+    place: Place, done: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write(PLAIN)
+    place.install()
+    whole = snapshot(place.folder)
+    own = place.become_older()
+    with monkeypatch.context() as patched:
+        crash_after(done, patched)
+        assert place.install().exit_code == 1
+    assert place.install().exit_code == 0
+    assert snapshot(place.folder) == whole
+    assert not [file for file in own if file.with_name(f"{file.name}.edited").exists()]
+    assert "nothing to change" in place.install().output
+
+
+def crash_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file, folder and mode that is changed ends with fchmod."""
+    left, fchmod = steps, os.fchmod
+
+    def dies(descriptor: int, mode: int) -> None:
+        nonlocal left
+        if left == 0:
+            raise OSError(28, "No space left on device")
+        left -= 1
+        fchmod(descriptor, mode)
+
+    monkeypatch.setattr(os, "fchmod", dies)
+
+
+def test_a_file_that_was_there_comes_back_also_after_a_crash(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write(PLAIN | {"manager_autodialer.conf": "[autodialer]\nsecret = of-old\n"})
+    before = snapshot(place.etc)
+    with monkeypatch.context() as patched:
+        patched.setattr(doing, "write_safely", lambda path, *_, **__: broken(path))
+        assert place.install().exit_code == 1
+    manifest = place.config.parent / "installed.json"
+    assert not manifest.exists()
+    write = doing.write_safely
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            doing,
+            "write_safely",
+            lambda path, *content, **how: (
+                broken(path) if "before-autodialer" in path.name else write(path, *content, **how)
+            ),
+        )
+        assert place.install().exit_code == 1
+    assert place.install().exit_code == 0
+    assert place.read("manager_autodialer.conf.before-autodialer") == "[autodialer]\nsecret = of-old\n"
+    assert place.uninstall().exit_code == 0
+    assert snapshot(place.etc) == before
+
+
+def broken(path: Path) -> None:
+    raise OSError(5, f"Input/output error: {path}")
+
+
+def test_a_user_that_cannot_be_changed_stops_it_and_the_next_run_completes(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write(PLAIN)
+    command = ["install", "--yes", "--user", "daemon", "--no-systemd", "--config", str(place.config)]
+    command += ["--asterisk-etc", str(place.etc), "--data-dir", str(place.folder / "data")]
+    fake_commands(tmp_path, monkeypatch, usermod="echo no >&2; exit 1")
+    failed = CliRunner().invoke(main, command)
+    assert (failed.exit_code, "usermod -aG" in failed.output) == (1, True)
+    assert place.read("extensions.conf") == DIALPLAN
+    fake_commands(tmp_path, monkeypatch, usermod="")
+    assert CliRunner().invoke(main, command).exit_code == 0
+    assert INCLUDE in place.read("extensions.conf")
+    assert (place.folder / "data").owner() == "daemon"
+
+
+ASTERISK_UID = 12345
+
+
+def plant(link: Path, target: Path) -> None:
+    """As Asterisk's user can in its own folder."""
+    link.symlink_to(target)
+    os.chown(link, ASTERISK_UID, ASTERISK_UID, follow_symlinks=False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".extensions.conf.autodialer-new",
+        ".extensions_autodialer.conf.autodialer-new",
+        "extensions.conf",
+        "extensions_autodialer.conf",
+        "manager_autodialer.conf.before-autodialer",
+        "musiconhold.conf",
+    ],
+)
+def test_a_link_that_asterisk_s_user_has_planted_leads_root_nowhere(place: Place, tmp_path: Path, name: str) -> None:
+    place.write(PLAIN | {"manager_autodialer.conf": "[old]\n"})
+    for path in (place.etc, *place.etc.iterdir()):
+        os.chown(path, ASTERISK_UID, ASTERISK_UID)
+    victim = tmp_path / "victim"
+    victim.write_text("root's\n[general]\n")
+    (place.etc / name).unlink(missing_ok=True)
+    plant(place.etc / name, victim)
+    before = (victim.read_bytes(), victim.stat().st_uid, victim.stat().st_mode)
+    result = place.install()
+    assert (victim.read_bytes(), victim.stat().st_uid, victim.stat().st_mode) == before
+    assert name.startswith(".") == (result.exit_code == 0), result.output
+    assert name.startswith(".") or "a link of the user 12345 leads to what is another's" in flat(result)
+
+
+def test_a_folder_that_is_a_link_of_asterisk_s_user_is_not_written_to(place: Place, tmp_path: Path) -> None:
+    place.write(PLAIN | {"manager.conf": '[general]\nenabled = yes\n#include "manager.d/*.conf"\n'})
+    victim = tmp_path / "victim"
+    victim.mkdir(0o700)
+    plant(place.etc / "manager.d", victim)
+    assert place.install().exit_code == 1
+    assert not list(victim.iterdir())
+
+
+@pytest.mark.parametrize("folder", ["outgoing", "tmp"])
+def test_the_mode_of_what_a_planted_link_leads_to_is_not_changed(place: Place, tmp_path: Path, folder: str) -> None:
+    place.write(PLAIN)
+    victim = tmp_path / "victim"
+    victim.mkdir(0o700)
+    if folder == "outgoing":
+        place.spool.rmdir()
+    plant(place.spool.parent / folder, victim)
+    result = place.install()
+    assert (result.exit_code, victim.stat().st_mode & 0o7777) == (1, 0o700), result.output
+
+
+def test_a_link_of_asterisk_s_user_to_its_own_file_is_followed(place: Place, tmp_path: Path) -> None:
+    """FreePBX makes such links."""
+    place.write(PLAIN)
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (place.etc / "extensions.conf").rename(modules / "extensions.conf")
+    for path in (modules, modules / "extensions.conf"):
+        os.chown(path, ASTERISK_UID, ASTERISK_UID)
+    plant(place.etc / "extensions.conf", modules / "extensions.conf")
+    assert place.install().exit_code == 0
+    assert (place.etc / "extensions.conf").is_symlink()
+    assert (modules / "extensions.conf").read_text() == DIALPLAN + INCLUDE
+
+
+def test_nothing_is_taken_away_under_a_daemon_that_runs(place: Place) -> None:
+    place.write(PLAIN)
+    place.install()
+    before = snapshot(place.folder)
+    assert not list(place.folder.rglob("*.lock")), "looking makes no lock"
+    with sole_user(str(place.settings()["store"]["url"])):
+        result = place.uninstall()
+        (place.folder / "data" / "dialer.db.lock").rename(place.folder / "lock")
+        assert (result.exit_code, "stop it first" in flat(result)) == (1, True), result.output
+        (place.folder / "lock").unlink()
+    assert snapshot(place.folder) == before
+    assert place.uninstall().exit_code == 0
+
+
+@pytest.mark.parametrize("state", ["active", "deactivating", "activating"])
+def test_a_unit_that_does_not_stop_keeps_its_dialplan(
+    place: Place, tmp_path: Path, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_commands(tmp_path, monkeypatch, systemctl=f'[ "$1" != is-active ] || {{ echo {state}; exit 3; }}')
+    plan = removal_with_unit(place)
+    before = snapshot(place.folder)
+    with pytest.raises(doing.DoingError, match=f"still {state}"):
+        doing.do(plan, tmp_path / "nowhere", lambda _: None)
+    assert {**snapshot(place.folder), "called": before["called"]} == before
+
+
+def test_the_stop_of_the_daemon_takes_as_long_as_its_calls(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doing, "COMMAND_TIMEOUT_S", 0.5)
+    script = '[ "$1" != stop ] || sleep 0.8; [ "$1" != is-active ] || echo inactive'
+    called = fake_commands(tmp_path, monkeypatch, systemctl=script)
+    plan = removal_with_unit(place)
+    said: list[str] = []
+    doing.do(plan, tmp_path / "nowhere", said.append)
+    assert "systemctl stop autodialer.service: done" in said
+    assert called.read_text().splitlines()[:2] == [
+        "systemctl stop autodialer.service",
+        "systemctl is-active autodialer.service",
+    ]
+    assert place.read("extensions.conf") == DIALPLAN
+
+
+def removal_with_unit(place: Place) -> Plan:
+    place.write(PLAIN)
+    place.install()
+    manifest = read_manifest(manifest_path(place.config))
+    assert manifest is not None
+    manifest.unit = "autodialer.service"
+    return plan_removal(manifest, place.config, purge=False, systemd=True)
+
+
+def test_without_a_user_of_its_own_the_daemon_runs_as_asterisk_s(place: Place, tmp_path: Path) -> None:
+    place.write(PLAIN | {"asterisk.conf": PLAIN["asterisk.conf"] + "[options]\nrunuser = daemon\nrungroup = adm\n"})
+    units = tmp_path / "units"
+    assert place.upgrade("--no-user", "--systemd-dir", str(units), "--asterisk-etc", str(place.etc),
+                         "--data-dir", str(tmp_path / "data")).exit_code == 0  # fmt: skip
+    text = (units / "autodialer.service").read_text()
+    assert "\nUser=daemon\nGroup=adm\nSupplementaryGroups=adm\n" in text
+    assert place.config.owner() == "daemon"

@@ -11,12 +11,14 @@ PLACE = UnitPlace(
     Path("/opt/dialer/bin/dialer"),
     Path("/etc/autodialer/dialer.toml"),
     "dial",
+    "dial",
     "pbx",
     (Path("/srv/spool"), Path("/var/lib/autodialer"), Path("/srv/sounds"), Path("/srv/sounds/recordings")),
 )
 AS_SHIPPED = UnitPlace(
     Path("/usr/bin/dialer"),
     Path("/etc/autodialer/dialer.toml"),
+    "autodialer",
     "autodialer",
     "asterisk",
     (Path("/var/spool/asterisk"), Path("/var/lib/autodialer"), Path("/var/lib/autodialer/audio")),
@@ -57,7 +59,7 @@ def test_an_installation_fills_in_its_paths_user_and_group() -> None:
 
 
 def test_a_command_below_a_home_is_not_hidden_from_the_daemon() -> None:
-    place = UnitPlace(Path("/home/pbx/dialer/.venv/bin/dialer"), PLACE.config_file, "dial", "pbx", ())
+    place = UnitPlace(Path("/home/pbx/dialer/.venv/bin/dialer"), PLACE.config_file, "dial", "dial", "pbx", ())
     assert "\nProtectHome=read-only\n" in filled_unit(UNIT.read_text(), place)
 
 
