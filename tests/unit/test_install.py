@@ -102,6 +102,14 @@ def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(install, "hash_password", lambda password: f"$argon2id${len(password)}")
 
 
+@pytest.fixture(autouse=True)
+def this_machine_stays_as_it_is(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests is root: an option that is forgotten must not make a user here."""
+    programs = ("useradd", "usermod", "userdel", "gpasswd", "systemctl")
+    refusing = dict.fromkeys(programs, "echo not in a test >&2; exit 1")
+    fake_commands(tmp_path_factory.mktemp("refusing"), monkeypatch, **refusing)
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     yield Place(tmp_path)
