@@ -9,11 +9,11 @@ from typing import TypeVar
 from dialer.dispatch.numbering import zone_of
 from dialer.dispatch.scheduler import Scheduler
 from dialer.model.audit import Change, task_change
-from dialer.model.task import Number, Task
+from dialer.model.task import Number, Task, TaskState
 from dialer.store.audit import audited, audited_change
 from dialer.store.database import Operation, Store, Transaction, as_it_is
 from dialer.store.finishing import close_ended, end_numbers, fetch_half_ended, fetch_hung_up
-from dialer.store.tasks import TaskChange, add_numbers, change_task, delete_task, find_task, save_task
+from dialer.store.tasks import TaskChange, add_numbers, change_task, delete_task, fetch_task_of, find_task, save_task
 
 log = logging.getLogger(__name__)
 ENDED_AT_ONCE = 500
@@ -56,12 +56,28 @@ class TaskDesk:
         return task
 
     async def change(self, task_id: int, crm_id: str | None, change: TaskChange) -> Task | None:
-        """Change what is said; None: no such task. Raises TaskRefusedError."""
+        """Change what is said; None: no such task. Raises TaskRefusedError.
+
+        A task of another facade that is closed is ended, as by its account: all that waits gets its result, and it
+        cannot go on."""
+        if change.owner and change.state is TaskState.CLOSED:
+            return await self._end(task_id, crm_id, change)
         change = await self._with_zones(change, None, task_id)
         task = await self._store.write(_audited(change_task(task_id, crm_id, change), None, task_id, change))
         if task is not None:
             log.info("task %d: changed, state %s", task_id, task.state.name, extra={"task_id": task_id})
             self._scheduler.task_is(task)
+        return task
+
+    async def _end(self, task_id: int, crm_id: str | None, change: TaskChange) -> Task | None:
+        others = replace(change, state=None)
+        if crm_id is not None or others != TaskChange(owner=change.owner):
+            await self.change(task_id, crm_id, others)
+        owner = change.owner or ""
+        task = await self._store.read(lambda connection: fetch_task_of(connection, task_id, owner))
+        if task is not None and task.state is not TaskState.CLOSED:
+            await self.end_numbers(task_id)
+            return replace(task, state=TaskState.CLOSED)
         return task
 
     async def add_numbers(self, task_id: int, numbers: Sequence[Number]) -> tuple[Task, int] | None:
@@ -91,7 +107,10 @@ class TaskDesk:
         go on, or are ended, too (`hang_up`)."""
         which = "all numbers" if attempt_ids is None else f"{len(attempt_ids)} numbers"
         ended = Change("task.end", str(task_id), which + ", calls hung up" * hang_up)
-        ending = audited(end_numbers(task_id, attempt_ids, hang_up=hang_up), lambda _in_progress: ended)
+        ending = audited(
+            end_numbers(task_id, attempt_ids, hang_up=hang_up),
+            lambda _in_progress: ended if attempt_ids is None or attempt_ids else None,
+        )
         in_progress = await self._store.write(ending)
         told = {"task_id": task_id}
         log.info("task %d: ended by the user, %d calls in progress", task_id, len(in_progress), extra=told)
@@ -126,7 +145,9 @@ class TaskDesk:
 
 
 def _numbers_added(done: tuple[Task, int] | None) -> Change | None:
-    return None if done is None else Change("task.add-numbers", str(done[0].task_id), f"{done[1]} numbers")
+    return (
+        None if done is None or not done[1] else Change("task.add-numbers", str(done[0].task_id), f"{done[1]} numbers")
+    )
 
 
 T = TypeVar("T", bound=Task | None)

@@ -11,6 +11,8 @@ from dialer.model.call import CallOrder
 
 KEPT_MINUTES = 1440
 RECENT_S = 60.0
+FORGOTTEN_A_CALL = 10
+"""More than the one that each call adds."""
 
 
 @dataclass(slots=True)
@@ -45,6 +47,7 @@ class Meter(Watching):
         if attempt.verdict is None:
             return
         self._now().results[attempt.verdict.outcome.value] += 1
+        self._forget(FORGOTTEN_A_CALL)  # also while nobody looks
         self._recent.append((self._clock(), order.task_id))
         self._recent_by_task[order.task_id] += 1
 
@@ -66,10 +69,12 @@ class Meter(Watching):
                 self._minutes.popitem(last=False)
         return self._minutes[minute]
 
-    def _forget(self) -> None:
-        """What is older than a minute."""
+    def _forget(self, most: int | None = None) -> None:
+        """What is older than a minute, the oldest first; `most`: so many calls, None: all."""
         oldest = self._clock() - RECENT_S
-        while self._recent and self._recent[0][0] < oldest:
+        left = len(self._recent) if most is None else most
+        while left > 0 and self._recent and self._recent[0][0] < oldest:
+            left -= 1
             _, task_id = self._recent.popleft()
             self._recent_by_task[task_id] -= 1
             if not self._recent_by_task[task_id]:

@@ -47,17 +47,18 @@ class Caller:
 
 @dataclass(slots=True)
 class FailedLogins:
-    """Failures per address within a time. Any monotonic clock, seconds. Bounded: the addresses seen longest ago go."""
+    """Failures per address within a time, each with whom it was about. Any monotonic clock, seconds. Bounded: the
+    addresses seen longest ago go."""
 
     most: int = 10
     within_s: float = 300.0
     addresses: int = 10_000
-    _failures: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
+    _failures: OrderedDict[str, deque[tuple[float, int]]] = field(default_factory=OrderedDict)
 
-    def failed(self, address: str, now_s: float) -> None:
-        """Count a failure."""
+    def failed(self, address: str, now_s: float, login: str = "") -> None:
+        """Count a failure. `login`: as whom somebody tried to come in."""
         failures = self._failures.setdefault(address, deque(maxlen=self.most))
-        failures.append(now_s)
+        failures.append((now_s, hash(login)))  # of a login only its hash: it is as long as its sender likes
         self._failures.move_to_end(address)
         while len(self._failures) > self.addresses:
             self._failures.popitem(last=False)
@@ -67,8 +68,13 @@ class FailedLogins:
         failures = self._failures.get(address)
         if failures is None or len(failures) < self.most:
             return 0.0
-        return max(0.0, failures[0] + self.within_s - now_s)
+        return max(0.0, failures[0][0] + self.within_s - now_s)
 
-    def succeeded(self, address: str) -> None:
-        """Forget the failures: somebody who mistyped a password."""
-        self._failures.pop(address, None)
+    def succeeded(self, address: str, login: str) -> None:
+        """Forget the failures of this login: somebody who mistyped a password. Those of other logins stay: who has one
+        may not guess at another's without end."""
+        kept = deque((one for one in self._failures.get(address, ()) if one[1] != hash(login)), maxlen=self.most)
+        if kept:
+            self._failures[address] = kept
+        else:
+            self._failures.pop(address, None)

@@ -51,8 +51,8 @@ def masked(phone: str) -> str:
     return f"…{phone[-4:]}"
 
 
-def task_change(before: Task | None, after: Task, numbers: int | None) -> Change:
-    """What was done to a task. `numbers`: how many were posted; None: no list was."""
+def task_change(before: Task | None, after: Task, numbers: int | None) -> Change | None:
+    """What was done to a task; None: it was so already. `numbers`: how many were posted; None: no list was."""
     said = [f"{numbers} numbers"] if numbers is not None else []
     if before is None:
         said = [f"name {_shown(after.name)}", f"state {after.state.name.lower()}", *said]
@@ -69,7 +69,7 @@ def task_change(before: Task | None, after: Task, numbers: int | None) -> Change
     changed = [one.name for one in fields(Rules) if getattr(before.rules, one.name) != getattr(after.rules, one.name)]
     if changed:
         said.append(f"rules: {', '.join(changed)}")
-    return Change(action, str(after.task_id), _detail(said))
+    return Change(action, str(after.task_id), _detail(said)) if said else None
 
 
 def said_of(values: Mapping[str, Any]) -> str:

@@ -204,7 +204,7 @@ def close_ended(task_id: int, attempt_ids: Sequence[int] | None = None) -> Opera
 
 def fetch_half_ended(connection: Connection) -> list[int]:
     """Tasks of other facades that their users have ended, and that have numbers waiting still: the daemon was stopped
-    amid it."""
+    amid it. Nothing else closes such a task while a number waits (`TaskDesk.change`)."""
     waiting = select(attempt.c.id).where(attempt.c.task_id == task.c.id, QUEUED).exists()
     ended = select(task.c.id).where(task.c.owner != "", task.c.state == TaskState.CLOSED.value, waiting)
     return list(connection.execute(ended).scalars())

@@ -8,10 +8,19 @@ reader beside the writer (WAL), and its figures are those of one snapshot of the
 
 Only a list that drops numbers, and the deletion of a task, take rows away: `tasks.DROPPED_TOPIC` tells, and the task is
 counted anew. That costs less than the list itself did.
+
+The first count of many tasks takes several reads, as many tasks each as fit into a time: a read transaction of
+seconds would keep the log from being taken over into the database, and everybody else who looks waiting. A task is
+counted in one read whole (a million rows: some tenths of a second).
+
+All this needs SQLite, whose only writer commits in the order of its stamps and ids. Other databases promise neither
+that order nor one snapshot for several queries: there each look counts anew what it is asked for.
 """
 
+import math
+import time
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, case, func, literal, select
@@ -71,15 +80,22 @@ class Tallies:
         """As of the last refresh."""
         return self._tallies.get(task_id) or Tally()
 
-    def refresh(self, connection: Connection, task_ids: Iterable[int]) -> None:
+    def is_counted(self, task_id: int) -> bool:
+        """Whether `of` tells what is there."""
+        return task_id in self._tallies
+
+    def refresh(self, connection: Connection, task_ids: Sequence[int], within_s: float = math.inf) -> None:
         """Bring everything known to the snapshot of this connection, and count those of the tasks that are not known
-        yet. If it fails, everything is as before."""
+        yet, in their order: at least one, and further ones as long as `within_s` is not over. If it fails, everything
+        is as before."""
         dropped, self._dropped = self._dropped, set()
+        ordered = _is_ordered(connection)
         try:
-            known = {task_id: tally for task_id, tally in self._tallies.items() if task_id not in dropped}
+            known = {task_id: tally for task_id, tally in self._tallies.items() if ordered and task_id not in dropped}
             added = _added(connection, self._place) if known else []
             finished = _finished(connection, self._place) if known else []
-            counted = _counted(connection, sorted(set(task_ids) - set(known)))
+            new = [task_id for task_id in dict.fromkeys(task_ids) if task_id not in known]
+            counted = _counted(connection, new, within_s if ordered else math.inf)
             calls = {row.task_id: row.times for row in connection.execute(_CALLS)}
             place = _place(connection, self._place)
         except BaseException:
@@ -111,10 +127,19 @@ def _finished(connection: Connection, place: _Place) -> list[tuple[int, str, int
     return [(row.of_task, row.result, row.times) for row in grouped]
 
 
-def _counted(connection: Connection, task_ids: Collection[int]) -> dict[int, Tally]:
-    """Every row of these tasks."""
-    tallies = {task_id: Tally() for task_id in task_ids}
-    for task_id, tally in tallies.items():
+def _is_ordered(connection: Connection) -> bool:
+    """Whether what was committed later has the later stamp and id."""
+    return connection.dialect.name == "sqlite"
+
+
+def _counted(connection: Connection, task_ids: Sequence[int], within_s: float) -> dict[int, Tally]:
+    """Every row of these tasks, or of the first ones."""
+    tallies: dict[int, Tally] = {}
+    began_s = time.monotonic()
+    for task_id in task_ids:
+        if tallies and time.monotonic() - began_s >= within_s:
+            break
+        tally = tallies[task_id] = Tally()
         query = select(attempt.c.result, _TIMES, _FIRST).where(attempt.c.task_id == task_id).group_by(attempt.c.result)
         for row in connection.execute(query):
             tally.total += row.times
@@ -144,6 +169,8 @@ class Chart:
 
     def refreshed(self, connection: Connection, task_id: int) -> "Chart":
         """The chart as of the snapshot of this connection."""
+        if self.sealed_us and not _is_ordered(connection):
+            return Chart().refreshed(connection, task_id)
         stamp_us = connection.execute(select(func.max(attempt.c.changed_us)).where(TRIED)).scalar() or 0
         minute = (attempt.c.changed_us - attempt.c.changed_us % literal(MINUTE_US)).label("minute_us")
         # later: by the index of changes; at first: by that of the task's numbers

@@ -1,10 +1,10 @@
 """Tasks and their lists of numbers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, tuple_, update
 
 from dialer.model.attempt import AttemptState
 from dialer.model.prices import shown
@@ -22,6 +22,8 @@ from dialer.store.scripts import find_script
 DROPPED_TOPIC = "dropped"
 """Told when rows of a task were deleted; the detail is its id."""
 _ROWS_A_STATEMENT = 500
+_ROWS_A_TURN = 2000
+"""Rows that are made something of before the event loop has its turn: some 20 ms."""
 _KEPT = (
     attempt.c.id, attempt.c.phone_id, attempt.c.state, attempt.c.closed_us, attempt.c.params, attempt.c.client_id,
     attempt.c.zone, attempt.c.due_us, attempt.c.until_us, attempt.c.caller_id, attempt.c.held, attempt.c.attempt_number,
@@ -123,11 +125,16 @@ def save_task(crm_id: str | None, task_id: int | None, change: TaskChange) -> Op
 
 
 def change_task(task_id: int, crm_id: str | None, change: TaskChange) -> Operation[Task | None]:
-    """Change what is said; None: no such task."""
+    """Change what is said; None: no such task. Raises TaskRefusedError, also for another facade's task that is closed
+    and is to go on: whatever waited in it has its result."""
 
     def operation(tx: Transaction) -> Task | None:
-        if fetch_task_of(tx.connection, task_id, change.owner or "") is None:
+        stored = fetch_task_of(tx.connection, task_id, change.owner or "")
+        if stored is None:
             return None
+        goes_on = change.state not in {None, TaskState.CLOSED}
+        if stored.owner and stored.state is TaskState.CLOSED and goes_on:
+            raise TaskRefusedError("state", "a task of the VotBox API that is closed is over and cannot go on")
         if crm_id is not None:
             _rename(tx, task_id, crm_id)
         return _change(tx, task_id, change)
@@ -143,8 +150,7 @@ def add_numbers(task_id: int, numbers: Sequence[Number]) -> Operation[tuple[Task
         stored = fetch_task_of(tx.connection, task_id)
         if stored is None:
             return None
-        listed = {number.phone_id: number for number in reversed(numbers)}  # of duplicates the first one counts
-        listed = dict(reversed(listed.items()))
+        listed = _by_phone(numbers)
         _check_lifetimes(listed.values())
         known = fetch_listed(tx.connection, task_id, list(listed))
         new = [number for phone_id, number in listed.items() if phone_id not in known]
@@ -362,37 +368,67 @@ def _check_inner_num(connection: Connection, changed: Task) -> None:
 
 def _replace_numbers(tx: Transaction, task_id: int, numbers: Sequence[Number]) -> None:
     """Add what is new, drop what is not listed any more. Calls in progress keep their rows until they end."""
-    listed = {number.phone_id: number for number in reversed(numbers)}  # of duplicates the first one counts
-    listed = dict(reversed(listed.items()))
+    listed = _by_phone(numbers)
     _check_lifetimes(listed.values())
-    stored = tx.connection.execute(select(*_KEPT).where(attempt.c.task_id == task_id)).all()
-    dropped = [
-        row.id for row in stored if row.phone_id not in listed and (row.closed_us is not None or _is_not_dialled(row))
-    ]
-    for start in range(0, len(dropped), _ROWS_A_STATEMENT):
-        some = dropped[start : start + _ROWS_A_STATEMENT]
+    dropped: list[int] = []
+    changes: list[dict[str, object]] = []
+    in_progress: list[Any] = []
+    kept: set[str] = set()
+    busy_clients: set[str | None] = set()
+    for row in _stored_rows(tx.connection, task_id):
+        number = listed.get(row.phone_id)
+        kept.add(row.phone_id)
+        if number is None and (row.closed_us is not None or _is_not_dialled(row)):
+            dropped.append(row.id)
+        if row.closed_us is not None:
+            continue
+        if not _is_not_dialled(row):
+            in_progress.append(row)
+        client_id = row.client_id
+        if number is not None and _is_queued(row):
+            client_id = number.client_id
+            change = _change_of(row, number)
+            if change:
+                changes.append(change)
+        busy_clients.add(client_id)
+    for some in _statements(dropped):
         tx.connection.execute(delete(answer).where(answer.c.attempt_id.in_(some)))
         tx.connection.execute(delete(attempt).where(attempt.c.id.in_(some)))
     if dropped:
         tx.tell(DROPPED_TOPIC, str(task_id))
-    changes = [
-        change
-        for row in stored
-        if _is_queued(row) and row.phone_id in listed and (change := _change_of(row, listed[row.phone_id]))
-    ]
-    if changes:
-        tx.connection.execute(_CHANGE_QUEUED, changes)
-    _mark_unlisted(tx, [row for row in stored if row.closed_us is None and not _is_not_dialled(row)], listed)
-    kept = {row.phone_id for row in stored}
-    busy_clients = {
-        listed[row.phone_id].client_id if _is_queued(row) and row.phone_id in listed else row.client_id
-        for row in stored
-        if row.closed_us is None
-    }
+    for changed in _statements(changes):
+        tx.connection.execute(_CHANGE_QUEUED, changed)
+    _mark_unlisted(tx, in_progress, listed)
     new = [number for number in listed.values() if number.phone_id not in kept]
     if any(number.until_us is not None for number in listed.values()):
         tx.tell(LIFETIME_TOPIC, "")
     _insert_numbers(tx, task_id, new, busy_clients)
+
+
+def _by_phone(numbers: Sequence[Number]) -> dict[str, Number]:
+    """In the order of the list; of duplicates the first one counts."""
+    listed: dict[str, Number] = {}
+    for number in numbers:
+        listed.setdefault(number.phone_id, number)
+    return listed
+
+
+def _stored_rows(connection: Connection, task_id: int) -> Iterator[Any]:
+    """A task's rows, page by page: what is made of a page holds up the event loop, the next query lets it go on."""
+    place = tuple_(attempt.c.phone_id, attempt.c.attempt_number)
+    ordered = select(*_KEPT).where(attempt.c.task_id == task_id).order_by(attempt.c.phone_id, attempt.c.attempt_number)
+    query = ordered.limit(_ROWS_A_TURN)
+    while rows := connection.execute(query).all():
+        yield from rows
+        query = ordered.where(place > (rows[-1].phone_id, rows[-1].attempt_number)).limit(_ROWS_A_TURN)
+
+
+T = TypeVar("T")
+
+
+def _statements(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), _ROWS_A_STATEMENT):
+        yield values[start : start + _ROWS_A_STATEMENT]
 
 
 def _check_lifetimes(numbers: Iterable[Number]) -> None:
@@ -403,8 +439,8 @@ def _check_lifetimes(numbers: Iterable[Number]) -> None:
 
 def _insert_numbers(tx: Transaction, task_id: int, new: Sequence[Number], busy_clients: set[str | None]) -> None:
     """`busy_clients`: who has a number in the list already that is not finished."""
-    if new:
-        tx.connection.execute(insert(attempt), [_row_of(task_id, number, busy_clients, tx.now_us) for number in new])
+    for some in _statements(new):
+        tx.connection.execute(insert(attempt), [_row_of(task_id, number, busy_clients, tx.now_us) for number in some])
     if busy_clients - {None}:
         release_clients(tx, task_id)
     if any(number.until_us is not None for number in new):

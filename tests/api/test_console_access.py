@@ -107,6 +107,28 @@ async def test_failed_logins_of_all_users_of_an_address_are_counted_together() -
         assert (await enter(dialer, "anna", address="198.51.100.1")).json["success"]
 
 
+async def test_a_login_of_one_s_own_takes_back_no_failures_of_others() -> None:
+    async with running_dialer(SETTINGS) as dialer:
+        await do(dialer, "POST", USERS, {"login": "anna", "password": OTHER, "role": "read-only"})
+        assert {(await enter(dialer, "admin", "неверно")).status for _ in range(9)} == {200}
+        assert (await enter(dialer, "anna")).json["success"]
+        assert (await enter(dialer, "admin", "неверно")).status == 200
+        assert (await enter(dialer, "anna")).status == 429
+
+
+async def test_what_changes_nothing_has_no_row() -> None:
+    async with running_dialer(SETTINGS) as dialer:
+        task_id = await post_task(dialer, 2)
+        told = await audited(dialer)
+        await dialer.data("PUT", f"/task/{task_id}", {"state": 0})
+        await do(dialer, "PUT", f"{CONSOLE}/tasks/{task_id}", {"state": 0})
+        await dialer.data("DELETE", "/client/никто")
+        await dialer.data("POST", "/client", [])
+        await dialer.data("POST", "/task-signal-close", {"phone": "79529999999"})
+        await do(dialer, "POST", f"{CONSOLE}/tasks/{task_id}/numbers", {"numbers": ["79520000000"]})
+        assert await audited(dialer) == told
+
+
 async def test_what_is_wrong_with_a_user_is_told_by_field() -> None:
     async with running_dialer(SETTINGS) as dialer:
         await do(dialer, "POST", USERS, {"login": "anna", "password": OTHER})

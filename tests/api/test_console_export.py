@@ -1,5 +1,6 @@
 """A task as a table: CSV and XLSX."""
 
+import contextlib
 import csv
 import io
 import sqlite3
@@ -13,6 +14,7 @@ from dialer.api.sheets.writing import WorkbookWriter
 from tests.api.asking import ask
 from tests.api.test_console_progress import CONSOLE, post_task
 from tests.rig.daemon import Dialer
+from tests.rig.waiting import wait_for_answer
 
 NASTY = '=HYPERLINK("http://evil.example";"x")'
 
@@ -101,6 +103,28 @@ async def test_a_client_that_leaves_and_a_task_that_is_not_there(dialer: Dialer)
     assert reply.json["messages"] == ["format: csv or xlsx expected, got 'ods'"]
     reply = await ask(dialer, "HEAD", f"{CONSOLE}/tasks/{task_id}/export")
     assert reply.status == 200
+
+
+async def test_who_reads_slowly_holds_no_place(dialer: Dialer) -> None:
+    numbers = [{"number": f"7952{place:07d}", "params": {"note": "н" * 400}} for place in range(20_000)]
+    task_id = await post_task(dialer, numbers=numbers)
+    url = f"{dialer.url}{CONSOLE}/tasks/{task_id}/export"
+    async with aiohttp.ClientSession(read_bufsize=1024) as session, contextlib.AsyncExitStack() as slow:
+        for _ in range(3):
+            # nothing is read but the headings: what the sockets do not take waits in the daemon
+
+            async def begun() -> bool:
+                response = await slow.enter_async_context(session.get(url))
+                return response.status == 200
+
+            await wait_for_answer(begun, bool, "a place for another table", 60.0)
+
+        async def whole() -> bytes:
+            async with session.get(url) as response:
+                return await response.read() if response.status == 200 else b""
+
+        content = await wait_for_answer(whole, bool, "a place for a table that is read", 60.0)
+        assert content.count(b"\n") == 20_001
 
 
 def test_a_full_sheet_is_followed_by_another(tmp_path: Any) -> None:

@@ -43,8 +43,8 @@ async def test_a_task_that_nobody_was_called_for_waits_as_a_whole(dialer: Dialer
     (shown,) = await look(dialer, "/tasks")
     assert shown == {
         "id": task_id, "crmId": "к-1", "name": "Оценка", "state": 0, "innerNum": "201", "innerNumType": "exten",
-        "maxCountChannels": 2, "owner": "", "numbers": 3, "total": 3, "waiting": 3, "inProgress": 0, "done": 0,
-        "results": {}, "perMinute": 0, "changeTime": shown["changeTime"],
+        "maxCountChannels": 2, "owner": "", "counted": True, "numbers": 3, "total": 3, "waiting": 3,
+        "inProgress": 0, "done": 0, "results": {}, "perMinute": 0, "changeTime": shown["changeTime"],
     }  # fmt: skip
     detail = await look(dialer, f"/tasks/{task_id}")
     assert {key: detail[key] for key in shown} == shown

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from tests.api.asking import ask
 from tests.api.conftest import running_dialer
 from tests.api.test_votbox import CREDENTIALS, MISSING, NOT_FOUND, NOT_NOW, WRONG, idle, tone
 from tests.rig import votbox
@@ -409,6 +410,22 @@ async def test_a_task_that_is_stopped_is_over(stage: Stage, scheme: str) -> None
     for call in ("start", "pause", "stop", "break", "stop.file"):
         files = {"StopPhoneFileName": ("stop.csv", b"89110000001")} if call == "stop.file" else None
         assert (await stage.crm.post(f"autocall.{call}", {"taskid": task_id}, files)).code == NOT_NOW, call
+
+
+async def test_a_task_that_the_console_stops_is_over_too(stage: Stage, scheme: str) -> None:
+    made = await make_task(stage, scheme, "89110000001", "89110000002")
+    task_id = made.one("task")["id"]
+    path = f"/console/v1/tasks/{task_id}"
+    stopped = (await ask(stage.dialer, "PUT", path, json={"state": 1})).json["data"]
+    assert (stopped["state"], stopped["waiting"], stopped["results"]) == (1, 0, {"FAIL": 2})
+    told = await check(stage, task_id)
+    assert told.one("task")["taskstatusstr"] == DONE
+    assert [one["jobstatus"] for one in told.all("item")] == ["11"] * 2
+    for state in (0, 2):
+        refused = (await ask(stage.dialer, "PUT", path, json={"state": state})).json
+        assert refused["messages"] == ["state: a task of the VotBox API that is closed is over and cannot go on"]
+    assert stage.task(task_id)["state"] == 1
+    assert (await ask(stage.dialer, "PUT", path, json={"state": 1})).json["result"] is True
 
 
 async def test_a_task_is_listed_as_active_however_many_came_before_it(stage: Stage, scheme: str) -> None:

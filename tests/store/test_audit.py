@@ -113,11 +113,15 @@ async def test_a_user_s_sessions_end_with_a_change(store: Store) -> None:
         (replace(TASK, notify_url="https://crm.example/?secret=1"), "task.change", "notifyUrl changed"),
         (replace(TASK, rules=Rules(max_attempts=3, try_interval_s=5)), "task.change",
          "rules: max_attempts, try_interval_s"),
-        (TASK, "task.change", ""),
     ],
 )  # fmt: skip
 def test_a_change_of_a_task_is_told_in_words_without_secrets(after: Task, action: str, detail: str) -> None:
     assert task_change(TASK, after, None) == Change(action, "7", detail)
+
+
+def test_what_was_so_already_is_no_change_of_a_task() -> None:
+    assert task_change(TASK, TASK, None) is None
+    assert task_change(TASK, TASK, 2) == Change("task.change", "7", "2 numbers")
 
 
 async def test_a_row_costs_a_post_little(store: Store) -> None:

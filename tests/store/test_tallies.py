@@ -124,6 +124,44 @@ async def test_a_look_that_fails_leaves_everything_to_the_next(watched: Watched)
     assert await watched.figures(task_id) == (3, 2, 0, 1)
 
 
+async def test_many_tasks_are_counted_by_several_looks_in_the_order_asked_for(watched: Watched) -> None:
+    ids = [await new_task(watched.store, 2) for _ in range(4)]
+
+    async def counted(within_s: float) -> list[bool]:
+        await watched.store.read(lambda connection: watched.tallies.refresh(connection, ids[::-1], within_s))
+        return [watched.tallies.is_counted(one) for one in ids]
+
+    assert await counted(0.0) == [False, False, False, True]
+    await watched.call(ids[3])
+    assert await counted(0.0) == [False, False, True, True]
+    assert watched.tallies.of(ids[3]).done == 1
+    assert await counted(10.0) == [True] * 4
+    assert await watched.figures(ids[0]) == (2, 2, 0, 0)
+
+
+async def test_where_order_is_not_promised_everything_is_counted_anew(watched: Watched) -> None:
+    """As on PostgreSQL: a row with an id and a stamp of before is committed after the look."""
+    store = watched.store
+    task_id = await new_task(store, 3)
+    chart = Chart()
+
+    def late(tx: Transaction) -> None:
+        tx.connection.execute(insert(attempt).values(
+            id=1_000_000, task_id=task_id, attempt_number=1, phone_id="9530000001", phone="79530000001", state="endCall",
+            result="FAIL", changed_us=60_000_001, closed_us=60_000_001))  # fmt: skip
+
+    with patch("dialer.store.tallies._is_ordered", return_value=False):
+        await watched.call(task_id)
+        assert await watched.figures(task_id) == (3, 2, 0, 1)
+        chart = await store.read(lambda connection: chart.refreshed(connection, task_id))
+        later = watched.tallies._place
+        watched.tallies._place = replace(later, last_id=2_000_000)
+        await store.write(late)
+        assert await watched.figures(task_id) == (4, 2, 0, 2)
+        chart = await store.read(lambda connection: chart.refreshed(connection, task_id))
+        assert sum(chart.minutes.values()) == 2
+
+
 async def test_a_chart_is_the_same_looked_at_often_or_once(watched: Watched) -> None:
     store, chart = watched.store, Chart()
     clock_ns = NOW_NS

@@ -178,8 +178,19 @@ def test_so_many_failures_within_a_time_and_no_more() -> None:
     assert failed.wait_s(CLIENT, 100.0) == 0.0
     failed.failed(CLIENT, 100.0)
     assert failed.wait_s(CLIENT, 100.0) == 10.0
-    failed.succeeded(CLIENT)
+    failed.succeeded(CLIENT, "")
     assert failed.wait_s(CLIENT, 100.0) == 0.0
+
+
+def test_who_has_a_login_of_his_own_may_not_guess_at_another_without_end() -> None:
+    failed, guesses = FailedLogins(most=10, within_s=100.0), 0
+    while not failed.wait_s(CLIENT, 0.0) and guesses < 100:
+        failed.failed(CLIENT, 0.0, "reader" if guesses % 9 == 8 else "admin")
+        guesses += 1
+        if guesses % 9 == 0:
+            failed.succeeded(CLIENT, "reader")
+    assert guesses == 11
+    assert failed.wait_s(CLIENT, 0.0) == 100.0
 
 
 def test_addresses_without_end_do_not_fill_the_memory() -> None:

@@ -67,6 +67,17 @@ def test_lately_is_a_minute_for_each_task() -> None:
     assert (calls.meter.finished_lately(1), calls.meter.finished_lately(2)) == (0, 0)
 
 
+def test_calls_that_nobody_asks_about_are_forgotten() -> None:
+    calls = Calls()
+    for _ in range(1000):
+        calls.end(1)
+    calls.now_s += 61
+    for _ in range(200):
+        calls.end(1, task_id=2)
+    assert len(calls.meter._recent) == 200
+    assert (calls.meter.finished_lately(1), calls.meter.finished_lately(2)) == (0, 200)
+
+
 def test_a_day_is_kept_and_no_more() -> None:
     calls = Calls()
     for _ in range(KEPT_MINUTES + 10):

@@ -29,6 +29,7 @@ SELF_GUARDED = frozenset({"votbox"})
 """Routes, by their names, whose facade asks for passwords in a way of its own."""
 OPEN = "open:"
 """What names of routes begin with that are open to everybody: the console's own files."""
+KEY = "API key"
 PEER = web.RequestKey("peer", Peer)
 
 
@@ -72,13 +73,14 @@ class Gate:
         if "Authorization" in request.headers:
             if wait_s := self.wait_s(peer):
                 return _too_many(wait_s)
-            self.count(peer)
-            self.tell_failed(peer, "API key")
+            self.count(peer, KEY)
+            self.tell_failed(peer, KEY)
         return refusal(NOT_AUTHENTICATED, status=401, headers={"WWW-Authenticate": "Bearer"})
 
-    def count(self, peer: Peer) -> None:
-        """Count an attempt as failed, before it is checked: else any number could be made at the same moment."""
-        self._failed.failed(peer.counted_as, time.monotonic())
+    def count(self, peer: Peer, what: str, name: str = "") -> None:
+        """Count an attempt as failed, before it is checked: else any number could be made at the same moment. `what`:
+        which door, `name`: as whom."""
+        self._failed.failed(peer.counted_as, time.monotonic(), f"{what}:{name}")
 
     def tell_failed(self, peer: Peer, what: str, name: str = "") -> None:
         """Log a failure in a line that fail2ban can read (systemd/fail2ban). The name is the sender's word: JSON's
@@ -86,8 +88,9 @@ class Gate:
         whose = f"somebody behind the proxy {peer.address}" if peer.is_proxy else peer.address
         log.warning("authentication failed from %s by %s%s", whose, what, f": {json.dumps(name[:60])}" * bool(name))
 
-    def succeeded(self, peer: Peer) -> None:
-        self._failed.succeeded(peer.counted_as)
+    def succeeded(self, peer: Peer, what: str, name: str) -> None:
+        """Take back what `count` has counted for this name at this door."""
+        self._failed.succeeded(peer.counted_as, f"{what}:{name}")
 
     async def is_still_in(self, request: web.Request) -> bool:
         """Whether who made a request that goes on and on might still make it. That is no use of a key or session."""

@@ -26,6 +26,8 @@ log = logging.getLogger("dialer.access")
 START = "/admin-cabinet/session/start"
 END = "/admin-cabinet/session/end"
 OPEN_PATHS = frozenset({("POST", START), ("GET", END), ("POST", END)})
+DOOR = "password"
+"""What was tried, as log lines name it."""
 MAX_BODY_BYTES = 16_384
 WRONG = "Wrong login or password"
 UNREADABLE = "login and password expected, as a form (application/x-www-form-urlencoded) or as JSON"
@@ -88,13 +90,13 @@ class Login:
         people = self._gate.people
         if people.is_busy:
             return _failure("Too many logins at once, try again", status=503, headers={"Retry-After": "1"})
-        self._gate.count(peer)
+        self._gate.count(peer, DOOR, login)
         known = await people.known(login, password)
         if known is None:
             self._tell_unset(login)
-            self._gate.tell_failed(peer, "password", login)
+            self._gate.tell_failed(peer, DOOR, login)
             return _failure(WRONG)
-        self._gate.succeeded(peer)
+        self._gate.succeeded(peer, DOOR, login)
         token = secrets.token_urlsafe(32)
         with acting_as(Author(f"user:{known.login}", peer.address)):
             starting = start_session(token, known.login, known.mark, peer.address)

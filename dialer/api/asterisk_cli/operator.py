@@ -23,6 +23,7 @@ _SAID = {
     TaskState.OPEN: "goes on",
     TaskState.CLOSED: "closed; calls in progress go on. It is opened again by: dialer resume {}",
 }
+_OVER = "closed; what waited has ended, calls in progress are the last. A task of the VotBox API cannot go on"
 _WHICH = {"open": TaskState.OPEN, "paused": TaskState.PAUSED, "closed": TaskState.CLOSED, "all": None}
 REFUSED, PAUSED, RESUMED = "refused", "paused", "resumed"
 """What the dialplan's [autodialer-key] knows."""
@@ -78,7 +79,8 @@ class Operator:
         if task.state is wanted:
             return f"task {task.task_id} was {wanted.name.lower()} already"
         await self._become(task, wanted)
-        return f"task {task.task_id}: {_SAID[wanted].format(task.task_id)}"
+        said = _OVER if task.owner and wanted is TaskState.CLOSED else _SAID[wanted].format(task.task_id)
+        return wrapped(f"task {task.task_id}: {said}")
 
     async def _become(self, task: Task, state: TaskState) -> None:
         if await self._desk.change(task.task_id, None, TaskChange(state=state, owner=task.owner)) is None:

@@ -61,6 +61,9 @@ NewPassword = Annotated[
 ]
 
 
+_DOTS = "…" * LEAST_PASSWORD
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
 
@@ -69,7 +72,7 @@ class UserBody(_Body):
     """A new user."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"login": "anna", "password": "…" * LEAST_PASSWORD, "role": "operator"}]}
+        json_schema_extra={"examples": [{"login": "anna", "password": _DOTS, "role": "operator"}]}
     )
 
     login: Login

@@ -7,17 +7,21 @@ from typing import Any
 
 from dialer.api.console.shown import seconds
 from dialer.dispatch.meter import Meter
+from dialer.model.task import TaskState
 from dialer.store.console import TaskHead
 from dialer.store.database import Query, Store
 from dialer.store.tallies import Chart, Tallies
 from dialer.store.tasks import DROPPED_TOPIC
 
+READ_S = 0.25
+"""Tasks are counted for the first time within one read as long as this is not over."""
 CHARTS_KEPT = 20
 """Tasks whose charts are kept, those looked at last; each has a few figures a minute."""
 
 
 class Counting:
-    """Every look is one short read (dialer/store/tallies.py says what it costs); looks wait for each other."""
+    """Looks are short reads (dialer/store/tallies.py says what they cost), which wait for each other. What was counted
+    once is known as long as the daemon runs."""
 
     def __init__(self, store: Store, meter: Meter) -> None:
         self._store = store
@@ -29,11 +33,20 @@ class Counting:
         store.listen(DROPPED_TOPIC, self._rows_were_dropped)
 
     async def progress(self, fetch: Query[Sequence[TaskHead]]) -> list[dict[str, Any]]:
-        """TaskProgress of each task that the query gives."""
+        """TaskProgress of each task that the query gives, all of them counted."""
+        while True:
+            found = await self.glance(fetch)
+            if all(one["counted"] for one in found):
+                return found
+
+    async def glance(self, fetch: Query[Sequence[TaskHead]]) -> list[dict[str, Any]]:
+        """Likewise by one read: those that were not counted yet, and are not within READ_S, come without figures.
+        Tasks that are not closed are counted first, of them the newest."""
 
         def query(connection: Any) -> Sequence[TaskHead]:
             heads = fetch(connection)
-            self._tallies.refresh(connection, [head.id for head in heads])
+            first = sorted(heads, key=lambda head: (head.state == TaskState.CLOSED.value, -head.id))
+            self._tallies.refresh(connection, [head.id for head in first], READ_S)
             return heads
 
         async with self._alone:
@@ -67,6 +80,7 @@ class Counting:
             "innerNumType": head.inner_num_type,
             "maxCountChannels": head.max_count_channels,
             "owner": head.owner,
+            "counted": self._tallies.is_counted(head.id),
             "numbers": tally.numbers,
             "total": tally.total,
             "waiting": tally.waiting,

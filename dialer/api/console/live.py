@@ -82,7 +82,8 @@ class Live:
     def endpoints(self) -> tuple[Endpoint[Any, Any, Any], ...]:
         answers = {
             200: Answer(
-                "Events: `tasks` (a list of TaskProgress), `removed` (a list of ids), `health` (as GET /health), "
+                "Events: `tasks` (a list of TaskProgress, where `counted` is false without figures yet: they follow), "
+                "`removed` (a list of ids), `health` (as GET /health), "
                 "`stats` (as GET /stats, the last minute); all of it at the beginning, then what changes",
                 media_type="text/event-stream",
                 others={"application/json": Refused},
@@ -166,7 +167,7 @@ class Live:
 
     async def _look(self) -> None:
         """See what has changed since the last look, and tell everybody."""
-        found = await self._counting.progress(lambda connection: fetch_live_heads(connection, NEWEST, MOST_TASKS))
+        found = await self._counting.glance(lambda connection: fetch_live_heads(connection, NEWEST, MOST_TASKS))
         self._looked_s = asyncio.get_running_loop().time()
         before, self._tasks = self._tasks, {one["id"]: one for one in found}
         changed = [one for one in found if before.get(one["id"]) != one]

@@ -50,6 +50,9 @@ class TaskProgress(Shown):
     """How many calls at once."""
     owner: str
     """The account of the VotBox API that it belongs to; empty: the PBX's own."""
+    counted: bool
+    """False: numbers, total, waiting, inProgress, done and results are not known yet and say 0. Only `GET /live` tells of
+    such tasks, for a while after the daemon's start, and of them again when they are counted."""
     numbers: int
     """How many numbers were listed."""
     total: int

@@ -230,12 +230,14 @@ class Clients:
     async def post(self, call: Call[Nothing, Nothing, ClientsBody]) -> list[dict[str, Any]]:
         changes = [one.change() for one in call.body.root]
         told = Change("client.save", ", ".join(one.crm_id for one in changes[:5]), said_of({"clients": len(changes)}))
-        saved = await self._store.write(call.once(audited(save_clients(changes), lambda _: told), _clients))
+        saved = await self._store.write(
+            call.once(audited(save_clients(changes), lambda saved: told if saved else None), _clients)
+        )
         return _clients(saved)
 
     async def delete(self, call: Call[ClientPath, Nothing, None]) -> tuple[()]:
         gone = Change("client.delete", call.path.crmId)
-        await self._store.write(audited(delete_client(call.path.crmId), lambda _: gone))
+        await self._store.write(audited(delete_client(call.path.crmId), lambda done: gone if done else None))
         return ()
 
     async def get_by_phone(self, call: Call[PhonePath, Nothing, None]) -> list[dict[str, object]]:

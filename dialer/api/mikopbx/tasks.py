@@ -158,7 +158,11 @@ class Tasks:
         phone_id = phone_id_of(phone)
         closing = audited(
             close_by_signal(phone_id, task_id),
-            lambda count: Change("task.signal", str(task_id or ""), f"{masked(phone_id)}: {count} attempts closed"),
+            lambda count: (
+                Change("task.signal", str(task_id or ""), f"{masked(phone_id)}: {count} attempts closed")
+                if count
+                else None
+            ),
         )
         closed = await self._store.write(closing)
         return {

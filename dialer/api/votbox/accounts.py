@@ -17,6 +17,7 @@ from dialer.api.votbox.errors import Code, VotboxError
 from dialer.api.votbox.form import PASSWORD, Form
 
 REMEMBER_S = 300.0
+DOOR = "VotBox account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,14 @@ class Accounts:
         return until_s > time.monotonic() and hmac.compare_digest(right, digest)
 
     async def _check(self, name: str, password: str, peer: Peer) -> None:
-        self._gate.count(peer)
         stored = self._passwords.get(name, self._nobody)
         if stored.is_busy:
             raise VotboxError(Code.LOCKED, "Слишком много попыток входа, повторите позже")
+        self._gate.count(peer, DOOR, name)
         if not await stored.is_right(name, password):
-            self._gate.tell_failed(peer, "VotBox account", name)
+            self._gate.tell_failed(peer, DOOR, name)
             raise VotboxError(Code.LOGIN, "Неверное имя пользователя или пароль")
-        self._gate.succeeded(peer)
+        self._gate.succeeded(peer, DOOR, name)
 
     def _digest(self, name: str, password: str) -> bytes:
         return hmac.digest(self._key, f"{name}\0{password}".encode(errors="replace"), hashlib.sha256)

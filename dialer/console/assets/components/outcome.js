@@ -32,18 +32,24 @@ export function StatePill({ task }) {
   return html`<span class="pill ${kind}"><span class="dot ${task.state === OPEN && task.inProgress ? "beats" : ""}" />${t(name)}</span>`;
 }
 
+/** Done and total of a task, as far as they are known. */
+export const doneOf = (task) => (task.counted ? `${number(task.done)} / ${number(task.total)}` : t("progress.counting"));
+
 /** How far a task is. The bar says the same as its text, to readers of the screen as well. */
 export function Progress({ task, large }) {
   const counts = grouped(task.results);
   const total = task.total || 1;
   const parts = [...GROUPS.map((group) => [group, counts[group]]), ["calling", task.inProgress]].filter(([, count]) => count > 0);
-  return html`<div class="progress ${large ? "large" : ""}" role="progressbar" aria-valuemin="0" aria-valuemax=${task.total} aria-valuenow=${task.done}
-    aria-label=${t("progress.of", { name: task.name || task.id })} aria-valuetext=${t("progress.text", { done: task.done, total: task.total, calling: task.inProgress })}>
+  return html`<div class="progress ${large ? "large" : ""}" role="progressbar" aria-valuemin="0" aria-valuemax=${task.counted ? task.total : undefined} aria-valuenow=${task.counted ? task.done : undefined}
+    aria-label=${t("progress.of", { name: task.name || task.id })} aria-valuetext=${progressText(task)}>
     ${parts.map(([group, count]) => html`<span key=${group} class="g-${group}" style=${{ "--part": `${(count / total) * 100}%` }} />`)}
   </div>`;
 }
 
+export const progressText = (task) => (task.counted ? t("progress.text", { done: task.done, total: task.total, calling: task.inProgress }) : t("progress.counting"));
+
 export function ProgressLegend({ task, shares }) {
+  if (!task.counted) return null;
   const counts = grouped(task.results);
   const rows = [...GROUPS.map((group) => [group, counts[group], groupName(group)]).filter(([, count]) => count > 0),
     ["calling", task.inProgress, t("progress.calling")], ["waiting", task.waiting, t("progress.waiting")]];

@@ -21,19 +21,19 @@ export function TaskActions({ task, compact, changed }) {
     await changed?.(now);
   };
   const stop = () => confirm({
-    title: t("task.stopAsk", { name }), text: t("task.stopText", { n: task.waiting }), action: t("action.stop"), danger: true,
+    title: t("task.stopAsk", { name }), text: t(task.owner ? "task.stopOwnedText" : task.counted ? "task.stopText" : "task.stopUncountedText", { n: task.waiting }), action: t("action.stop"), danger: true,
     act: () => set(CLOSED),
   }).then(() => undefined);
   const look = { small: compact, iconOnly: compact };
   const said = (action) => (compact ? `${t(`action.${action}`)}: ${name}` : t(`action.${action}`));
   return html`<span class="row">
     ${task.state === OPEN ? html`<${Button} ...${look} icon="pause" kind=${compact ? "quiet-line" : ""} label=${said("pause")} act=${() => set(PAUSED)} />`
-      : (task.state === PAUSED || task.waiting > 0) && html`<${Button} ...${look} icon="play" kind=${compact ? "quiet-line" : "primary"} label=${said("start")} act=${() => set(OPEN)} />`}
+      : (task.state === PAUSED || (task.waiting > 0 && !task.owner)) && html`<${Button} ...${look} icon="play" kind=${compact ? "quiet-line" : "primary"} label=${said("start")} act=${() => set(OPEN)} />`}
     ${task.state !== CLOSED && html`<${Button} ...${look} icon="square" kind=${compact ? "ghost bad" : ""} label=${said("stop")} act=${stop} />`}
   </span>`;
 }
 
-const FIELDS = ["id", "crmId", "name", "state", "innerNum", "innerNumType", "maxCountChannels", "owner", "numbers", "total", "waiting", "inProgress", "done", "results", "perMinute", "changeTime"];
+const FIELDS = ["id", "crmId", "name", "state", "innerNum", "innerNumType", "maxCountChannels", "owner", "counted", "numbers", "total", "waiting", "inProgress", "done", "results", "perMinute", "changeTime"];
 
 /** Of a whole task what the stream tells of. */
 export const progressOf = (task) => Object.fromEntries(FIELDS.map((name) => [name, task[name]]));

@@ -152,6 +152,7 @@ export default {
   "progress.of": "Progress of {name}",
   "progress.text": "{done} of {total} done, {calling} in progress",
   "progress.calling": "In progress",
+  "progress.counting": "counting…",
   "progress.waiting": "Waiting",
 
   "kind.polling": "Polling {number}",
@@ -195,6 +196,8 @@ export default {
   "task.stopped": "“{name}” is stopped",
   "task.stopAsk": "Stop “{name}”?",
   "task.stopText": { one: "{n} call that waits will not be made. Calls in progress go on to their end. You can start the task again later.", other: "{n} calls that wait will not be made. Calls in progress go on to their end. You can start the task again later." },
+  "task.stopUncountedText": "Calls that wait will not be made. Calls in progress go on to their end. You can start the task again later.",
+  "task.stopOwnedText": "Numbers that wait are ended. Calls in progress go on to their end and are the last. A task of the VotBox API cannot go on.",
   "task.deleteAsk": "Delete “{name}”?",
   "task.deleteText": "Its numbers, results, answers and its own stop list are deleted for good. Recordings stay on the disk.",
   "task.deleted": "The task is deleted",

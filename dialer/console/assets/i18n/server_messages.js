@@ -27,6 +27,7 @@ const RUSSIAN = [
   [/^there is no task '(.*)'$/, (name) => `задачи ${name} нет`],
   [/^there is a user '(.*)' already$/, (name) => `пользователь ${name} уже есть`],
   [/^there is a key '?(.*?)'? already$/, (name) => `ключ ${name} уже есть`],
+  [/^a task of the VotBox API that is closed is over and cannot go on$/, () => "закрытое задание API VotBox закончено, продолжить его нельзя"],
   [/^no telephone number$/, () => "нет номера телефона"],
   [/^no telephone number in it$/, () => "в файле нет ни одного номера"],
   [/^the same as timeStart, (\S+): the window would never open$/, () => "совпадает с началом: время для звонков никогда не наступит"],

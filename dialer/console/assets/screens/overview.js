@@ -5,7 +5,7 @@ import { OPEN, PAUSED } from "../outcomes.js";
 import { hrefOf } from "../router.js";
 import { may } from "../session.js";
 import { Icon } from "../components/icon.js";
-import { Progress, ProgressLegend, StatePill } from "../components/outcome.js";
+import { Progress, ProgressLegend, StatePill, doneOf } from "../components/outcome.js";
 import { PageHead } from "../components/page.js";
 import { Empty, Skeletons } from "../components/states.js";
 import { TimeChart } from "../components/time_chart.js";
@@ -55,7 +55,7 @@ export function Overview() {
       <div class="card figure"><dt>${t("figure.channels")}</dt><dd>${stats ? number(stats.inProgress) : "–"}${stats?.maxChannels > 0 && html` <small>${t("figure.of", { n: stats.maxChannels })}</small>`}</dd></div>
       <div class="card figure"><dt>${t("figure.perMinute")}</dt><dd>${known ? number(perMinute) : "–"}</dd></div>
       <div class="card figure"><dt>${t("figure.openTasks")}</dt><dd>${known ? number(running.length) : "–"}${paused.length > 0 && html` <small>${t("figure.paused", { n: paused.length })}</small>`}</dd></div>
-      <div class="card figure"><dt>${t("figure.waiting")}</dt><dd>${known ? number(waiting) : "–"}</dd></div>
+      <div class="card figure"><dt>${t("figure.waiting")}</dt><dd>${known && running.every((task) => task.counted) ? number(waiting) : "–"}</dd></div>
     </dl>
     <section class="card" aria-labelledby="chart-title"><div class="card-head"><h2 id="chart-title">${t("overview.chart")}</h2></div>
       <div class="card-body">${!stats ? html`<${Skeletons} />` : stats.minutes.every((one) => Object.keys(one.results).length === 0)
@@ -67,7 +67,7 @@ export function Overview() {
             ${may("operator") && html`<a class="btn" href="#/tasks/new"><${Icon} name="plus" />${t("task.new")}</a>`}<//>`
         : html`<ul class="task-list">${running.slice(0, 20).map((task) => html`<li class="task-line" key=${task.id}>
             <a class="name clip" href=${hrefOf("tasks", task.id)}>${task.name || t("task.unnamed", { id: task.id })}</a>
-            <span class="row"><span class="muted num small">${number(task.done)} / ${number(task.total)}</span><${StatePill} task=${task} /></span>
+            <span class="row"><span class="muted num small">${doneOf(task)}</span><${StatePill} task=${task} /></span>
             <${Progress} task=${task} /><${ProgressLegend} task=${task} /></li>`)}</ul>`}
     </section>`;
 }

@@ -10,7 +10,7 @@ import { confirm } from "../components/dialog.js";
 import { Icon } from "../components/icon.js";
 import { useEvery, useLoaded, useUnhurried } from "../components/loading.js";
 import { Menu } from "../components/menu.js";
-import { Mark, Progress, ProgressLegend, StatePill, outcomeName } from "../components/outcome.js";
+import { Mark, Progress, ProgressLegend, StatePill, outcomeName, progressText } from "../components/outcome.js";
 import { PageHead, Tabs } from "../components/page.js";
 import { Empty, Failure, Skeletons } from "../components/states.js";
 import { TaskActions } from "../components/task_actions.js";
@@ -53,7 +53,7 @@ function OutcomeTable({ task }) {
 }
 
 function Overall({ task }) {
-  const said = useUnhurried(t("progress.text", { done: task.done, total: task.total, calling: task.inProgress }), SAID_MS);
+  const said = useUnhurried(progressText(task), SAID_MS);
   return html`<section class="card pad big-progress" aria-label=${t("task.progress")}>
     <div class="head"><b class="num">${number(task.done)}</b><span class="muted">${t("task.ofAttempts", { n: task.total })}</span>
       <span class="grow" />${task.state !== CLOSED && html`<span class="muted num">${t("task.nowCalls", { now: task.inProgress, most: task.maxCountChannels, minute: task.perMinute })}</span>`}</div>
@@ -81,7 +81,7 @@ function More({ task }) {
 export function Task({ id, tab, query }) {
   const { data, error, reload, set } = useLoaded(() => api.task(id), [id]);
   const now = useLive((state) => state.tasks.get(Number(id)));
-  const task = data && { ...data, ...now };
+  const task = data && { ...data, ...(now?.counted ? now : null) };
   useEffect(() => {
     // other users change tasks, too
     if (data && now && now.changeTime !== data.changeTime) reload();

@@ -8,7 +8,7 @@ import { may } from "../session.js";
 import { SearchField, Segments } from "../components/field.js";
 import { Icon } from "../components/icon.js";
 import { useLoaded, useSettled } from "../components/loading.js";
-import { Progress, StatePill } from "../components/outcome.js";
+import { Progress, StatePill, doneOf } from "../components/outcome.js";
 import { PageHead } from "../components/page.js";
 import { Empty, Failure, Skeletons } from "../components/states.js";
 import { TaskActions } from "../components/task_actions.js";
@@ -59,7 +59,7 @@ function TaskRow({ task, changed }) {
   return html`<tr class="hoverable">
     <td><a class="name" href=${hrefOf("tasks", task.id)}>${task.name || t("task.unnamed", { id: task.id })}</a><div class="muted small num">${kindOf(task)} · № ${task.id}</div></td>
     <td data-label=${t("task.state")}><span><${StatePill} task=${task} /></span></td>
-    <td data-label=${t("task.progress")}><div class="progress-cell"><span class="small num muted">${number(task.done)} / ${number(task.total)}</span><${Progress} task=${task} /></div></td>
+    <td data-label=${t("task.progress")}><div class="progress-cell"><span class="small num muted">${doneOf(task)}</span><${Progress} task=${task} /></div></td>
     <td data-label=${t("task.reached")} class="end num">${task.done ? percent(reached / task.done) : "–"}</td>
     <td data-label=${t("task.perMinute")} class="end num">${task.state === OPEN ? number(task.perMinute) : "–"}</td>
     <td class="actions"><${TaskActions} task=${task} compact=${true} changed=${changed} /></td></tr>`;
