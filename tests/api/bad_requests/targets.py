@@ -68,7 +68,7 @@ NOWHERE = (
     ),
     *("/health/", "/HEALTH", "/health%00", "/health%2f", "/health;a=b", "/docs/..%2fhealth", "/%2e%2e/health", "/*"),
     *("/openapi.json%20", "/openapi.yaml", "/cgi-bin/%2e%2e/%2e%2e/bin/sh", "/" + "a/" * 3000, "/" + "%20" * 2000),
-    *("/%", "/%zz", "/%ff", "/\u0430", "/x?%00", "/x?" + "a=b&" * 1500, "/task", "/metrics/x", "/wp-login.php", "/x?y#z"),
+    *("/%", "/%zz", "/%ff", "/\u0430", "/x?%00", "/x?" + "a=b&" * 1500, "/task", "/metric", "/wp-login.php", "/x?y#z"),
 )
 LOGINS: dict[str, bytes] = {
     "nothing": b"",
