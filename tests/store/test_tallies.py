@@ -147,8 +147,8 @@ async def test_where_order_is_not_promised_everything_is_counted_anew(watched: W
 
     def late(tx: Transaction) -> None:
         tx.connection.execute(insert(attempt).values(
-            id=1_000_000, task_id=task_id, attempt_number=1, phone_id="9530000001", phone="79530000001", state="endCall",
-            result="FAIL", changed_us=60_000_001, closed_us=60_000_001))  # fmt: skip
+            id=1_000_000, task_id=task_id, attempt_number=1, phone_id="9530000001", phone="79530000001",
+            state="endCall", result="FAIL", changed_us=60_000_001, closed_us=60_000_001))  # fmt: skip
 
     with patch("dialer.store.tallies._is_ordered", return_value=False):
         await watched.call(task_id)

@@ -51,8 +51,8 @@ class TaskProgress(Shown):
     owner: str
     """The account of the VotBox API that it belongs to; empty: the PBX's own."""
     counted: bool
-    """False: numbers, total, waiting, inProgress, done and results are not known yet and say 0. Only `GET /live` tells of
-    such tasks, for a while after the daemon's start, and of them again when they are counted."""
+    """False: numbers, total, waiting, inProgress, done and results are not known yet and say 0. Only `GET /live` tells
+    of such tasks, for a while after the daemon's start, and of each again when it is counted."""
     numbers: int
     """How many numbers were listed."""
     total: int
