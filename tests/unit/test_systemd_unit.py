@@ -50,6 +50,13 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
     assert "autodialer.service" not in told.stderr, told.stderr
 
 
+def test_a_list_of_a_million_numbers_is_no_reason_to_kill_the_daemon() -> None:
+    """Its longest standstill was seconds: tests/store/test_large_lists.py keeps it short."""
+    found = re.search(r"^WatchdogSec=(\d+)$", UNIT.read_text(), re.MULTILINE)
+    assert found
+    assert int(found[1]) >= 120
+
+
 def test_an_installation_fills_in_its_paths_user_and_group() -> None:
     text = filled_unit(UNIT.read_text(), PLACE)
     assert "User=dial\nGroup=pbx\nSupplementaryGroups=dial\n" in text
