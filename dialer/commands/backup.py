@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from gettext import gettext as _
 from gettext import ngettext
 from pathlib import Path
@@ -21,7 +21,7 @@ from dialer.commands.tables import one_line, shown_time
 from dialer.model.audit import Author
 from dialer.store.backup import BackupFacts, back_up, copy_file, look_at
 from dialer.store.errors import DatabaseRefusedError, StoreError
-from dialer.store.restore import Restoration, Restored
+from dialer.store.restore import Restoration, Restored, Since
 from dialer.store.sole import InUseError, database_file, sole_user
 
 UNIT = "autodialer.service"
@@ -41,6 +41,8 @@ def backup(file: Path, force: bool, config_file: Path) -> None:
     """
     settings = settings_of(config_file)
     database = _database(settings.store.url)
+    if not database.exists():
+        raise WrongSettingsError(_("{database}: there is no database").format(database=database))
     if file.exists() and file.samefile(database):
         raise click.UsageError(_("{file} is the database itself").format(file=file))
     if file.exists() and not force:
@@ -69,10 +71,10 @@ def restore(file: Path, restart: bool, unit: str, sure: bool, config_file: Path)
         facts = look_at(file)
     click.echo(_("{file}: {facts}").format(file=file, facts=_said(facts, settings.dialing.timezone)))
     if not restart:
-        _refuse_in_use(settings.store.url)
+        _refuse_in_use(database, settings.store.url)
     be_sure(_("Put it in the place of {database}?").format(database=database), sure)
     url = settings.store.url
-    with _stopped(unit, url, restart), _exit_codes(), _readable(file, database) as source:
+    with _exit_codes(), _stopped(unit, database, url, restart), _readable(file, database) as source:
         told = _restore(database, source, url)
     for line in report_lines(told):
         click.echo(line)
@@ -94,9 +96,7 @@ def report_lines(told: Restored) -> Iterator[str]:
     """What a person must know now."""
     if told.kept_as is not None:
         yield _("the database as it was is kept: {file}").format(file=told.kept_as)
-    if told.unreadable:
-        yield _("WARNING: it could not be read: {why}").format(why=told.unreadable)
-        yield _("WARNING: numbers that were dialled since the backup are not known; resumed tasks dial them again")
+    yield from _unknown(told)
     if told.taken_over:
         yield ngettext(
             "{count} attempt taken over as it was: what was dialled since is not dialled again",
@@ -109,14 +109,38 @@ def report_lines(told: Restored) -> Iterator[str]:
             "{count} numbers that may have been dialled ended as FAIL, Lost",
             told.lost,
         ).format(count=told.lost)
+    if told.unlisted:
+        yield ngettext(
+            "{count} number that is not listed any more, and may have been dialled before, ended as FAIL, Lost",
+            "{count} numbers that are not listed any more, and may have been dialled before, ended as FAIL, Lost",
+            told.unlisted,
+        ).format(count=told.unlisted)
     if told.in_progress:
         yield ngettext(
             "{count} call was in progress: the daemon looks for it in Asterisk when it starts",
             "{count} calls were in progress: the daemon looks for them in Asterisk when it starts",
             told.in_progress,
         ).format(count=told.in_progress)
-    yield from _tasks(told.gone, _("WARNING: tasks made since the backup are gone:"))
+    yield from _tasks(told.gone, _("WARNING: tasks that are not in the backup are gone:"))
     yield from _tasks(told.paused, _("paused, go on with dialer tasks resume:"))
+
+
+def _unknown(told: Restored) -> Iterator[str]:
+    """What nobody knows of the time since the backup, and what follows from that."""
+    if told.since is Since.KNOWN:
+        return
+    yield {
+        Since.MISSING: _("WARNING: there was no database to replace"),
+        Since.UNREADABLE: _("WARNING: it could not be read: {why}").format(why=told.unreadable),
+        Since.FOREIGN: _("WARNING: it was another database, or made anew: it knows nothing of the backup's tasks"),
+        Since.PARTLY: _("WARNING: it was restored from an earlier backup: it knows only what it did itself"),
+    }[told.since]
+    yield _("WARNING: numbers that were dialled since the backup are not known; resumed tasks dial them again")
+    if told.keys or told.users:
+        yield _("WARNING: who gets in is the backup's; what was revoked or deleted since is valid again, look through:")
+        for title, names in ((_("API keys"), told.keys), (_("users"), told.users)):
+            if names:
+                yield f"  {title}: {', '.join(map(one_line, names))}"
 
 
 def _tasks(tasks: list[tuple[int, str]], heading: str) -> Iterator[str]:
@@ -141,18 +165,19 @@ def _database(url: str) -> Path:
     return database
 
 
-def _refuse_in_use(url: str) -> None:
-    try:
-        with sole_user(url):
-            return
-    except InUseError as error:
-        raise NotNowError(
-            _("{why}: stop the daemon first (systemctl stop autodialer), or say --restart").format(why=error)
-        ) from None
+def _refuse_in_use(database: Path, url: str) -> None:
+    with _exit_codes():
+        try:
+            with acting_as_owner(database), sole_user(url):
+                return
+        except InUseError as error:
+            raise NotNowError(
+                _("{why}: stop the daemon first (systemctl stop autodialer), or say --restart").format(why=error)
+            ) from None
 
 
 @contextmanager
-def _stopped(unit: str, url: str, restart: bool) -> Iterator[None]:
+def _stopped(unit: str, database: Path, url: str, restart: bool) -> Iterator[None]:
     """Within, the daemon is stopped; afterwards it is started, whatever happened."""
     if not restart:
         yield
@@ -162,7 +187,7 @@ def _stopped(unit: str, url: str, restart: bool) -> Iterator[None]:
         raise click.ClickException(_("there is no systemctl here: stop the daemon, restore, start it"))
     _systemctl(systemctl, "stop", unit)
     try:
-        _wait_until_free(url)
+        _wait_until_free(database, url)
         yield
     finally:
         _systemctl(systemctl, "start", unit)
@@ -175,11 +200,11 @@ def _systemctl(systemctl: str, verb: str, unit: str) -> None:
         raise click.ClickException(f"systemctl {verb} {unit}: {done.stderr.strip() or done.returncode}")
 
 
-def _wait_until_free(url: str) -> None:
+def _wait_until_free(database: Path, url: str) -> None:
     deadline_s = time.monotonic() + STOP_S
     while True:
         try:
-            with sole_user(url):
+            with acting_as_owner(database), sole_user(url):
                 return
         except InUseError:
             if time.monotonic() > deadline_s:
@@ -194,14 +219,19 @@ def _readable(file: Path, database: Path) -> Iterator[Path]:
         yield file
         return
     own = database.with_name(f".{database.name}.given")  # always the same: who was killed leaves it to the next one
-    own.unlink(missing_ok=True)
+
+    def as_owner() -> AbstractContextManager[None]:
+        """Whose folder it is might put a link where root is about to write."""
+        return acting_as_owner(database)
+
+    with as_owner():
+        own.unlink(missing_ok=True)
     try:
-        copy_file(file, own)
-        owner = (database if database.exists() else database.parent).stat()
-        os.chown(own, owner.st_uid, owner.st_gid)
+        copy_file(file, own, as_owner)
         yield own
     finally:
-        own.unlink(missing_ok=True)
+        with as_owner():
+            own.unlink(missing_ok=True)
 
 
 @contextmanager

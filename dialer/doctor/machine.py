@@ -18,7 +18,7 @@ from dialer.dispatch.callfile import Spool
 from dialer.doctor.findings import Finding, fail, ok, warn
 from dialer.store.errors import StoreError
 from dialer.store.schema import SCHEMA_VERSION
-from dialer.store.sole import InUseError, database_file, sole_user
+from dialer.store.sole import database_file, in_use
 from dialer.store.sqlite import inspect_file
 
 MB = 1_000_000
@@ -122,11 +122,8 @@ def daemon_runs(settings: Settings) -> bool | None:
     if database_file(settings.store.url) is None:
         return None
     try:
-        with sole_user(settings.store.url):
-            return False
-    except InUseError:
-        return True
-    except (StoreError, OSError):
+        return in_use(settings.store.url)
+    except OSError:
         return None
 
 

@@ -16,11 +16,6 @@ MODE = 0o600
 AsOwner = Callable[[], AbstractContextManager[None]]
 
 
-_COUNTS = """SELECT (SELECT count(*) FROM task), (SELECT count(*) FROM attempt),
-(SELECT coalesce(max(changed_us), 0) FROM task), (SELECT coalesce(max(changed_us), 0) FROM attempt),
-(SELECT coalesce(max(changed_us), 0) FROM answer)"""
-
-
 @dataclass(frozen=True, slots=True)
 class BackupFacts:
     """What a copy holds."""
@@ -68,10 +63,12 @@ def copy(source: sqlite3.Connection, file: Path) -> None:
         target.execute("PRAGMA journal_mode = DELETE")
 
 
-def copy_file(source: Path, file: Path) -> None:
-    """Copy a database that nobody changes into a new file. Raises StoreError."""
+def copy_file(source: Path, file: Path, as_owner: AsOwner = nullcontext) -> None:
+    """Copy a database that nobody changes into a new file, which is made within `as_owner`. Raises StoreError."""
     with _failing_as(source), closing(_opened(source, "ro")) as connection:
-        copy(connection, file)
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # SQLite opens its files only now
+        with as_owner():
+            copy(connection, file)
 
 
 def look_at(file: Path) -> BackupFacts:
@@ -87,8 +84,15 @@ def look_at(file: Path) -> BackupFacts:
             raise damaged(str(file), " ".join(str(found).split()))
         if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
             raise damaged(str(file), "rows that belong to others which are not there")
-        counted = connection.execute(_COUNTS).fetchone()
-    return BackupFacts(version, counted[0], counted[1], max(counted[2:]))
+        counted = connection.execute("SELECT (SELECT count(*) FROM task), (SELECT count(*) FROM attempt)").fetchone()
+        return BackupFacts(version, counted[0], counted[1], last_change_us(connection, "main"))
+
+
+def last_change_us(connection: sqlite3.Connection, schema: str) -> int:
+    """When a row was changed last, microseconds since 1970; 0: there is none."""
+    tables = (f"{schema}.{name}" for name in ("task", "attempt", "answer"))
+    asked = (" ".join(("SELECT coalesce(max(changed_us), 0) FROM", table)) for table in tables)
+    return int(max(connection.execute(query).fetchone()[0] for query in asked))
 
 
 @contextmanager

@@ -108,6 +108,9 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "CREATE TABLE audit ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, time_us BIGINT NOT NULL, "
         "who VARCHAR NOT NULL, address VARCHAR NOT NULL, action VARCHAR NOT NULL, target TEXT NOT NULL, "
         "detail TEXT NOT NULL )",
+        'CREATE TABLE meta ( "key" VARCHAR NOT NULL, value TEXT NOT NULL, PRIMARY KEY ("key") )',
+        "INSERT INTO meta (key, value) VALUES ('lineage', 'old-' || lower(hex(randomblob(16)))), "
+        "('branch', lower(hex(randomblob(16))))",
     ),
 }
 """For each version the statements that make it out of the one before. What was released is never edited: a change of

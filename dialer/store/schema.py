@@ -323,6 +323,18 @@ receipt = Table(
     sqlite_autoincrement=True,
 )
 
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""What a restore asks of a database (SQLite only). lineage: random, the same in all copies of it; `OLD_LINEAGE` begins
+that of one made before there were lineages. branch: random anew with each restore that could not know all that was done
+since: of two copies of one branch the later one knows all of the earlier. left_out: tasks that the last restore left
+out, and the last change of the database that it replaced."""
+OLD_LINEAGE = "old-"
+
 
 def _texts(values: Iterable[str]) -> str:
     return ", ".join(f"'{value}'" for value in values)
@@ -337,6 +349,8 @@ _SQLITE_EXTRAS = (
     f"WHEN NEW.state NOT IN ({_texts(AttemptState)}) OR NEW.result NOT IN ({_texts(Outcome)}) "
     "BEGIN SELECT RAISE(ABORT, 'no such state or result'); END",
     "INSERT INTO sqlite_sequence (name, seq) VALUES ('task', 1000000000)",
+    "INSERT INTO meta (key, value) VALUES ('lineage', lower(hex(randomblob(16)))), "
+    "('branch', lower(hex(randomblob(16))))",
 )
 
 

@@ -35,6 +35,24 @@ def sole_user(url: str) -> Iterator[None]:
         os.close(lock)
 
 
+def in_use(url: str) -> bool:
+    """Whether some process holds the database; makes nothing. Raises OSError for a lock that cannot be looked at."""
+    file = database_file(url)
+    try:
+        lock = None if file is None else os.open(_lock_of(file), os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    if lock is None:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
 def database_file(url: str) -> Path | None:
     """The SQLite file; None for what is none."""
     try:
@@ -46,8 +64,12 @@ def database_file(url: str) -> Path | None:
     return Path(parsed.database).resolve()  # the same file by whatever name
 
 
+def _lock_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}.lock")
+
+
 def _open_lock(file: Path) -> int | None:
-    lock = file.with_name(f"{file.name}.lock")
+    lock = _lock_of(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         return os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)

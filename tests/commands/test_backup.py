@@ -3,13 +3,20 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import stat
 import subprocess
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import pytest
+from click.testing import CliRunner
+
+from dialer.cli import main
+from dialer.commands import backup as commands
 from dialer.store.backup import look_at
 from tests.commands.running import PROGRAM, done, run
 from tests.commands.test_tasks import make
@@ -53,6 +60,16 @@ async def test_a_backup_replaces_nothing_unasked(own: Dialer, tmp_path: Path) ->
     assert (await run(own, "backup", str(own.database), "--force")).code == 2
 
 
+async def test_without_a_database_there_is_nothing_to_back_up(own: Dialer, tmp_path: Path) -> None:
+    file = tmp_path / "backup.db"
+    file.write_text("the one before")
+    await own.stop()
+    own.database.unlink()
+    ran = await run(own, "backup", str(file), "--force")
+    assert (ran.code, ran.err) == (78, f"Error: {own.database}: there is no database\n")
+    assert file.read_text() == "the one before"
+
+
 async def test_a_restore_is_refused_while_the_daemon_runs(own: Dialer, tmp_path: Path) -> None:
     file = tmp_path / "backup.db"
     await done(own, "backup", str(file))
@@ -74,7 +91,7 @@ async def test_tasks_come_back_paused_and_the_daemon_goes_on_with_them(own: Dial
     file = tmp_path / "backup.db"
     task_id = await make(own, "79520000001", "79520000002", name="Обзвон")
     await done(own, "backup", str(file))
-    await own.data("DELETE", f"/task/{task_id}")
+    await own.data("PUT", f"/task/{task_id}", {"name": "Другой", "state": 1})
     await own.stop()
     ran = await run(own, "restore", str(file))
     assert (ran.code, "--yes says yes" in ran.err) == (2, True)
@@ -111,6 +128,71 @@ async def test_restart_stops_and_starts_the_daemon_around_it(own: Dialer, tmp_pa
     assert "systemctl start x.service" in out.decode().splitlines()
     await own.start()
     assert (await own.data("GET", f"/task/{task_id}"))["state"] == "2"
+
+
+async def test_a_database_that_stays_in_use_is_a_matter_of_later(
+    own: Dialer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The unit is another one, or its stop did nothing."""
+    file = tmp_path / "backup.db"
+    await done(own, "backup", str(file))
+    monkeypatch.setattr(commands, "STOP_S", 0.2)
+    monkeypatch.setattr(commands, "_systemctl", lambda *_arguments: None)
+    monkeypatch.setattr(shutil, "which", lambda _name: "systemctl")
+    ran = await run(own, "restore", str(file), "--yes", "--restart")
+    assert (ran.code, "another dialer is using" in ran.err) == (75, True)
+
+
+async def test_a_restore_onto_a_fresh_machine_leaves_nothing_of_root_s(own: Dialer, tmp_path: Path) -> None:
+    """Lock, database and log belong to whom the folder belongs to, and no link there leads root anywhere."""
+    file, elsewhere = tmp_path / "backup.db", tmp_path / "elsewhere"
+    task_id = await make(own)
+    await done(own, "backup", str(file))
+    await own.stop()
+    uid = 65534 if os.geteuid() == 0 else os.geteuid()
+    with TemporaryDirectory(prefix="fresh-") as name:
+        folder = Path(name)
+        os.chown(folder, uid, folder.stat().st_gid)
+        (folder / ".dialer.db.given").symlink_to(elsewhere)
+        settings = tmp_path / "fresh.toml"
+        known = own.config_file.read_text(encoding="utf-8")
+        settings.write_text(known.replace(str(own.database), f"{folder}/dialer.db"), encoding="utf-8")
+        # in this process: that other user may not be allowed to read the modules of a Python that is root's own
+        given = ["restore", str(file), "--yes", "--config", str(settings)]
+        ran = await asyncio.to_thread(CliRunner().invoke, main, given)
+        assert ran.exit_code == 0, ran.output
+        assert {path.name for path in folder.iterdir()} == {"dialer.db", "dialer.db.lock"}
+        assert {path.stat().st_uid for path in folder.iterdir()} == {uid}
+        assert not elsewhere.exists()
+    assert "WARNING: there was no database to replace" in ran.stdout
+    assert f"paused, go on with dialer tasks resume:\n  {task_id}" in ran.stdout
+
+
+async def test_keys_that_may_have_been_revoked_are_named(own: Dialer, tmp_path: Path) -> None:
+    file = tmp_path / "backup.db"
+    await done(own, "apikey", "add", "crm", "--role", "operator")
+    await done(own, "backup", str(file))
+    await done(own, "apikey", "revoke", "crm")
+    await own.stop()
+    own.database.write_bytes(b"junk" * 1000)
+    said = await done(own, "restore", str(file), "--yes")
+    assert "what was revoked or deleted since is valid again, look through:\n  API keys: crm\n" in said
+
+
+async def test_a_paused_task_of_a_votbox_account_goes_on_by_the_command_that_is_named(
+    own: Dialer, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.db"
+    task_id = await make(own)
+    await own.stop()
+    with closing(sqlite3.connect(own.database)) as connection, connection:
+        connection.execute("UPDATE task SET owner = 'shop'")
+    await done(own, "backup", str(file))
+    await done(own, "restore", str(file), "--yes")
+    await own.start()
+    for verb, state in (("resume", 0), ("pause", 2), ("stop", 1)):
+        await done(own, "tasks", verb, task_id)
+        assert json.loads(await done(own, "tasks", "show", task_id, "--json"))["state"] == state
 
 
 async def test_a_restore_that_is_killed_leaves_a_database(own: Dialer, tmp_path: Path) -> None:

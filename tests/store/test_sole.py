@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dialer.store.errors import StoreError
-from dialer.store.sole import sole_user
+from dialer.store.sole import in_use, sole_user
 
 
 @pytest.mark.parametrize("scheme", ["sqlite", "sqlite+aiosqlite"])
@@ -24,3 +24,17 @@ def test_a_second_user_is_refused_by_whatever_name(tmp_path: Path, scheme: str, 
 def test_what_is_no_file_that_can_be_made_is_left_to_whoever_opens_it(url: str) -> None:
     with sole_user(url), sole_user(url):
         pass
+
+
+def test_whether_it_is_in_use_is_seen_without_making_anything(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/dialer.db"
+    assert not in_use(url)
+    assert list(tmp_path.iterdir()) == []
+    with sole_user(url):
+        assert in_use(url)
+    assert not in_use(url)
+
+
+@pytest.mark.parametrize("url", ["postgresql://host/dialer", "nonsense", "sqlite://"])
+def test_what_is_no_file_is_not_in_use(url: str) -> None:
+    assert not in_use(url)

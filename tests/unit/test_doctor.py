@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from dialer.config import Ami, Dialing, Http, Settings
+from dialer.config import Ami, Dialing, Http, Settings, StoreSettings
 from dialer.doctor.asterisk import Ami as DoctorAmi
 from dialer.doctor.asterisk import check_heard
 from dialer.doctor.findings import Finding, State, exit_code, fail, ok, warn
-from dialer.doctor.machine import check_certificate, check_clock_is_set
+from dialer.doctor.machine import check_certificate, check_clock_is_set, daemon_runs
 from dialer.doctor.probe import ProbeResult, _Listener, _listening, judge
 
 PROBE_ID = 123456789
@@ -150,3 +150,10 @@ def test_events_without_their_time_are_no_warning_but_an_advice() -> None:
     assert (found.check, found.state, "timestampevents = yes" in found.mend) == ("event times", State.OK, True)
     ami.heard = [{"Event": "UserEvent", "Timestamp": "1.5"}]
     assert not list(check_heard(ami))
+
+
+def test_whether_the_daemon_runs_is_asked_without_making_its_lock(tmp_path: Path) -> None:
+    """Root's would lock the daemon's user out for ever."""
+    of = settings(store=StoreSettings(url=f"sqlite:///{tmp_path}/dialer.db"))
+    assert daemon_runs(of) is False
+    assert list(tmp_path.iterdir()) == []
