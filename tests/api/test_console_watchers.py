@@ -27,7 +27,7 @@ class Busy:
         self.looks = 0
         self._name = name
 
-    async def progress(self, _query: Any) -> list[dict[str, Any]]:
+    async def glance(self, _query: Any) -> list[dict[str, Any]]:
         self.looks += 1
         return [{"id": 1, "name": self._name, "done": self.looks}]
 
