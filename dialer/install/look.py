@@ -15,6 +15,9 @@ MIKOPBX_SIGN = Path("/etc/inc/mikopbx-settings.json")
 FREEPBX_SIGN = Path("/etc/freepbx.conf")
 ALSO_NEEDED = ("pbx_config", "res_speech", "format_wav", "res_musiconhold", *CLI_MODULES, *LAMP_MODULES)
 """Beside what the daemon asks Asterisk for: what reads our files, what res_agi's symbols come from (Asterisk 22)."""
+_FREEPBX_SECTION, _FREEPBX_INCLUDE = "from-internal-additional", "extensions_override_freepbx.conf"
+_MIKOPBX_SECTIONS = frozenset({"all_peers", "internal-num-undefined"})
+"""What their generators write into every extensions.conf, and nobody else does."""
 _DEFAULT_SPOOL = "/var/spool/asterisk"
 _DEFAULT_RUN = "/var/run/asterisk"
 _TRUE = {"yes", "true", "y", "t", "1", "on"}
@@ -96,11 +99,11 @@ def look(etc: Path) -> Found:
 
 
 def _kind(dialplan: ConfigTree) -> PbxKind:
-    """FreePBX and MikoPBX write extensions.conf anew; a folder from elsewhere is told by what stands in it."""
-    head = b"".join(file.read_bytes()[:2000] for file in dialplan.files[:1]).lower()
-    if b"freepbx" in head or "from-internal-additional" in dialplan.sections:
+    """FreePBX and MikoPBX write extensions.conf anew; a folder from elsewhere is told by what stands in it. Comments
+    count for nothing: who has left FreePBX, or copies from it, keeps them."""
+    if _FREEPBX_SECTION in dialplan.sections or dialplan.etc / _FREEPBX_INCLUDE in dialplan.named:
         return PbxKind.FREEPBX
-    if b"mikopbx" in head:
+    if dialplan.sections.keys() >= _MIKOPBX_SECTIONS:
         return PbxKind.MIKOPBX
     if dialplan.etc == Path("/etc/asterisk"):  # the machine's own Asterisk
         if MIKOPBX_SIGN.exists():
