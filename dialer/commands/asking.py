@@ -18,7 +18,8 @@ def be_sure(question: str, sure: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise click.UsageError(_("nobody can be asked here: {question} --yes says yes").format(question=question))
-    said = click.prompt(f"{question} {_('[y/N]')}", default="", show_default=False, prompt_suffix=" ", err=True)
+    choice = _("[y/N]")
+    said = click.prompt(f"{question} {choice}", default="", show_default=False, prompt_suffix=" ", err=True)
     if said.strip().casefold() not in YES:
         raise click.Abort
 

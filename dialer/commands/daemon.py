@@ -45,26 +45,26 @@ class DaemonClient:
     ) -> dict[str, Any]:
         """The whole answer to a call that was carried out."""
         status, answer = await self._request(method, f"{base}{path}", timeout_s, sent)
-        if status == 401:
-            raise NoPermissionError(_key_wanted())
-        if not isinstance(answer, dict) or "result" not in answer:
-            raise self._somebody_else(status)
-        if answer["result"] is not True:
-            said = "; ".join(messages_of(answer)) or _("the daemon answers HTTP {status}").format(status=status)
-            kind = NoPermissionError if status == 403 else NotNowError if status in _BUSY else click.ClickException
-            raise kind(said)
-        return answer
+        if isinstance(answer, dict) and answer.get("result") is True:
+            return answer
+        raise self._refused(status, answer)
 
     async def health(self, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
         """What /health says."""
         status, answer = await self._request("GET", "/health", timeout_s, {})
-        if not isinstance(answer, dict) or "dialling" not in answer:
-            raise self._somebody_else(status)
-        return answer
+        if isinstance(answer, dict) and "dialling" in answer:
+            return answer
+        raise self._refused(status, answer)
 
-    def _somebody_else(self, status: int) -> UnavailableError:
-        said = _("what answers at {url} is no dialer: HTTP {status}")
-        return UnavailableError(said.format(url=_base_url(self._http), status=status))
+    def _refused(self, status: int, answer: Any) -> click.ClickException:
+        """A dialer's refusals have a `result`; what has none comes from somebody else."""
+        if not isinstance(answer, dict) or "result" not in answer:
+            said = _("what answers at {url} is no dialer: HTTP {status}")
+            return UnavailableError(said.format(url=_base_url(self._http), status=status))
+        if status == 401:
+            return NoPermissionError(_key_wanted())
+        kind = NoPermissionError if status == 403 else NotNowError if status in _BUSY else click.ClickException
+        return kind("; ".join(messages_of(answer)) or _("the daemon answers HTTP {status}").format(status=status))
 
     async def _request(self, method: str, path: str, timeout_s: float, sent: dict[str, Any]) -> tuple[int, Any]:
         url, timeout = f"{_base_url(self._http)}{path}", aiohttp.ClientTimeout(total=timeout_s)

@@ -16,7 +16,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from dialer.commands.daemon import fetch_health
+from dialer.commands.daemon import KEY_VARIABLE, fetch_health
+from dialer.commands.exits import NoPermissionError, UnavailableError
 from dialer.commands.options import config_option
 from dialer.config import ConfigError, Settings, load_settings
 from dialer.doctor.asterisk import (
@@ -145,8 +146,15 @@ def _guarded(check: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Find
 def _check_daemon(settings: Settings, runs: bool | None) -> Iterator[Finding]:
     try:
         told = fetch_health(settings, HEALTH_TIMEOUT_S)
+    except NoPermissionError as error:
+        yield warn(
+            "daemon",
+            _("is there, but does not tell us how it is: {problem}").format(problem=error.message),
+            _("{variable}=KEY dialer doctor; a key: dialer apikey add NAME").format(variable=KEY_VARIABLE),
+        )
+        return
     except click.ClickException as error:
-        if runs is False:
+        if runs is False and isinstance(error, UnavailableError):
             yield warn(
                 "daemon",
                 _("does not run"),

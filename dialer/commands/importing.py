@@ -167,7 +167,8 @@ def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"{'':10}{_place(one)}" for one in found["first"][:SHOWN])
             if found["count"] > SHOWN:
                 yield f"{'':10}…"
-    yield f"{report['clients']:>8}  {_('clients')}"
+    clients = _("clients")
+    yield f"{report['clients']:>8}  {clients}"
 
 
 def _place(one: Mapping[str, Any]) -> str:

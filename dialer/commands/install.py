@@ -1,20 +1,26 @@
 """`dialer install` and `uninstall`: the dialer as an add-on of the Asterisk of this machine."""
 
+import grp
+import pwd
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from gettext import gettext as _
+from gettext import ngettext
 from pathlib import Path
 from typing import TypeVar
+from zoneinfo import available_timezones
 
 import click
 from rich.console import Console
 from rich.syntax import Syntax
 
 from dialer.api.access.passwords import hash_password
+from dialer.commands.asking import be_sure
 from dialer.commands.options import DEFAULT_CONFIG, config_option, settings_of
 from dialer.config import ConfigError, load_settings
-from dialer.install.changes import Kind, Plan
+from dialer.install.changes import FileChange, Kind, Plan
 from dialer.install.doing import DoingError, do
 from dialer.install.look import Found, LookError, look
 from dialer.install.manifest import ManifestError, manifest_path, read_manifest
@@ -30,6 +36,7 @@ T = TypeVar("T")
 _ETC = Path("/etc/asterisk")
 _folder = click.Path(path_type=Path, file_okay=False)
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be changed, change nothing.")
+_verbose_option = click.option("--verbose", is_flag=True, help="Show new files as a whole, too.")
 _yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 _no_reload_option = click.option("--no-reload", is_flag=True, help="Do not tell an Asterisk that runs to read it anew.")
 
@@ -43,6 +50,13 @@ class _Asked:
     http_port: int
     agi_port: int
     cli_port: int
+    timezone: str | None
+
+
+def _known_zone(_ctx: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    if name is not None and name not in available_timezones():
+        raise click.BadParameter(_("a time zone name such as Europe/Moscow expected"))
+    return name
 
 
 @click.command()
@@ -55,6 +69,8 @@ class _Asked:
 @click.option("--http-port", type=click.IntRange(1, 65535), show_default="8088")
 @click.option("--agi-port", type=click.IntRange(1, 65535), show_default="4573")
 @click.option("--cli-port", type=click.IntRange(1, 65535), show_default="4574")
+@click.option("--timezone", metavar="ZONE", callback=_known_zone,
+              help="Of the PBX, such as Europe/Moscow: the machine's, where no settings are there yet.")  # fmt: skip
 @click.option("--add-modules", is_flag=True, help="Have modules.conf load what the dialer needs (autoload=no).")
 @click.option("--user", show_default="autodialer", help="That the daemon runs as; made when missing.")
 @click.option("--no-user", is_flag=True, help="Make no user: the daemon runs as Asterisk's.")
@@ -62,6 +78,7 @@ class _Asked:
 @click.option("--no-systemd", is_flag=True, help="Write no unit.")
 @_no_reload_option
 @_dry_run_option
+@_verbose_option
 @_yes_option
 def install(  # noqa: PLR0917 - click passes them by name
     asterisk_etc: Path | None,
@@ -72,6 +89,7 @@ def install(  # noqa: PLR0917 - click passes them by name
     http_port: int | None,
     agi_port: int | None,
     cli_port: int | None,
+    timezone: str | None,
     add_modules: bool,
     user: str | None,
     no_user: bool,
@@ -79,6 +97,7 @@ def install(  # noqa: PLR0917 - click passes them by name
     no_systemd: bool,
     no_reload: bool,
     dry_run: bool,
+    verbose: bool,
     yes: bool,
 ) -> None:
     """Set the dialer up beside an Asterisk: dialplan, AMI user, settings, systemd unit.
@@ -100,6 +119,7 @@ def install(  # noqa: PLR0917 - click passes them by name
             "http_port": http_port,
             "agi_port": agi_port,
             "cli_port": cli_port,
+            "timezone": timezone,
             "add_modules": add_modules or None,
             "user": user,
             "make_user": False if no_user else None if user is None else True,
@@ -109,7 +129,10 @@ def install(  # noqa: PLR0917 - click passes them by name
     asked = _Asked(
         etc.resolve(),
         Path(options["data_dir"]),
-        *(options[name] for name in ("outgoing_context", "internal_context", "http_port", "agi_port", "cli_port")),
+        *(
+            options[name]
+            for name in ("outgoing_context", "internal_context", "http_port", "agi_port", "cli_port", "timezone")
+        ),
     )
     found = _or_refuse(lambda: look(asked.etc))
     known, made = _known(found, config_file, asked)
@@ -126,9 +149,10 @@ def install(  # noqa: PLR0917 - click passes them by name
     plan, _manifest = _or_refuse(lambda: plan_installation(found, wishes, known, old))
     if made is not None:
         plan.secrets += (made.webhooks, made.password_hash)
-    console.print(f"{found.kind.value} in {found.etc}, user {found.user}, group {found.group}")
+    said = _("{pbx} in {etc}, user {user}, group {group}")
+    console.print(said.format(pbx=found.kind.value, etc=found.etc, user=found.user, group=found.group))
     try:
-        _carry_out(console, plan, found.control_socket, dry_run=dry_run, yes=yes, no_reload=no_reload)
+        _carry_out(console, plan, found.control_socket, dry_run=dry_run, yes=yes, no_reload=no_reload, verbose=verbose)
     finally:
         if made is not None and config_file.exists():  # written, whatever has failed after it
             _tell_password(console, made)
@@ -151,9 +175,10 @@ def _tell_password(console: Console, made: NewSecrets) -> None:
 @click.option("--keep-settings", is_flag=True, help="Not the settings, even if nobody has changed them.")
 @_no_reload_option
 @_dry_run_option
+@_verbose_option
 @_yes_option
 def uninstall(  # noqa: PLR0917 - click passes them by name
-    config_file: Path, purge: bool, keep_settings: bool, no_reload: bool, dry_run: bool, yes: bool
+    config_file: Path, purge: bool, keep_settings: bool, no_reload: bool, dry_run: bool, verbose: bool, yes: bool
 ) -> None:
     """Take back what `dialer install` has done, each file as it was. What somebody else has written since stays.
 
@@ -179,6 +204,7 @@ def uninstall(  # noqa: PLR0917 - click passes them by name
         dry_run=dry_run,
         yes=yes,
         no_reload=no_reload,
+        verbose=verbose,
     )
 
 
@@ -212,10 +238,11 @@ def _carry_out(
     dry_run: bool,
     yes: bool,
     no_reload: bool,
+    verbose: bool,
 ) -> None:
     if no_reload:
         plan.asterisk.clear()
-    _show(console, plan)
+    _show(console, plan, verbose=verbose)
     if plan.changes_nothing:
         console.print(_("nothing to change"))
     elif dry_run:
@@ -224,47 +251,70 @@ def _carry_out(
         if not yes:
             if not sys.stdin.isatty():
                 raise click.ClickException(_("nobody to ask here: --yes does it, --dry-run only shows it"))
-            click.confirm(_("Do this?"), abort=True)
+            be_sure(_("Do this?"), sure=False)
         try:
             do(plan, control_socket, console.print, in_use)
         except DoingError as error:
             raise click.ClickException(str(error)) from None
         console.print(_("done"))
+    left = _("left for you:")
     for note in plan.notes:
-        console.print(f"[yellow]{_('left for you:')}[/] {_plain(note)}")
+        console.print(f"[yellow]{left}[/] {_plain(note)}")
 
 
-def _show(console: Console, plan: Plan) -> None:
+def _show(console: Console, plan: Plan, *, verbose: bool) -> None:
+    def tell(verb: str, what: object, why: str = "") -> None:
+        """Verbs are given translated."""
+        behind = f"  ({why})" if why else ""
+        console.print(f"[cyan]{verb}[/] {_plain(f'{what}{behind}')}")
+
     if plan.stops:
-        why = _("calls in progress are waited for")
-        console.print(f"[cyan]{_('run')}[/] systemctl stop {plan.stops}  ({why})")
+        tell(_("run"), f"systemctl stop {plan.stops}", _("calls in progress are waited for"))
     if plan.manifest is not None:
         verb = _("remove") if plan.manifest.after is None else _("write")
-        console.print(f"[cyan]{verb}[/] {plan.manifest.path}  ({_('what was done, to be taken back')})")
+        tell(verb, plan.manifest.path, _("what was done, to be taken back"))
     for command in plan.commands_before:
-        console.print(f"[cyan]{_('run')}[/] {' '.join(command.argv)}  ({command.why})")
+        tell(_("run"), " ".join(command.argv), command.why)
     for folder in plan.folders:
-        console.print(f"[cyan]{_('make')}[/] {folder.path}  ({folder.mode:04o}, {folder.owner}:{folder.group})")
+        tell(_("make"), folder.path, f"{folder.mode:04o}, {_owner(folder.owner, folder.group)}")
     for change in plan.modes:
-        console.print(f"[cyan]{_('mode')}[/] {change.path}  {change.before:04o} -> {change.after:04o}  ({change.why})")
+        tell(_("mode"), f"{change.path}  {change.before:04o} -> {change.after:04o}", change.why)
     for file in plan.files:
-        if file.keep_before_as is not None:
-            console.print(f"[cyan]{_('keep')}[/] {file.path} -> {file.keep_before_as.name}")
-        if file.restore_from is not None:
-            console.print(f"[cyan]{_('put back')}[/] {file.path} <- {file.restore_from.name}")
-        if file.kind is not Kind.LINES and file.after is None:
-            console.print(f"[cyan]{_('remove')}[/] {file.path}")
-            continue
-        console.print(Syntax(file.diff(plan.secrets), "diff", theme="ansi_dark", background_color="default"))
+        _show_file(console, file, plan.secrets, tell, verbose=verbose)
     for path in [*plan.removed_folders, *plan.purged]:
         if path.exists():
-            empty = "" if path in plan.purged else _("if it is empty")
-            console.print(f"[cyan]{_('remove')}[/] {path} {empty}".rstrip())
+            tell(_("remove"), path, _("with all that is in it") if path in plan.purged else _("if it is empty"))
     if not plan.changes_nothing:
         for line in plan.asterisk:
-            console.print(f"[cyan]{_('tell Asterisk')}[/] {line}")
+            tell(_("tell Asterisk"), line)
     for command in plan.commands_after:
-        console.print(f"[cyan]{_('run')}[/] {' '.join(command.argv)}  ({command.why})")
+        tell(_("run"), " ".join(command.argv), command.why)
+
+
+def _show_file(
+    console: Console, file: FileChange, secrets: tuple[str, ...], tell: Callable[..., None], *, verbose: bool
+) -> None:
+    if file.keep_before_as is not None:
+        tell(_("keep"), f"{file.path} -> {file.keep_before_as.name}")
+    if file.restore_from is not None:
+        tell(_("put back"), f"{file.path} <- {file.restore_from.name}")
+    if file.after is None and file.kind is not Kind.LINES:
+        tell(_("remove"), file.path)
+    elif file.before is None and file.after is not None and not verbose:
+        lines = file.after.count(b"\n")
+        size = ngettext("{count} line", "{count} lines", lines).format(count=lines)
+        tell(_("write"), file.path, f"{size}, {file.mode:04o}, {_owner(file.owner, file.group)}")
+    else:
+        console.print(Syntax(file.diff(secrets), "diff", theme="ansi_dark", background_color="default"))
+
+
+def _owner(owner: int | str, group: int | str) -> str:
+    """By name, where it has one."""
+    with suppress(KeyError):
+        owner = owner if isinstance(owner, str) else pwd.getpwuid(owner).pw_name
+    with suppress(KeyError):
+        group = group if isinstance(group, str) else grp.getgrgid(group).gr_name
+    return f"{owner}:{group}"
 
 
 def _plain(text: str) -> str:
@@ -298,7 +348,7 @@ def _known(found: Found, config_file: Path, asked: _Asked) -> tuple[Known, NewSe
         found,
         made,
         data_dir=asked.data_dir,
-        timezone=local_time_zone(),
+        timezone=asked.timezone or local_time_zone(),
         outgoing_context=outgoing,
         internal_context=internal,
         http_port=asked.http_port,

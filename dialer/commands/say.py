@@ -72,7 +72,8 @@ async def _say(settings: Settings, engine: str | None, prompt: Prompt, out: Path
     """Speak into a folder that is thrown away; return which engine did."""
     engines = [one for one in build_engines(settings.tts) if engine in (None, one.name)]
     if not engines:
-        raise PromptError(f"{engine}: {_(_NEEDED[str(engine)])}")
+        needed = _(_NEEDED[str(engine)])
+        raise PromptError(f"{engine}: {needed}")
     chain = EngineChain(engines)
     with tempfile.TemporaryDirectory(prefix="dialer-say-") as folder:
         audio = settings.audio.model_copy(update={"dir": Path(folder)})

@@ -9,6 +9,7 @@ import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from gettext import gettext as _
 from pathlib import Path
 
 from dialer.install.changes import Command, FileChange, FolderMade, ModeChange, Plan
@@ -56,9 +57,11 @@ def do(
         _purge(path)
     for command_line in plan.asterisk:
         try:
-            tell(f"asterisk: {command_line}: {_last_line(ask_asterisk(control_socket, command_line))}")
+            answer = _last_line(ask_asterisk(control_socket, command_line)) or _("done")
+            tell(f"asterisk: {command_line}: {answer}")
         except NotRunningError as error:
-            tell(f"asterisk: {command_line}: not told: {error}")
+            not_told = _("not told: {problem}").format(problem=error)
+            tell(f"asterisk: {command_line}: {not_told}")
             break
     for command in plan.commands_after:
         _run(command, tell)
@@ -83,7 +86,9 @@ def _change_file(change: FileChange) -> None:
         except FileNotFoundError:  # nor its folder
             there = None
         if (None if there is None else there[0]) != change.before:
-            raise DoingError(f"{change.path}: changed by somebody else just now: run the command again")
+            raise DoingError(
+                _("{path}: changed by somebody else just now: run the command again").format(path=change.path)
+            )
         if change.keep_before_as is not None and there is not None:
             content, seen = there
             write_safely(
@@ -142,7 +147,8 @@ def _stop(unit: str, tell: Callable[[str], None]) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DoingError(f"{' '.join(asked)}: {error}") from None
     if state not in _STOPPED:
-        raise DoingError(f"{unit}: still {state}: nothing was taken away; stop it, then run the command again")
+        said = _("{unit}: still {state}: nothing was taken away; stop it, then run the command again")
+        raise DoingError(said.format(unit=unit, state=state))
 
 
 def _run(command: Command, tell: Callable[[str], None], timeout_s: float | None = COMMAND_TIMEOUT_S) -> None:
@@ -157,21 +163,22 @@ def _run(command: Command, tell: Callable[[str], None], timeout_s: float | None 
         problem, failed = str(error), True
     if failed and command.must:
         raise DoingError(f"{shown}: {problem}")
-    tell(f"{shown}: {'failed: ' + problem if failed else 'done'}")
+    how = _("failed: {problem}").format(problem=problem) if failed else _("done")
+    tell(f"{shown}: {how}")
 
 
 def _uid(owner: int | str) -> int:
     try:
         return owner if isinstance(owner, int) else pwd.getpwnam(owner).pw_uid
     except KeyError:
-        raise DoingError(f"there is no user {owner}") from None
+        raise DoingError(_("there is no user {user}").format(user=owner)) from None
 
 
 def _gid(group: int | str) -> int:
     try:
         return group if isinstance(group, int) else grp.getgrnam(group).gr_gid
     except KeyError:
-        raise DoingError(f"there is no group {group}") from None
+        raise DoingError(_("there is no group {group}").format(group=group)) from None
 
 
 @contextmanager
@@ -184,4 +191,4 @@ def _naming(path: Path) -> Iterator[None]:
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "done"
+    return lines[-1] if lines else ""

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field, replace
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,10 @@ def read_manifest(path: Path) -> Manifest | None:
     try:
         content = json.loads(path.read_text())
         if content["version"] != VERSION:
-            raise ManifestError(f"{path}: of another version of the dialer ({content['version']}, known: {VERSION})")
+            said = _("{path}: of another version of the dialer ({version}, known: {known})")
+            raise ManifestError(said.format(path=path, version=content["version"], known=VERSION))
         content["files"] = [FileDone(**one) for one in content["files"]]
         return Manifest(**content)
     except (ValueError, KeyError, TypeError) as error:
-        raise ManifestError(f"{path}: not what `dialer install` writes: {error}") from None
+        said = _("{path}: not what `dialer install` writes: {error}")
+        raise ManifestError(said.format(path=path, error=error)) from None

@@ -16,6 +16,7 @@ _USUAL: Mapping[str, Any] = {
     "http_port": 8088,
     "agi_port": 4573,
     "cli_port": 4574,
+    "timezone": None,
     "add_modules": False,
     "user": "autodialer",
     "make_user": True,

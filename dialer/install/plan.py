@@ -377,7 +377,8 @@ def _plan_notes(drawing: _Drawing, found: Found, wishes: Wishes, known: Known) -
     notes = drawing.plan.notes
     for context in known.contexts:
         if context not in found.contexts:
-            there = ", ".join(sorted(found.contexts)[:12]) or "none"
+            theirs = sorted(one for one in found.contexts if not one.startswith("autodialer-"))
+            there = ", ".join(theirs[:12]) or _("none")
             notes.append(
                 _(
                     "the dialplan files have no context [{context}] (there are: {there}): give your routes or internal "

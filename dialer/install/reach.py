@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from gettext import gettext as _
 from pathlib import Path
 
 _ASIDE = "autodialer-new"
@@ -42,7 +43,7 @@ class Place:
         with os.fdopen(descriptor, "rb") as file:
             seen = os.fstat(descriptor)
             if not stat.S_ISREG(seen.st_mode):
-                raise OSError(errno.EINVAL, "not a file")
+                raise OSError(errno.EINVAL, _("not a file"))
             return file.read(), seen
 
     def write(self, content: bytes, *, uid: int, gid: int, mode: int) -> None:
@@ -114,7 +115,7 @@ def reached(path: Path, *, through_link: bool = True, make_parents: bool = False
             if stat.S_ISLNK(seen.st_mode) and (names or through_link):
                 links += 1
                 if links > _MOST_LINKS:
-                    raise OSError(errno.ELOOP, "too many links")
+                    raise OSError(errno.ELOOP, _("too many links"))
                 if seen.st_uid not in (0, os.geteuid()):
                     strangers.add(seen.st_uid)
                 held.pop()
@@ -155,4 +156,5 @@ def _refuse_others(strangers: set[int], seen: os.stat_result) -> None:
             user = pwd.getpwuid(uid).pw_name
         except KeyError:
             user = str(uid)
-        raise OSError(errno.ELOOP, f"a link of the user {user} leads to what is another's: not followed")
+        said = _("a link of the user {user} leads to what is another's: not followed")
+        raise OSError(errno.ELOOP, said.format(user=user))

@@ -5,8 +5,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import available_timezones
 
 from dialer.install.look import Found
+from dialer.install.shipped import settings_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,15 @@ def new_secrets(hash_password: Callable[[str], str]) -> NewSecrets:
     return NewSecrets(secrets.token_hex(24), webhooks, password, hash_password(password))
 
 
-def local_time_zone(localtime: Path = Path("/etc/localtime")) -> str:
-    """The machine's zone by its name; Europe/Moscow, the daemon's default, where it has none."""
-    target = str(localtime.resolve())
-    _, found, name = target.partition("zoneinfo/")
-    return name if found and name.count("/") == 1 and not name.startswith("Etc/") else "Europe/Moscow"
+def local_time_zone(etc: Path = Path("/etc")) -> str:
+    """The machine's zone by its name. Without a localtime a machine is at UTC; one that is a copy has no name: then
+    Europe/Moscow, the daemon's default."""
+    localtime, named = etc / "localtime", etc / "timezone"
+    names = [str(localtime.resolve()).partition("zoneinfo/")[2]]
+    if named.is_file():
+        names.append(named.read_text(errors="replace").strip())
+    known = available_timezones()
+    return next((one for one in names if one in known), "Europe/Moscow" if localtime.exists() else "Etc/UTC")
 
 
 def settings_text(
@@ -45,7 +51,8 @@ def settings_text(
 ) -> str:
     """TOML."""
     return f"""\
-# Written by `dialer install`; yours from now on: it is not written again. docs/pages/en/settings.md has every setting.
+# Written by `dialer install`; yours from now on: it is not written again. Every setting is explained in
+# {settings_page()}
 
 [http]
 host = "127.0.0.1"

@@ -1,11 +1,13 @@
 """Where the files lie that come with the dialer, `dialplan/` and `systemd/`: in a checkout or an installed package."""
 
 import sysconfig
+from gettext import gettext as _
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _SHARE = "share/autodialer"
+_PACKAGED_DOCS = Path("/usr/share/doc/autodialer/examples")
 
 
 class NotShippedError(Exception):
@@ -17,7 +19,15 @@ def shipped(name: str) -> Path:
     for folder in _places():
         if (folder / name).exists():
             return folder / name
-    raise NotShippedError(f"{name} is not there: looked in {', '.join(map(str, _places()))}")
+    said = _("{name} is not there: looked in {places}")
+    raise NotShippedError(said.format(name=name, places=", ".join(map(str, _places()))))
+
+
+def settings_page() -> str:
+    """The page of the documentation that explains the settings, in the language that is spoken."""
+    page = _("docs/pages/en/settings.md")
+    places = (_CHECKOUT, _PACKAGED_DOCS)
+    return str(next((place / page for place in places if (place / page).exists()), page))
 
 
 def _places() -> list[Path]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 NAME = "autodialer.service"
 _STATE = Path("/var/lib/autodialer")
+_MANUALS = ("/usr/share/man/man1/dialer.1.gz", "/usr/share/man/man1/dialer.1", "/usr/local/share/man/man1/dialer.1")
+"""Where `man dialer` looks. The Debian package brings it, the sources do not put it there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,9 @@ class UnitPlace:
 
 
 def filled_unit(shipped: str, place: UnitPlace) -> str:
-    """The unit as a whole."""
+    """The unit as a whole; it names the manual page only where that is installed."""
+    if not any(Path(one).exists() for one in _MANUALS):
+        shipped = re.sub(r"^Documentation=man:.*\n", "", shipped, flags=re.MULTILINE)
     for key, value in place.values().items():
         shipped = re.sub(rf"^{key}=.*$", lambda _, line=f"{key}={value}": line, shipped, flags=re.MULTILINE)  # type: ignore[misc]
     return shipped

@@ -1,6 +1,7 @@
 """Exit codes, and how commands end that somebody ends."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from aiohttp import web
 
 from dialer.commands import exits
 from tests.api.conftest import running_dialer
-from tests.commands.running import PROGRAM, environment, program, run
+from tests.commands.running import PROGRAM, Ran, done, environment, program, run
 from tests.commands.test_tasks import make
 from tests.rig.daemon import Dialer
 from tests.rig.ports import PortBlock
@@ -69,6 +70,27 @@ async def test_a_daemon_that_wants_a_key_is_told_from_one_that_refuses() -> None
     async with running_dialer({"auth": {"trust_local": False}}) as dialer:
         ran = await run(dialer, "tasks", "list")
         assert (ran.code, "AUTODIALER_API_KEY" in ran.err) == (exits.NO_PERMISSION, True)
+
+
+async def test_the_doctor_says_that_a_daemon_wants_a_key_and_how_to_give_it(tmp_path: Path) -> None:
+    def of_the_daemon(ran: Ran) -> dict[str, str]:
+        (found,) = [one for one in json.loads(ran.out)["findings"] if one["check"] in ("daemon", "rest")]
+        return dict(found)
+
+    asks = ("doctor", "--json", "--no-call")
+    async with running_dialer({"auth": {"trust_local": False}}) as dialer:
+        found = of_the_daemon(await run(dialer, *asks))
+        assert (found["check"], found["state"], "no dialer" in found["says"]) == ("daemon", "warn", False)
+        assert "the daemon wants a key" in found["says"]
+        assert found["mend"].startswith("AUTODIALER_API_KEY=KEY dialer doctor; a key: dialer apikey add NAME")
+        found = of_the_daemon(await run(dialer, *asks, env={"AUTODIALER_API_KEY": "ad_wrong"}))
+        assert "does not accept the key in AUTODIALER_API_KEY" in found["says"]
+        key = (await done(dialer, "apikey", "add", "doctor")).split()[-1]
+        found = of_the_daemon(await run(dialer, *asks, env={"AUTODIALER_API_KEY": key}))
+        assert "nothing is dialled: Asterisk: away" in found["says"], "it tells how it is"
+    async with answering(429, {"result": False, "messages": ["too many failed logins"]}, tmp_path) as config:
+        told = await asyncio.to_thread(program, *asks, "--config", str(config), env=environment())
+    assert "too many failed logins" in told.stdout and "no dialer" not in told.stdout
 
 
 @pytest.mark.parametrize("verb", [["tasks", "list"], ["top", "--once"], ["results", "5"], ["stoplist", "list"]])

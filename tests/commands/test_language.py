@@ -1,5 +1,6 @@
 """Commands speak the language of the locale, all of it."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from babel.messages.mofile import read_mo
 from dialer.cli import COMMANDS
 from dialer.commands.language import language_of
 from tests.commands.running import environment, program
-from tests.lint.messages import PO, catalogue, compiled, template
+from tests.lint.messages import KEYWORDS, PO, REPO, catalogue, compiled, template
 from tests.rig.daemon import Dialer
 
 RUSSIAN = environment(LC_ALL="ru_RU.UTF-8")
@@ -39,7 +40,7 @@ NAMES = frozenset(
         *("csv", "json", "toml", "xlsx", "xls", "wav", "post", "api", "crm", "md5", "webhooks", "standard", "bearer"),
         *("authorization", "polling", "crmid", "notifyurl", "accounts", "auth", "sigterm", "ctrl", "fail", "success"),
         *("service", "etc", "config", "site", "functions", "local", "share", "usr", "completions", "completion"),
-        *("tasks", "resume", "import", "name", "ami", "root"),
+        *("tasks", "resume", "import", "name", "ami", "root", "europe", "moscow"),
     }
 )
 """What is called so in Russian, too: programs, formats, settings."""
@@ -80,6 +81,20 @@ def test_every_message_has_a_translation_and_no_other_is_kept() -> None:
     assert [message.id for message in stored if message.id and not all(_forms(message.string))] == []
     assert {message.id for message in stored} == {message.id for message in template()}, "make messages"
     assert not any(message.fuzzy for message in stored if message.id)
+
+
+def test_no_message_is_looked_up_within_an_f_string() -> None:
+    """Babel does not look into them: such a message is in no catalogue, and stays English."""
+    sources = [*(REPO / "dialer").rglob("*.py"), *(REPO / "agi").rglob("*.py")]
+    found = [
+        f"{file.relative_to(REPO)}:{node.lineno}"
+        for file in sources
+        for text in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(text, ast.JoinedStr)
+        for node in ast.walk(text)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KEYWORDS
+    ]
+    assert found == []
 
 
 def test_what_is_compiled_is_what_was_translated() -> None:

@@ -19,6 +19,7 @@ from dialer.install.look import LookError, PbxKind, look
 from dialer.install.manifest import Manifest, manifest_path, read_manifest
 from dialer.install.marked import MARK
 from dialer.install.plan import Known, Wishes, plan_installation
+from dialer.install.settings_file import local_time_zone
 from dialer.install.undo import plan_removal
 from dialer.model.access import cli_token
 from dialer.pbx.preflight import MODULES
@@ -304,6 +305,12 @@ def test_a_dry_run_changes_nothing_and_shows_every_line(place: Place) -> None:
     assert f"+++ {place.etc}/extensions.conf" in result.output
     assert "+" + INCLUDE.strip() in result.output
     assert "dry run: nothing was changed" in result.output
+    assert f"write {place.etc}/extensions_autodialer.conf (" in flat(result), "a new file is one line"
+    assert re.search(rf"write {place.etc}/manager_autodialer.conf \(\d+ lines, 0640, root:root\)", flat(result))
+    assert result.output.count("\n") < 60
+    whole = place.install("--dry-run", "--verbose", yes=False)
+    assert f"+++ {place.etc}/extensions_autodialer.conf" in whole.output
+    assert "+exten => " in whole.output
 
 
 def test_without_a_yes_and_nobody_to_ask_nothing_is_done(place: Place) -> None:
@@ -467,6 +474,8 @@ def test_contexts_that_are_not_there_are_named(place: Place) -> None:
     place.write(PLAIN | {"extensions.conf": "[trunks]\nexten => _X.,1,NoOp()\n"})
     assert "no context [outgoing] (there are: trunks)" in flat(place.install("--dry-run"))
     assert "no context [trunks]" not in flat(place.install("--dry-run", "--outgoing-context", "trunks"))
+    place.install()
+    assert "no context [outgoing] (there are: trunks)" in flat(place.install()), "ours are none of theirs"
 
 
 def test_no_asterisk_is_told(place: Place) -> None:
@@ -818,3 +827,64 @@ def test_without_a_user_of_its_own_the_daemon_runs_as_asterisk_s(place: Place, t
     text = (units / "autodialer.service").read_text()
     assert "\nUser=daemon\nGroup=adm\nSupplementaryGroups=adm\n" in text
     assert place.config.owner() == "daemon"
+
+
+@pytest.mark.parametrize(
+    ("link", "named", "zone"),
+    [
+        ("/usr/share/zoneinfo/Etc/UTC", "Etc/UTC\n", "Etc/UTC"),
+        ("/usr/share/zoneinfo/Asia/Vladivostok", None, "Asia/Vladivostok"),
+        ("/usr/share/zoneinfo/America/Argentina/Ushuaia", None, "America/Argentina/Ushuaia"),
+        ("/usr/share/zoneinfo/Europe/Samara", "Europe/Saratov\n", "Europe/Samara"),
+        ("a copy", "Asia/Omsk\n", "Asia/Omsk"),
+        ("a copy", "nowhere\n", "Europe/Moscow"),
+        ("a copy", None, "Europe/Moscow"),
+        (None, None, "Etc/UTC"),
+    ],
+)
+def test_the_zone_is_the_machine_s(tmp_path: Path, link: str | None, named: str | None, zone: str) -> None:
+    localtime = tmp_path / "localtime"
+    if link == "a copy":
+        localtime.write_bytes(b"TZif2")
+    elif link is not None:
+        localtime.symlink_to(link)
+    if named is not None:
+        (tmp_path / "timezone").write_text(named)
+    assert local_time_zone(tmp_path) == zone
+
+
+def test_a_zone_that_is_told_is_taken_and_that_of_settings_stays(place: Place) -> None:
+    place.write(PLAIN)
+    refused = place.install("--timezone", "Moscow")
+    assert (refused.exit_code, "such as Europe/Moscow expected" in flat(refused)) == (2, True)
+    assert place.install().exit_code == 0
+    assert place.settings()["dialing"]["timezone"] == local_time_zone()
+    place.uninstall()
+    assert place.install("--timezone", "Asia/Omsk").exit_code == 0
+    assert place.settings()["dialing"]["timezone"] == "Asia/Omsk"
+    place.config.unlink()
+    assert place.upgrade().exit_code == 0
+    assert place.settings()["dialing"]["timezone"] == "Asia/Omsk", "as asked for before"
+    assert place.install("--timezone", "Asia/Tomsk").exit_code == 0
+    assert place.settings()["dialing"]["timezone"] == "Asia/Omsk", "the settings are the administrator's"
+
+
+def test_the_settings_name_the_page_that_explains_them(place: Place) -> None:
+    place.write(PLAIN)
+    place.install()
+    page = Path(place.config.read_text().splitlines()[1].removeprefix("# "))
+    assert page.is_file() and page.parts[-4:] == ("docs", "pages", "en", "settings.md")
+
+
+def test_the_unit_names_the_manual_page_only_where_there_is_one(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write(PLAIN)
+    units, manual = tmp_path / "units", tmp_path / "dialer.1.gz"
+    monkeypatch.setattr("dialer.install.unit._MANUALS", (str(manual),))
+    for there in (False, True):
+        if there:
+            manual.touch()
+        command = ("--no-user", "--systemd-dir", str(units), "--asterisk-etc", str(place.etc), "--data-dir")
+        assert place.upgrade(*command, str(tmp_path / "data")).exit_code == 0
+        assert ("Documentation=man:dialer(1)" in (units / "autodialer.service").read_text()) is there

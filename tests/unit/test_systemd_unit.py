@@ -58,11 +58,12 @@ def test_a_list_of_a_million_numbers_is_no_reason_to_kill_the_daemon() -> None:
 
 
 def test_an_installation_fills_in_its_paths_user_and_group() -> None:
-    text = filled_unit(UNIT.read_text(), PLACE)
+    shipped = UNIT.read_text().replace("Documentation=man:dialer(1)\n", "")  # not everywhere is such a page
+    text = filled_unit(shipped, PLACE)
     assert "User=dial\nGroup=pbx\nSupplementaryGroups=dial\n" in text
     assert "\nExecStart=/opt/dialer/bin/dialer serve --config /etc/autodialer/dialer.toml\n" in text
     assert "\nReadWritePaths=-/srv/spool -/srv/sounds\n" in text, "one mount for what is renamed within it"
-    assert text.count("\n") == UNIT.read_text().count("\n")
+    assert text.count("\n") == shipped.count("\n")
 
 
 def test_a_command_below_a_home_is_not_hidden_from_the_daemon() -> None:
