@@ -5,8 +5,9 @@ import json
 import logging
 import os
 import pwd
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from gettext import gettext as _
 from importlib.metadata import version
@@ -18,7 +19,7 @@ from rich.text import Text
 
 from dialer.commands.daemon import KEY_VARIABLE, fetch_health
 from dialer.commands.exits import NoPermissionError, UnavailableError
-from dialer.commands.options import config_option
+from dialer.commands.options import config_option, config_words
 from dialer.config import ConfigError, Settings, load_settings
 from dialer.doctor.asterisk import (
     Ami,
@@ -71,9 +72,9 @@ def doctor(config_file: Path, as_json: bool, user: str | None, no_call: bool) ->
     console = Console(soft_wrap=True, highlight=False)
     found: list[Finding] = []
     for one in _examine(config_file, user or _usual_user(), calls=not no_call):
-        found.append(one)
+        found.append(_for_these_settings(one, config_file))
         if not as_json:
-            _tell(console, one)
+            _tell(console, found[-1])
     code = exit_code(found)
     if as_json:
         worst = {0: State.OK, 1: State.WARN}.get(code, State.FAIL)
@@ -85,6 +86,12 @@ def doctor(config_file: Path, as_json: bool, user: str | None, no_call: bool) ->
         said = _("{count} checks: {failed} to be mended, {warned} warnings")
         console.print(said.format(count=len(found), failed=bad[0], warned=bad[1]))
     raise SystemExit(code)
+
+
+def _for_these_settings(one: Finding, config_file: Path) -> Finding:
+    """The `dialer install` that is advised is that of these settings."""
+    words = config_words(config_file)
+    return replace(one, mend=re.sub(r"\bdialer install( --[a-z-]+)?", lambda said: said[0] + words, one.mend))
 
 
 def _tell(console: Console, one: Finding) -> None:
@@ -215,7 +222,7 @@ async def _ask_around(
                 _("its log; 'core show channels'"),
             )
         except AmiRefusedError as error:
-            yield fail("rights", str(error), _("the rights in manager_autodialer.conf: dialer install"))
+            yield fail("rights", str(error), _("the rights in manager_autodialer.conf: dialer install --repair"))
         except OSError as error:
             yield fail(
                 "fastagi",

@@ -10,6 +10,8 @@ REFUSED = 1
 """The daemon, or the command itself, refuses: the reason is on standard error."""
 USAGE = 2
 """The command line is wrong (click's own)."""
+LEFT_EDITED = 4
+"""`dialer install`: all is done, but files of ours that somebody has edited were left so: --repair."""
 UNAVAILABLE = 69
 """No daemon answers at the address of the settings."""
 NOT_NOW = 75

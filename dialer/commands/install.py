@@ -18,7 +18,8 @@ from rich.syntax import Syntax
 
 from dialer.api.access.passwords import hash_password
 from dialer.commands.asking import be_sure
-from dialer.commands.options import DEFAULT_CONFIG, config_option, settings_of
+from dialer.commands.exits import LEFT_EDITED
+from dialer.commands.options import config_option, config_words, settings_of
 from dialer.config import ConfigError, load_settings
 from dialer.install.changes import FileChange, Kind, Plan
 from dialer.install.doing import DoingError, do
@@ -72,6 +73,7 @@ def _known_zone(_ctx: click.Context, _option: click.Parameter, name: str | None)
 @click.option("--timezone", metavar="ZONE", callback=_known_zone,
               help="Of the PBX, such as Europe/Moscow: the machine's, where no settings are there yet.")  # fmt: skip
 @click.option("--add-modules", is_flag=True, help="Have modules.conf load what the dialer needs (autoload=no).")
+@click.option("--repair", is_flag=True, help="Put back what somebody has edited or removed of it; copies are kept.")
 @click.option("--user", show_default="autodialer", help="That the daemon runs as; made when missing.")
 @click.option("--no-user", is_flag=True, help="Make no user: the daemon runs as Asterisk's.")
 @click.option("--systemd-dir", type=_folder, show_default=str(SYSTEMD_DIR))
@@ -91,6 +93,7 @@ def install(  # noqa: PLR0917 - click passes them by name
     cli_port: int | None,
     timezone: str | None,
     add_modules: bool,
+    repair: bool,
     user: str | None,
     no_user: bool,
     systemd_dir: Path | None,
@@ -105,7 +108,8 @@ def install(  # noqa: PLR0917 - click passes them by name
     Shows every change and asks before it makes it. Run again it changes nothing, or brings files of an older version up
     to date, with the options of the run before where no others are given. `dialer uninstall` takes all of it back.
 
-    Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again.
+    Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again; 4 done, but for files that
+    somebody has edited: --repair puts them back.
     """
     console = Console(soft_wrap=True, highlight=False)
     old = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
@@ -145,6 +149,7 @@ def install(  # noqa: PLR0917 - click passes them by name
         options["add_modules"],
         _command(),
         options,
+        repair,
     )
     plan, _manifest = _or_refuse(lambda: plan_installation(found, wishes, known, old))
     if made is not None:
@@ -157,7 +162,9 @@ def install(  # noqa: PLR0917 - click passes them by name
         if made is not None and config_file.exists():  # written, whatever has failed after it
             _tell_password(console, made)
     if not dry_run:
-        console.print(_("is all well? {command}").format(command=f"dialer doctor{_config_words(config_file)}"))
+        console.print(_("is all well? {command}").format(command=f"dialer doctor{config_words(config_file)}"))
+    if plan.left_edited:
+        raise SystemExit(LEFT_EDITED)
 
 
 def _tell_password(console: Console, made: NewSecrets) -> None:
@@ -369,10 +376,6 @@ def _command() -> Path:
     if packaged.exists() and packaged.resolve() == beside.resolve():
         return packaged
     return beside
-
-
-def _config_words(config_file: Path) -> str:
-    return "" if config_file == DEFAULT_CONFIG else f" --config {config_file}"
 
 
 def _or_refuse(ask: Callable[[], T]) -> T:

@@ -20,6 +20,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="JSON, for pr
 yes_option = click.option("--yes", "-y", "sure", is_flag=True, help="Do not ask.")
 
 
+def config_words(config_file: Path) -> str:
+    """What a command that is advised needs, so that it is about the same settings."""
+    return "" if config_file == DEFAULT_CONFIG else f" --config {config_file}"
+
+
 def settings_of(config_file: Path) -> Settings:
     """The settings; what is wrong with them goes to standard error and ends the command."""
     try:

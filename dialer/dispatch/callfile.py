@@ -111,15 +111,20 @@ class Spool:
         self._outgoing = outgoing
         self._aside = outgoing.parent / "tmp"
 
-    def check(self, *, effective: bool = False) -> str | None:
-        """What keeps us from writing call files, or None. `effective`: with the rights that were put on (seteuid)."""
+    @property
+    def folders(self) -> tuple[Path, Path]:
+        """What must be there and writable. Raises OSError where a folder above may not be entered (Python 3.11)."""
+        return self._outgoing, self._aside if self._aside.exists() else self._outgoing.parent
+
+    def check(self) -> str | None:
+        """What keeps us from writing call files, or None."""
         try:
-            for folder in (self._outgoing, self._aside if self._aside.exists() else self._outgoing.parent):
+            for folder in self.folders:
                 if not folder.is_dir():
                     return f"[asterisk] spool_dir: {folder}: no such folder"
-                if not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
+                if not os.access(folder, os.W_OK | os.X_OK):
                     return f"[asterisk] spool_dir: {folder}: not writable for us"
-        except OSError as error:  # Python 3.11: exists() and is_dir() raise where a folder above may not be entered
+        except OSError as error:
             return f"[asterisk] spool_dir: {error}"
         return None
 

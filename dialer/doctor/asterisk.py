@@ -101,14 +101,14 @@ def check_login(settings: Settings, ami: Ami) -> Finding:
                 ),
                 _(
                     "the same secret in [ami] secret and in manager_autodialer.conf (manager.d/autodialer.conf), then "
-                    "'manager reload'; its permit lines must have our address; dialer install does it"
+                    "'manager reload'; its permit lines must have our address; dialer install --repair does it"
                 ),
             )
         case AmiState.BOOTING:
             return fail(
                 "ami",
                 _("logged in, but nobody says that Asterisk is fully booted"),
-                _("wait until it is; else the AMI user lacks read = system: dialer install does it"),
+                _("wait until it is; else the AMI user lacks read = system: dialer install --repair"),
             )
     problem = _("no answer") if client.problem == _NOT_YET else client.problem
     return fail(
@@ -150,7 +150,7 @@ async def check_rights(settings: Settings, ami: Ami) -> AsyncIterator[Finding]:
         yield fail(
             "rights",
             _("the AMI user {user} lacks {names}").format(user=user, names=", ".join(missing)),
-            _("dialer install does it; then 'manager reload'"),
+            _("dialer install --repair, which tells Asterisk, too"),
         )
     else:
         yield ok("rights", _("the AMI user may do what it must") if known else _("what can be tried out is allowed"))
@@ -162,7 +162,7 @@ async def check_rights(settings: Settings, ami: Ami) -> AsyncIterator[Finding]:
                 _("{count} event filters are missing: {names}").format(
                     count=len(lacking), names="; ".join(sorted(lacking))
                 ),
-                _("dialer install does it; then 'manager reload'"),
+                _("dialer install --repair, which tells Asterisk, too"),
             )
         else:
             yield ok("filters", _("all event filters are there"))
@@ -177,7 +177,7 @@ def check_heard(ami: Ami) -> Iterator[Finding]:
             _("events come that nobody needs: {names}: some 190 messages a call instead of five").format(
                 names=", ".join(strange)
             ),
-            _("the event filters of manager_autodialer.conf, then 'manager reload'; dialer install does it"),
+            _("the event filters of manager_autodialer.conf, then 'manager reload': dialer install --repair does both"),
         )
     probes = [one for one in ami.heard if one.get("Event") == "UserEvent"]  # FullyBooted never has it
     if probes and not any(one.get("Timestamp") for one in probes):
@@ -196,7 +196,7 @@ async def check_dialplan(settings: Settings, ami: Ami) -> AsyncIterator[Finding]
         yield fail(
             "dialplan",
             _("extensions_autodialer.conf is {says} (wanted: {version})").format(says=says, version=DIALPLAN_VERSION),
-            _("dialer install, then 'dialplan reload'"),
+            _("dialer install --repair, which tells Asterisk, too"),
         )
     else:
         yield ok("dialplan", _("version {version}").format(version=DIALPLAN_VERSION))
@@ -263,12 +263,26 @@ async def check_spool_path(settings: Settings, ami: Ami) -> Finding:
     theirs = Path(answer.get("Value", "")) / "outgoing"
     ours = settings.asterisk.spool_dir
     if theirs.resolve() == ours.resolve():
+        if _is_missing(theirs):
+            return fail(
+                "spool path",
+                _("Asterisk looks for call files in {theirs}, which is not there").format(theirs=theirs),
+                _("dialer install --repair makes it; then restart Asterisk"),
+            )
         return ok("spool path", _("Asterisk reads {theirs}").format(theirs=theirs))
     return fail(
         "spool path",
         _("Asterisk looks for call files in {theirs}, we put them into {ours}").format(theirs=theirs, ours=ours),
         _('[asterisk] spool_dir = "{theirs}"').format(theirs=theirs),
     )
+
+
+def _is_missing(folder: Path) -> bool:
+    """False, too, where we may not look: whether it can be written to is another check's."""
+    try:
+        return not folder.is_dir()
+    except OSError:
+        return False
 
 
 async def _manager_file(ami: Ami) -> ConfigTree | None:

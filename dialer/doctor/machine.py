@@ -160,11 +160,15 @@ def _check_disk(place: Path) -> Finding:
 def check_spool(settings: Settings) -> Finding:
     """As far as it can be told without a call; that Asterisk reads it is told by a call."""
     outgoing = settings.asterisk.spool_dir
-    problem = Spool(outgoing).check(effective=True)
-    if problem is not None:
-        return fail(
-            "spool", problem, _("dialer install makes it so: Asterisk's group for the daemon's user, chmod g+rwx")
-        )
+    for folder in Spool(outgoing).folders:
+        if not folder.is_dir():
+            says, mend = _("{folder}: no such folder"), _("dialer install --repair makes it; then restart Asterisk")
+        elif not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+            says = _("{folder}: not writable for us")
+            mend = _("Asterisk's group for the daemon's user, and for the folder; chmod g+rwx: dialer install --repair")
+        else:
+            continue
+        return fail("spool", says.format(folder=f"[asterisk] spool_dir: {folder}"), mend)
     aside = outgoing.parent / "tmp"
     if aside.exists() and aside.stat().st_dev != outgoing.stat().st_dev:
         return fail(

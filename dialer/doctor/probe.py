@@ -142,13 +142,16 @@ def judge(result: ProbeResult, settings: Settings, *, daemon_runs: bool, now: da
             yield fail(
                 "call",
                 _("Asterisk leaves call files in {outgoing} alone").format(outgoing=outgoing),
-                _("'module load pbx_spool.so'; may Asterisk's user read and remove files there?"),
+                _(
+                    "'module load pbx_spool.so'; where the folder is newer than Asterisk's start: restart it; may "
+                    "Asterisk's user read and remove files there?"
+                ),
             )
         else:
             yield fail(
                 "call",
                 _("Asterisk took the call file, but [autodialer-doctor] did not run"),
-                _("dialer install, then 'dialplan reload'"),
+                _("dialer install --repair, which tells Asterisk, too"),
             )
         return
     yield ok("call", _("Asterisk takes our call files and runs our dialplan"))
@@ -175,7 +178,7 @@ def judge(result: ProbeResult, settings: Settings, *, daemon_runs: bool, now: da
         yield fail(
             "filters",
             _("the dialplan's UserEvents do not reach us"),
-            _("read = user, and the event filter of UserEvent: dialer install, then 'manager reload'"),
+            _("read = user, and the event filter of UserEvent: dialer install --repair, which tells Asterisk, too"),
         )
     yield from _judge_sounds(result, settings)
     yield from _judge_clock(result, settings, now)

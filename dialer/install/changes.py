@@ -94,7 +94,9 @@ class Plan:
     settled: FileChange | None = None
     """The manifest of when all is done: the last that is written."""
     goes_on: bool = False
-    """Whether a run before has not come to its end."""
+    """Whether a run before has not come to its end, or is done anew."""
+    left_edited: bool = False
+    """Whether some part of ours stays as somebody has edited it."""
     notes: list[str] = field(default_factory=list)
     """What is left for the administrator."""
     secrets: tuple[str, ...] = ()

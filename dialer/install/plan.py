@@ -50,6 +50,8 @@ class Wishes:
     command: Path
     options: Mapping[str, Any] = field(default_factory=dict)
     """What is kept for the next run."""
+    repair: bool = False
+    """Whether parts of ours that somebody has edited are put back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ class _Drawing:
     plan: Plan
     manifest: Manifest
     goes_on: bool
-    """Whether a run before has not come to its end: what it was to tell Asterisk is told now."""
+    """Whether a run before has not come to its end, or is done anew: folders get their owners, Asterisk is told all."""
+    repair: bool
 
 
 def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest | None) -> tuple[Plan, Manifest]:
@@ -87,8 +90,9 @@ def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest 
             _("already installed beside the Asterisk of {etc}: `dialer uninstall` first").format(etc=old.etc)
         )
     manifest = old or Manifest(str(found.etc), str(found.control_socket))
-    plan = Plan(secrets=(known.ami_secret, cli_token(known.ami_secret)), goes_on=manifest.pending)
-    drawing = _Drawing(plan, manifest, manifest.pending)
+    goes_on = manifest.pending or wishes.repair
+    plan = Plan(secrets=(known.ami_secret, cli_token(known.ami_secret)), goes_on=goes_on)
+    drawing = _Drawing(plan, manifest, goes_on, wishes.repair)
     _plan_user(drawing, found, wishes)
     _plan_folders(drawing, found, wishes, known)
     _plan_settings(drawing, found, wishes, known)
@@ -159,10 +163,14 @@ def _plan_folders(drawing: _Drawing, found: Found, wishes: Wishes, known: Known)
         _plan_folder(drawing, FolderMade(path, owner, group, mode))
     outgoing = found.spool_dir
     if not outgoing.is_dir():
-        drawing.plan.notes.append(
-            _("{outgoing}: Asterisk's spool is not there (astspooldir in asterisk.conf)").format(outgoing=outgoing)
-        )
-        return
+        if not wishes.repair:
+            said = _("{outgoing}: Asterisk's spool is not there (astspooldir in asterisk.conf): --repair makes it")
+            drawing.plan.notes.append(said.format(outgoing=outgoing))
+            return
+        # Asterisk's own: it stays when we go
+        drawing.plan.folders.append(FolderMade(outgoing, found.uid, found.gid, 0o770))
+        said = _("restart Asterisk: it looks for new call files only in a spool that was there when it started")
+        drawing.plan.notes.append(said)
     # written there, and renamed into outgoing
     _plan_folder(drawing, FolderMade(outgoing.parent / "tmp", found.uid, found.gid, 0o770))
     for folder in (outgoing, outgoing.parent / "tmp"):
@@ -284,17 +292,25 @@ def _plan_own(
     planned = change(path, before, content, Kind.OWN)
     kept_as: Path | None = None
     if before is not None and (done is None or not done.is_ours(digest(before))):
-        if done is not None and done.written == digest(content):
-            drawing.plan.notes.append(_("{path}: edited by somebody; left as it is").format(path=path))
+        if done is not None and done.written == digest(content) and not drawing.repair:
+            said = _("{path}: edited by somebody; left as it is (--repair puts ours back and keeps a copy)")
+            drawing.plan.notes.append(said.format(path=path))
+            drawing.plan.left_edited = True
             return False
         was_there = done is None or (done.kept_as is not None and digest(before) == done.original)
-        kept_as = path.with_name(path.name + (KEPT if was_there else EDITED))
+        kept_as = path.with_name(path.name + KEPT) if was_there else free_name(path, EDITED)
         planned = FileChange(
             path, Kind.OWN, before, content, planned.owner, planned.group, planned.mode, keep_before_as=kept_as
         )
     drawing.plan.files.append(planned)
     _note_done(drawing, path, Kind.OWN, original=before if done is None else None, written=content, kept_as=kept_as)
     return True
+
+
+def free_name(path: Path, behind: str) -> Path:
+    """Beside the file: what an earlier run has kept stays."""
+    names = (path.with_name(f"{path.name}{behind}{number}") for number in ("", *(f".{n}" for n in range(2, 10_000))))
+    return next(one for one in names if not one.exists())
 
 
 def _plan_lines(

@@ -7,7 +7,7 @@ from dialer.install.changes import Command, FileChange, Kind, ModeChange, Plan, 
 from dialer.install.includes import INCLUDES
 from dialer.install.manifest import FileDone, Manifest, manifest_path
 from dialer.install.marked import our_lines, take_out
-from dialer.install.plan import EDITED
+from dialer.install.plan import EDITED, free_name
 
 
 def plan_removal(manifest: Manifest, config_file: Path, *, purge: bool, systemd: bool) -> Plan:
@@ -68,7 +68,7 @@ def _plan_file(plan: Plan, done: FileDone, *, purge: bool) -> None:
         else:
             plan.notes.append(_("{path}: your settings stay (--purge removes them)").format(path=path))
         return
-    keep_as = None if untouched or purge else path.with_name(path.name + EDITED)
+    keep_as = None if untouched or purge else free_name(path, EDITED)
     if keep_as is not None:
         plan.notes.append(_("{path}: edited by somebody; kept as {name}").format(path=path, name=keep_as.name))
     if digest(now) != done.original:

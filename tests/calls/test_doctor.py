@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -15,7 +16,7 @@ from click.testing import CliRunner
 
 from dialer.cli import main
 from dialer.doctor import probe
-from tests.calls.installing import Site, bare_site
+from tests.calls.installing import Site, bare_site, run_dialer
 from tests.rig.small_disk import SmallDisk
 from tests.rig.waiting import wait_until
 
@@ -295,3 +296,51 @@ async def test_what_the_daemon_says_of_itself_is_told(site: Site) -> None:
     finally:
         await site.pbx.rx("dialplan reload")
     assert "nothing is dialled: Asterisk: the dialplan is not this version's" in named(found, "daemon")
+
+
+def advised(found: Found, check: str) -> tuple[str, ...]:
+    """The arguments of the command that the finding names."""
+    said = re.search(r"\bdialer (install [^,;]*--config [^\s,;]+)", named(found, check))
+    assert said, named(found, check)
+    return tuple(said[1].split())
+
+
+async def test_the_command_that_is_advised_puts_back_edited_event_filters(site: Site) -> None:
+    file = site.pbx.etc_dir / "manager_autodialer.conf"
+    whole = file.read_text()
+    edited = whole.replace("eventfilter(action(include),name(ExtensionStatus)) =\n", "")
+    assert edited != whole
+    file.write_text(edited)
+    await site.pbx.rx("manager reload")
+    _, found = await examine(site, "--no-call")
+    code, said = await run_dialer("install", *site.config, "--yes")
+    assert (code, "edited by somebody; left as it is" in said) == (4, True), said
+    code, said = await run_dialer(*advised(found, "filters"), "--yes")
+    assert (code, file.read_text()) == (0, whole), said
+    assert file.with_name(f"{file.name}.edited").read_text() == edited
+    named((await examine(site, "--no-call"))[1], "filters", "ok")
+
+
+async def test_the_command_that_is_advised_loads_a_dialplan_that_is_not(site: Site) -> None:
+    await site.pbx.rx("dialplan remove context autodialer-version")
+    _, found = await examine(site, "--no-call")
+    code, said = await run_dialer(*advised(found, "dialplan"), "--yes")
+    assert code == 0, said
+    named((await examine(site, "--no-call"))[1], "dialplan", "ok")
+
+
+async def test_the_command_that_is_advised_makes_a_spool_that_is_gone(site: Site) -> None:
+    shutil.rmtree(site.pbx.spool_dir)
+    _, found = await examine(site, "--no-call")
+    assert "which is not there" in named(found, "spool path")
+    assert "no such folder" in named(found, "spool")
+    commands = {advised(found, check) for check in ("spool", "spool path")}
+    assert len(commands) == 1
+    code, said = await run_dialer(*commands.pop(), "--yes")
+    assert (code, "restart Asterisk" in said) == (0, True), said
+    await site.pbx.stop()
+    await site.pbx.start()
+    await site.dialer.wait_dialling()
+    _, found = await examine(site)
+    for check in ("spool", "spool path", "call"):
+        named(found, check, "ok")

@@ -338,7 +338,8 @@ def test_what_somebody_has_written_since_stays(place: Place) -> None:
     own = place.etc / "extensions_autodialer.conf"
     own.write_text(own.read_text() + "; tuned\n")
     place.config.write_text(place.config.read_text() + "# tuned\n")
-    assert "nothing to change" in place.install().output
+    left = place.install()
+    assert ("nothing to change" in left.output, left.exit_code) == (True, 4)
     result = place.uninstall()
     assert result.exit_code == 0
     assert file.read_text() == "; first\n" + DIALPLAN + "[mine]\n"
@@ -347,6 +348,58 @@ def test_what_somebody_has_written_since_stays(place: Place) -> None:
     assert (place.etc / "extensions_autodialer.conf.edited").read_text().endswith("; tuned\n")
     assert place.config.read_text().endswith("# tuned\n")
     assert "your settings stay" in flat(result)
+
+
+def test_what_is_edited_or_gone_is_put_back_by_repair_and_kept(place: Place) -> None:
+    place.write(PLAIN)
+    place.install()
+    whole = snapshot(place.folder)
+    manager, host = place.etc / "manager_autodialer.conf", place.etc / "extensions.conf"
+    lines = manager.read_text().splitlines(keepends=True)
+    edited = "".join(line for line in lines if not line.startswith("eventfilter"))
+    manager.write_text(edited)
+    left = place.install()
+    assert (left.exit_code, "left as it is (--repair puts ours back" in flat(left)) == (4, True)
+    assert manager.read_text() == edited
+    (place.etc / "musiconhold_autodialer.conf").unlink()
+    host.write_text(DIALPLAN)
+    (place.folder / "data" / "audio").chmod(0o700)
+    repaired = place.install("--repair")
+    assert repaired.exit_code == 0, repaired.output
+    copy = place.etc / "manager_autodialer.conf.edited"
+    assert f"keep {manager} -> {copy.name}" in flat(repaired)
+    assert (copy.read_text(), copy.stat().st_mode & 0o777) == (edited, 0o640)
+    assert {name: seen for name, seen in snapshot(place.folder).items() if not name.endswith(copy.name)} == whole
+    manager.write_text("; once more\n")
+    assert place.install("--repair").exit_code == 0
+    assert copy.read_text() == edited, "what was kept before stays"
+    assert copy.with_name(f"{copy.name}.2").read_text() == "; once more\n"
+    again = place.install()
+    assert (again.exit_code, "nothing to change" in again.output) == (0, True)
+
+
+def test_repair_tells_asterisk_all_of_it_although_no_file_has_changed(place: Place) -> None:
+    """Whose dialplan was taken out at its console."""
+    place.write(PLAIN)
+    place.install()
+    assert "asterisk: dialplan reload: not told" in place.install("--repair").output
+    assert "asterisk:" not in place.install().output
+
+
+def test_a_spool_that_is_gone_is_made_by_repair(place: Place) -> None:
+    place.write(PLAIN)
+    place.install()
+    shutil.rmtree(place.spool.parent)
+    said = place.install()
+    assert (said.exit_code, "Asterisk's spool is not there" in flat(said), "--repair makes it" in flat(said)) == (
+        0, True, True,
+    )  # fmt: skip
+    assert not place.spool.exists()
+    said = place.install("--repair")
+    assert (said.exit_code, "restart Asterisk" in flat(said)) == (0, True), said.output
+    assert (place.spool.stat().st_mode & 0o7777, (place.spool.parent / "tmp").stat().st_mode & 0o7777) == (0o770, 0o770)
+    place.uninstall()
+    assert place.spool.is_dir(), "Asterisk's own"
 
 
 def test_a_newer_dialplan_replaces_the_old_one_and_an_edited_one_is_kept(place: Place) -> None:
