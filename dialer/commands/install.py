@@ -18,20 +18,19 @@ from rich.syntax import Syntax
 
 from dialer.api.access.passwords import hash_password
 from dialer.commands.asking import be_sure
-from dialer.commands.exits import LEFT_EDITED
+from dialer.commands.exits import LEFT_EDITED, NotNowError
 from dialer.commands.options import config_option, config_words, settings_of
 from dialer.config import ConfigError, load_settings
 from dialer.install.changes import FileChange, Kind, Plan
 from dialer.install.doing import DoingError, do
 from dialer.install.look import Found, LookError, look
-from dialer.install.manifest import ManifestError, manifest_path, read_manifest
+from dialer.install.manifest import ManifestError, left_path, manifest_path, read_manifest, with_left
 from dialer.install.options import DATA_DIR, remembered
 from dialer.install.plan import SYSTEMD_DIR, Known, PlanError, Wishes, plan_installation
 from dialer.install.settings_file import NewSecrets, local_time_zone, new_secrets, settings_text
 from dialer.install.shipped import NotShippedError
-from dialer.install.undo import plan_removal
-from dialer.store.errors import StoreError
-from dialer.store.sole import InUseError, database_file, sole_user
+from dialer.install.undo import data_folders, plan_removal
+from dialer.store.sole import database_file, in_use
 
 T = TypeVar("T")
 _ETC = Path("/etc/asterisk")
@@ -113,6 +112,7 @@ def install(  # noqa: PLR0917 - click passes them by name
     """
     console = Console(soft_wrap=True, highlight=False)
     old = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
+    left = _or_refuse(lambda: read_manifest(left_path(config_file)))
     etc = asterisk_etc or (_ETC if old is None else Path(old.etc))
     options = remembered(
         old,
@@ -151,7 +151,7 @@ def install(  # noqa: PLR0917 - click passes them by name
         options,
         repair,
     )
-    plan, _manifest = _or_refuse(lambda: plan_installation(found, wishes, known, old))
+    plan, _manifest = _or_refuse(lambda: plan_installation(found, wishes, known, old, left))
     if made is not None:
         plan.secrets += (made.webhooks, made.password_hash)
     said = _("{pbx} in {etc}, user {user}, group {group}")
@@ -189,25 +189,53 @@ def uninstall(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Take back what `dialer install` has done, each file as it was. What somebody else has written since stays.
 
-    Stops the daemon first, and waits for its calls in progress as long as they take.
+    Stops the daemon's unit first, and waits for its calls in progress as long as they take. What stays is told, and
+    removed by --purge, then or later.
 
-    Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again.
+    Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again; 75 not done, a daemon runs.
     """
     console = Console(soft_wrap=True, highlight=False)
-    manifest = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
+    installed = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
+    left = _or_refuse(lambda: read_manifest(left_path(config_file)))
+    if installed is None:
+        said = _("nothing to take back: {file} is not there")
+        console.print(said.format(file=manifest_path(config_file)))
+    manifest = left if installed is None else with_left(installed, left)
     if manifest is None:
-        console.print(_("nothing to take back: {file} is not there").format(file=manifest_path(config_file)))
+        for path in filter(Path.exists, (config_file, _database(config_file, DATA_DIR))):
+            said = _("{path}: stays: no installation that is known here has made it")
+            console.print(said.format(path=path))
         return
     runs = Path("/run/systemd/system").is_dir()
-    plan = _or_refuse(lambda: plan_removal(manifest, config_file, purge=purge, systemd=runs))
-    if keep_settings and not purge:
-        plan.files = [file for file in plan.files if file.kind is not Kind.SETTINGS]
-    url = _database_url(config_file, Path(manifest.data_dir))
+    plan = _or_refuse(
+        lambda: plan_removal(manifest, config_file, purge=purge, systemd=runs, keep_settings=keep_settings)
+    )
+    if plan.left is not None:
+        said = _("what stays is removed by: {command}")
+        plan.notes.append(said.format(command=f"dialer uninstall --purge{config_words(config_file)}"))
+    if installed is None and not purge:
+        _tell_notes(console, plan)
+        return
+    databases = {_database(config_file, Path(manifest.data_dir))}
+    for folder in data_folders(manifest):
+        databases |= {lock.with_suffix("") for lock in folder.rglob("*.lock")}
+
+    def make_sure_idle() -> None:
+        """The dialplan of calls in progress must not go away under them: their results would be lost."""
+        for file in sorted(databases):
+            if _or_refuse(lambda: in_use(f"sqlite:///{file}")):  # noqa: B023 - called at once
+                said = _(
+                    "{file}: a daemon is using it: stop it first, calls in progress are waited for; nothing was removed"
+                )
+                raise NotNowError(said.format(file=file))
+
+    if not (plan.stops or dry_run):  # before anybody is asked
+        make_sure_idle()
     _carry_out(
         console,
         plan,
         Path(manifest.control_socket),
-        lambda: _in_use(url),
+        make_sure_idle,
         dry_run=dry_run,
         yes=yes,
         no_reload=no_reload,
@@ -215,32 +243,19 @@ def uninstall(  # noqa: PLR0917 - click passes them by name
     )
 
 
-def _database_url(config_file: Path, data_dir: Path) -> str:
+def _database(config_file: Path, data_dir: Path) -> Path:
     try:
-        return load_settings(config_file).store.url
+        file = database_file(load_settings(config_file).store.url)
     except ConfigError:  # gone, or broken: no reason to keep the rest
-        return f"sqlite:///{data_dir}/dialer.db"
-
-
-def _in_use(url: str) -> str | None:
-    """The dialplan of calls in progress must not go away under them: their results would be lost."""
-    file = database_file(url)
-    if file is None or not file.with_name(f"{file.name}.lock").exists():  # whoever looks makes none
-        return None
-    try:
-        with sole_user(url):
-            return None
-    except InUseError as error:
-        return _("{problem}: stop it first, calls in progress are waited for").format(problem=error)
-    except StoreError as error:
-        return str(error)
+        file = None
+    return file or (data_dir / "dialer.db").resolve()
 
 
 def _carry_out(
     console: Console,
     plan: Plan,
     control_socket: Path,
-    in_use: Callable[[], str | None] = lambda: None,
+    make_sure_idle: Callable[[], None] = lambda: None,
     *,
     dry_run: bool,
     yes: bool,
@@ -260,10 +275,14 @@ def _carry_out(
                 raise click.ClickException(_("nobody to ask here: --yes does it, --dry-run only shows it"))
             be_sure(_("Do this?"), sure=False)
         try:
-            do(plan, control_socket, console.print, in_use)
+            do(plan, control_socket, console.print, make_sure_idle)
         except DoingError as error:
             raise click.ClickException(str(error)) from None
         console.print(_("done"))
+    _tell_notes(console, plan)
+
+
+def _tell_notes(console: Console, plan: Plan) -> None:
     left = _("left for you:")
     for note in plan.notes:
         console.print(f"[yellow]{left}[/] {_plain(note)}")
@@ -280,6 +299,8 @@ def _show(console: Console, plan: Plan, *, verbose: bool) -> None:
     if plan.manifest is not None:
         verb = _("remove") if plan.manifest.after is None else _("write")
         tell(verb, plan.manifest.path, _("what was done, to be taken back"))
+    if plan.left is not None:
+        tell(_("write"), plan.left.path, _("what stays, to be removed by --purge"))
     for command in plan.commands_before:
         tell(_("run"), " ".join(command.argv), command.why)
     for folder in plan.folders:

@@ -76,10 +76,10 @@ class Plan:
 
     stops: str = ""
     """A unit that must be down before anything is taken away; empty: none."""
-    must_be_idle: bool = False
-    """Whether no daemon at all may run on the database."""
     manifest: FileChange | None = None
     """So that what a crash leaves half done can be taken back, or gone on with."""
+    left: FileChange | None = None
+    """What is to be known of what stays, written before anything is taken away."""
     commands_before: list[Command] = field(default_factory=list)
     folders: list[FolderMade] = field(default_factory=list)
     modes: list[ModeChange] = field(default_factory=list)
@@ -112,6 +112,7 @@ class Plan:
             or self.purged
             or self.commands_after
             or self.goes_on
+            or (self.manifest is not None and self.manifest.after is None)
         )
 
 

@@ -28,14 +28,15 @@ class DoingError(Exception):
 
 
 def do(
-    plan: Plan, control_socket: Path, tell: Callable[[str], None], in_use: Callable[[], str | None] = lambda: None
+    plan: Plan, control_socket: Path, tell: Callable[[str], None], make_sure_idle: Callable[[], None] = lambda: None
 ) -> None:
-    """`in_use` says which daemon runs on what is to be taken away; None: none does. Raises DoingError."""
+    """`make_sure_idle` raises what it likes while a daemon runs on what is to be taken away. Raises DoingError."""
     if plan.stops:
         _stop(plan.stops, tell)
-    if plan.must_be_idle and (problem := in_use()) is not None:
-        raise DoingError(problem)
+    make_sure_idle()
     manifest = plan.manifest
+    if plan.left is not None:
+        _change_file(plan.left)
     for folder in plan.folders:
         if plan.settled is not None and folder.path == plan.settled.path.parent and not folder.path.is_dir():
             _make_folder(FolderMade(folder.path, os.geteuid(), os.getegid(), 0o700))  # its owner may not be there yet
@@ -49,12 +50,12 @@ def do(
         _change_mode(change)
     for file in plan.files:
         _change_file(file)
+    for path in plan.purged:
+        _purge(path)
     if manifest is not None and manifest.after is None:
         _change_file(manifest)
     for path in plan.removed_folders:
         _remove_empty(path)
-    for path in plan.purged:
-        _purge(path)
     for command_line in plan.asterisk:
         try:
             answer = _last_line(ask_asterisk(control_socket, command_line)) or _("done")

@@ -39,6 +39,9 @@ class Manifest:
     folders: list[str] = field(default_factory=list)
     modes: list[list[Any]] = field(default_factory=list)
     """[path, mode before, mode after] of folders that are not ours."""
+    data_folders: list[str] = field(default_factory=list)
+    """Those of `folders` that hold the database, sounds and recordings, also of former installations: --purge removes
+    them with all that is in them."""
     data_dir: str = ""
     user: str = ""
     user_made: bool = False
@@ -67,6 +70,31 @@ class Manifest:
 
 def manifest_path(config_file: Path) -> Path:
     return config_file.parent / "installed.json"
+
+
+def left_path(config_file: Path) -> Path:
+    """What an installation has made and `dialer uninstall` has not taken away: for --purge, and for the next
+    installation, which makes it its own again."""
+    return config_file.parent / "uninstalled.json"
+
+
+def with_left(manifest: Manifest, left: Manifest | None) -> Manifest:
+    """With what a former installation has made, as far as it is still there."""
+    if left is None:
+        return manifest
+    there = [one for one in left.folders if Path(one).is_dir() and one not in manifest.folders]
+    settings = [one for one in left.files if Path(one.path).exists() and manifest.file(Path(one.path)) is None]
+    folders = manifest.folders + there
+    data = [one for one in left.data_folders if one in folders and one not in manifest.data_folders]
+    joined = replace(
+        manifest,
+        files=manifest.files + settings,
+        folders=folders,
+        data_folders=manifest.data_folders + data,
+    )
+    if left.user_made and not manifest.user:
+        joined.user, joined.user_made = left.user, True
+    return joined
 
 
 def read_manifest(path: Path) -> Manifest | None:

@@ -15,7 +15,7 @@ from dialer.install.asterisk_config import ConfigTree, read_tree
 from dialer.install.changes import Command, FileChange, FolderMade, Kind, ModeChange, Plan, digest
 from dialer.install.includes import INCLUDES, Include, Values
 from dialer.install.look import Found, PbxKind
-from dialer.install.manifest import FileDone, Manifest, manifest_path
+from dialer.install.manifest import FileDone, Manifest, left_path, manifest_path, with_left
 from dialer.install.marked import add_lines, our_lines, take_out
 from dialer.install.shipped import shipped
 from dialer.install.unit import NAME as UNIT
@@ -81,15 +81,18 @@ class _Drawing:
     repair: bool
 
 
-def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest | None) -> tuple[Plan, Manifest]:
-    """The plan and the manifest of when it is done. Raises PlanError, OSError."""
+def plan_installation(
+    found: Found, wishes: Wishes, known: Known, old: Manifest | None, left: Manifest | None = None
+) -> tuple[Plan, Manifest]:
+    """The plan and the manifest of when it is done. `left`: what a former installation has left. Raises PlanError,
+    OSError."""
     if not _USER.fullmatch(wishes.user):
         raise PlanError(_("--user: a name of a system user expected, got {name!r}").format(name=wishes.user[:40]))
     if old is not None and old.etc != str(found.etc):
         raise PlanError(
             _("already installed beside the Asterisk of {etc}: `dialer uninstall` first").format(etc=old.etc)
         )
-    manifest = old or Manifest(str(found.etc), str(found.control_socket))
+    manifest = with_left(old or Manifest(str(found.etc), str(found.control_socket)), left)
     goes_on = manifest.pending or wishes.repair
     plan = Plan(secrets=(known.ami_secret, cli_token(known.ami_secret)), goes_on=goes_on)
     drawing = _Drawing(plan, manifest, goes_on, wishes.repair)
@@ -113,6 +116,9 @@ def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest 
     if wishes.systemd_dir is not None:
         _plan_unit(drawing, found, wishes, known, wishes.systemd_dir)
     _plan_notes(drawing, found, wishes, known)
+    if left is not None:  # all of it is in the manifest now
+        path = left_path(wishes.config_file)
+        plan.files.append(FileChange(path, Kind.OWN, path.read_bytes(), None))
     _plan_manifest(drawing, wishes)
     return drawing.plan, drawing.manifest
 
@@ -120,7 +126,8 @@ def plan_installation(found: Found, wishes: Wishes, known: Known, old: Manifest 
 def _plan_user(drawing: _Drawing, found: Found, wishes: Wishes) -> None:
     if not wishes.make_user:
         return
-    drawing.manifest.user = wishes.user
+    if drawing.manifest.user != wishes.user:
+        drawing.manifest.user, drawing.manifest.user_made = wishes.user, False
     try:
         pwd.getpwnam(wishes.user)
     except KeyError:
@@ -161,6 +168,8 @@ def _plan_folders(drawing: _Drawing, found: Found, wishes: Wishes, known: Known)
         (known.recordings_dir, 0o2770),  # Asterisk writes there
     ):
         _plan_folder(drawing, FolderMade(path, owner, group, mode))
+        if str(path) in drawing.manifest.folders and str(path) not in drawing.manifest.data_folders:
+            drawing.manifest.data_folders.append(str(path))
     outgoing = found.spool_dir
     if not outgoing.is_dir():
         if not wishes.repair:

@@ -1,24 +1,28 @@
 """Taking an installation back: what the manifest names, as it was, and nothing of anybody else's."""
 
+import os
+from collections.abc import Set
 from gettext import gettext as _
 from pathlib import Path
 
 from dialer.install.changes import Command, FileChange, Kind, ModeChange, Plan, digest
 from dialer.install.includes import INCLUDES
-from dialer.install.manifest import FileDone, Manifest, manifest_path
+from dialer.install.manifest import FileDone, Manifest, left_path, manifest_path
 from dialer.install.marked import our_lines, take_out
 from dialer.install.plan import EDITED, free_name
 
 
-def plan_removal(manifest: Manifest, config_file: Path, *, purge: bool, systemd: bool) -> Plan:
+def plan_removal(
+    manifest: Manifest, config_file: Path, *, purge: bool, systemd: bool, keep_settings: bool = False
+) -> Plan:
     """`purge`: settings, database and recordings go, too. `systemd`: whether the unit is known to a systemd. Raises
     OSError."""
-    plan = Plan(must_be_idle=True)
+    plan = Plan()
     if manifest.unit:
         plan.stops = manifest.unit if systemd else ""
         plan.commands_before.append(Command(("systemctl", "disable", manifest.unit), _("the daemon"), must=False))
     for done in manifest.files:
-        _plan_file(plan, done, purge=purge)
+        _plan_file(plan, done, purge=purge, keep_settings=keep_settings)
     changed = {file.path.name for file in plan.files}
     for include in INCLUDES:
         names = {
@@ -31,25 +35,83 @@ def plan_removal(manifest: Manifest, config_file: Path, *, purge: bool, systemd:
             plan.asterisk.append(include.reload)
     for folder, before, after in manifest.modes:
         _plan_mode(plan, Path(folder), before, after)
-    path = manifest_path(config_file)
-    plan.manifest = FileChange(path, Kind.OWN, path.read_bytes(), None)
-    data_dir = Path(manifest.data_dir)
-    for made in sorted(map(Path, manifest.folders), key=lambda path: len(path.parts), reverse=True):
-        if not (purge and (made == data_dir or data_dir in made.parents)):
-            plan.removed_folders.append(made)
-    if purge and data_dir.is_dir() and str(data_dir) in manifest.folders:
-        plan.purged.append(data_dir)
-    elif data_dir.is_dir() and any(path.is_file() for path in data_dir.rglob("*")):
-        plan.notes.append(
-            _("{data_dir}: database and recordings stay (--purge removes them)").format(data_dir=data_dir)
-        )
+    _plan_folders(plan, manifest, purge=purge)
+    if config_file.exists() and manifest.file(config_file) is None:
+        said = _("{path}: your settings stay: they were there before the installation")
+        plan.notes.append(said.format(path=config_file))
     _plan_user(plan, manifest, purge=purge)
     if manifest.unit and systemd:
         plan.commands_after.append(Command(("systemctl", "daemon-reload"), _("the unit is gone"), must=False))
+    _plan_manifest(plan, manifest, config_file, purge=purge)
     return plan
 
 
-def _plan_file(plan: Plan, done: FileDone, *, purge: bool) -> None:
+def data_folders(manifest: Manifest) -> list[Path]:
+    """Where database, sounds and recordings are, without those that lie in another one."""
+    found = {Path(one) for one in (*manifest.data_folders, manifest.data_dir) if one}
+    return sorted(one for one in found if not found.intersection(one.parents))
+
+
+def _plan_folders(plan: Plan, manifest: Manifest, *, purge: bool) -> None:
+    for folder in data_folders(manifest):
+        ours = str(folder) in manifest.folders
+        if not folder.is_dir():
+            continue
+        if purge and ours:
+            plan.purged.append(folder)
+        elif any(path.is_file() for path in folder.rglob("*")):
+            said = (
+                _("{data_dir}: database and recordings stay (--purge removes them)")
+                if ours
+                else _("{data_dir}: database and recordings stay: the folder was there before the installation")
+            )
+            plan.notes.append(said.format(data_dir=folder))
+    for made in sorted(map(Path, manifest.folders), key=lambda path: len(path.parts), reverse=True):
+        if not {made, *made.parents}.intersection(plan.purged):
+            plan.removed_folders.append(made)
+
+
+def _plan_manifest(plan: Plan, manifest: Manifest, config_file: Path, *, purge: bool) -> None:
+    """What is to be known of what stays has a file of its own: `installed.json` is there while something is."""
+    installed, left = manifest_path(config_file), left_path(config_file)
+    before = left.read_bytes() if left.exists() else None
+    if not purge and (what_stays := _what_stays(plan, manifest, left.parent)) is not None:
+        after = what_stays.as_json()
+        plan.left = FileChange(left, Kind.OWN, before, after, os.geteuid(), os.getegid(), mode=0o600)
+    elif before is not None:
+        plan.files.append(FileChange(left, Kind.OWN, before, None))
+    if installed.exists():
+        plan.manifest = FileChange(installed, Kind.OWN, installed.read_bytes(), None)
+
+
+def _what_stays(plan: Plan, manifest: Manifest, settings_folder: Path) -> Manifest | None:
+    """None: nothing of ours. Folders that are empty go: should they be there again later, they are somebody else's."""
+    gone = {file.path for file in plan.files}
+    settings = [one for one in manifest.files if one.kind == Kind.SETTINGS and _stays(Path(one.path), gone)]
+    folders = [one for one in manifest.folders if any(_stays(path, gone) for path in Path(one).rglob("*"))]
+    data = [str(one) for one in data_folders(manifest) if str(one) in folders]
+    if not (settings or data or manifest.user_made):
+        return None
+    if str(settings_folder) in manifest.folders:
+        folders = list(dict.fromkeys([str(settings_folder), *folders]))
+    user = manifest.user if manifest.user_made else ""
+    return Manifest(
+        manifest.etc,
+        manifest.control_socket,
+        files=settings,
+        folders=folders,
+        data_folders=data,
+        data_dir=manifest.data_dir,
+        user=user,
+        user_made=manifest.user_made,
+    )
+
+
+def _stays(path: Path, gone: Set[Path]) -> bool:
+    return path.is_file() and path not in gone
+
+
+def _plan_file(plan: Plan, done: FileDone, *, purge: bool, keep_settings: bool) -> None:
     path = Path(done.path)
     now = path.read_bytes() if path.exists() else None
     if now is None:
@@ -63,7 +125,7 @@ def _plan_file(plan: Plan, done: FileDone, *, purge: bool) -> None:
         plan.notes.append(_("{kept}: what was there before {name} is gone").format(kept=kept, name=path.name))
         kept = None
     if done.kind == Kind.SETTINGS and not purge:
-        if untouched:
+        if untouched and not keep_settings:
             plan.files.append(FileChange(path, Kind.SETTINGS, now, None))
         else:
             plan.notes.append(_("{path}: your settings stay (--purge removes them)").format(path=path))

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from dialer.cli import main
 from dialer.commands import install
 from dialer.install import doing
-from dialer.install.changes import Plan
+from dialer.install.changes import FileChange, Plan
 from dialer.install.look import LookError, PbxKind, look
 from dialer.install.manifest import Manifest, manifest_path, read_manifest
 from dialer.install.marked import MARK
@@ -828,10 +828,155 @@ def test_nothing_is_taken_away_under_a_daemon_that_runs(place: Place) -> None:
     with sole_user(str(place.settings()["store"]["url"])):
         result = place.uninstall()
         (place.folder / "data" / "dialer.db.lock").rename(place.folder / "lock")
-        assert (result.exit_code, "stop it first" in flat(result)) == (1, True), result.output
+        assert (result.exit_code, "stop it first" in flat(result)) == (75, True), result.output
         (place.folder / "lock").unlink()
     assert snapshot(place.folder) == before
     assert place.uninstall().exit_code == 0
+
+
+def test_a_database_that_the_settings_do_not_name_is_not_purged_under_its_daemon(place: Place) -> None:
+    """Whose settings came from elsewhere, or were changed since it was started."""
+    place.write(PLAIN)
+    place.install()
+    other = place.folder / "data" / "other.db"
+    with sole_user(f"sqlite:///{other}"):
+        result = place.uninstall("--purge")
+        assert (result.exit_code, f"{other}: a daemon is using it" in flat(result)) == (75, True), result.output
+    assert other.with_name("other.db.lock").exists() and place.config.exists()
+
+
+def used(place: Place) -> Path:
+    """A database and a recording; the settings are edited."""
+    (place.folder / "data" / "dialer.db").write_bytes(b"calls")
+    recording = place.folder / "data" / "audio" / "recordings" / "talk.wav"
+    recording.write_bytes(b"RIFF")
+    place.config.write_text(place.config.read_text() + "# tuned\n")
+    return recording
+
+
+@pytest.mark.parametrize("between", ["", "install", "install, uninstall"])
+def test_what_an_uninstallation_has_left_is_purged_later(place: Place, between: str) -> None:
+    place.write(PLAIN)
+    before = snapshot(place.folder)
+    place.install()
+    recording = used(place)
+    said = flat(place.uninstall())
+    assert f"{place.folder}/data: database and recordings stay (--purge removes them)" in said
+    assert f"{place.config}: your settings stay (--purge removes them)" in said
+    assert f"what stays is removed by: dialer uninstall --purge --config {place.config}" in said
+    again = flat(place.uninstall())
+    assert "nothing to take back" in again
+    assert f"{place.config}: your settings stay (--purge removes them)" in again
+    assert recording.exists() and place.config.exists()
+    if between:
+        assert place.install().exit_code == 0
+        assert "nothing to change" in place.install().output
+        assert not (place.config.parent / "uninstalled.json").exists()
+    if between.endswith("uninstall"):
+        assert "what stays is removed by" in flat(place.uninstall())
+    purged = place.uninstall("--purge")
+    assert purged.exit_code == 0, purged.output
+    assert snapshot(place.folder) == before
+
+
+def test_what_was_there_before_the_first_installation_is_never_purged(place: Place) -> None:
+    place.write(PLAIN)
+    place.config.parent.mkdir()
+    (place.folder / "data").mkdir()
+    place.config.write_text(f'# mine\n[ami]\nsecret = "x"\n[store]\nurl = "sqlite:///{place.folder}/data/dialer.db"\n'
+                            f'[audio]\ndir = "{place.folder}/sounds"\n')  # fmt: skip
+    (place.folder / "data" / "dialer.db").write_bytes(b"calls of another daemon")
+    before = snapshot(place.folder)
+    for commands in (["--purge"], ["", "--purge"], ["", "install", "--purge"]):
+        assert place.install().exit_code == 0
+        (place.folder / "sounds" / "recordings" / "talk.wav").write_bytes(b"RIFF")
+        for command in commands:
+            if command == "install":
+                assert place.install().exit_code == 0
+                continue
+            said = flat(place.uninstall(*filter(None, [command])))
+            assert f"{place.config}: your settings stay: they were there before the installation" in said
+            assert f"{place.folder}/data: database and recordings stay: the folder was there before" in said
+        assert snapshot(place.folder) == before
+
+
+def test_a_folder_that_went_and_came_again_is_somebody_else_s(place: Place) -> None:
+    place.write(PLAIN)
+    place.install()
+    place.config.write_text(place.config.read_text() + "# tuned\n")
+    place.uninstall()  # the settings stay; the data folder was empty, and goes
+    (place.folder / "data").mkdir()
+    (place.folder / "data" / "letters").write_text("dear")
+    place.install()
+    place.uninstall("--purge")
+    assert (place.folder / "data" / "letters").exists()
+    assert not place.config.exists()
+
+
+def test_a_second_data_folder_does_not_hide_the_first_from_a_purge(place: Place) -> None:
+    place.write(PLAIN)
+    before = snapshot(place.folder)
+    place.install()
+    (place.folder / "data" / "dialer.db").write_bytes(b"calls")
+    place.uninstall()
+    assert place.install("--data-dir", str(place.folder / "data2")).exit_code == 0
+    assert place.uninstall("--purge").exit_code == 0
+    assert snapshot(place.folder) == before
+
+
+def test_settings_that_are_kept_are_purged_later(place: Place) -> None:
+    """As the Debian package keeps them."""
+    place.write(PLAIN)
+    before = snapshot(place.folder)
+    place.install()
+    assert "your settings stay" in flat(place.uninstall("--keep-settings"))
+    assert place.config.exists()
+    place.uninstall("--purge")
+    assert snapshot(place.folder) == before
+
+
+def test_what_nobody_knows_to_be_ours_is_named_and_stays(place: Place) -> None:
+    place.write(PLAIN)
+    place.config.parent.mkdir()
+    place.config.write_text('[ami]\nsecret = "x"\n')
+    said = flat(place.uninstall("--purge"))
+    assert f"{place.config}: stays: no installation that is known here has made it" in said
+    assert place.config.exists()
+
+
+@pytest.mark.parametrize("removed", range(12))
+def test_an_uninstallation_that_crashed_can_be_gone_on_with_and_purged(
+    place: Place, removed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write(PLAIN)
+    before = snapshot(place.folder)
+    place.install()
+    used(place)
+    left, change = removed, doing._change_file
+
+    def dies(of: FileChange) -> None:
+        nonlocal left
+        if left == 0:
+            raise doing.DoingError("Input/output error")
+        left -= 1
+        change(of)
+
+    monkeypatch.setattr(doing, "_change_file", dies)
+    place.uninstall()
+    monkeypatch.setattr(doing, "_change_file", change)
+    assert place.uninstall().exit_code == 0
+    assert place.uninstall("--purge").exit_code == 0
+    assert snapshot(place.folder) == before
+
+
+def test_another_user_than_that_of_the_run_before_is_not_taken_for_one_that_was_made(place: Place) -> None:
+    place.write(PLAIN)
+    old = Manifest(str(place.etc), str(place.folder), user="autodialer-test", user_made=True)
+    data = place.folder / "data"
+    wishes = Wishes(place.config, data, "daemon", True, None, False, Path("/usr/bin/dialer"))
+    known = Known("a", "secret", data / "audio", data / "rec", data, ("", ""), "127.0.0.1:4574", "[ami]\n")
+    _plan, manifest = plan_installation(look(place.etc), wishes, known, old)
+    assert (manifest.user, manifest.user_made) == ("daemon", False)
 
 
 @pytest.mark.parametrize("state", ["active", "deactivating", "activating"])
