@@ -130,6 +130,7 @@ class _Commands(click.Group):
 def main() -> None:
     """Auto-dialer daemon for Asterisk.
 
-    Exit codes: 0 done; 1 refused; 2 wrong command line; 69 no daemon answers; 75 not now, try again later; 77 an API
-    key is needed; 78 wrong settings or database; 130 Ctrl-C; 141 nobody reads the output any more.
+    Exit codes: 0 done; 1 refused; 2 wrong command line; 4 install: edited files were left as they are; 69 no daemon
+    answers; 75 not now, try again later; 77 an API key is needed; 78 wrong settings or database; 130 Ctrl-C; 141
+    nobody reads the output any more.
     """
