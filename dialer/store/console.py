@@ -5,12 +5,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, literal, or_, select, tuple_
 
 from dialer.model.outcome import Outcome
 from dialer.model.safe import phone_id_of
 from dialer.model.task import InnerNumType, TaskState
-from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, polling, question, task
+from dialer.store.schema import IN_PROGRESS, QUEUED, TRIED, answer, attempt, polling, question, task
+from dialer.store.tallies import MINUTE_US
 
 _HEADS: Select[Any] = select(
     task.c.id, task.c.crm_id, task.c.name, task.c.state, task.c.inner_num, task.c.inner_num_type,
@@ -67,6 +68,20 @@ def fetch_live_heads(connection: Connection, newest: int, most: int) -> Sequence
 
 def fetch_head(connection: Connection, task_id: int) -> TaskHead | None:
     return connection.execute(_HEADS.where(task.c.id == task_id)).first()
+
+
+def fetch_call_minutes(connection: Connection, since_us: int, before_us: int) -> dict[int, Counter[str]]:
+    """Calls of all tasks that ended in this time: by minute (microseconds since 1970) and outcome. What was closed
+    without a call is none. Costs the calls of that time: they are found by the index of changes."""
+    minute = (attempt.c.changed_us - attempt.c.changed_us % literal(MINUTE_US)).label("minute_us")
+    when = (TRIED, attempt.c.changed_us >= since_us, attempt.c.changed_us < before_us)
+    ended = select(minute, attempt.c.result, func.count().label("times")).where(
+        *when, _DONE, attempt.c.call_file.is_not(None)
+    )
+    found: dict[int, Counter[str]] = {}
+    for row in connection.execute(ended.group_by(minute, attempt.c.result)):
+        found.setdefault(row.minute_us, Counter())[row.result] += row.times
+    return found
 
 
 @dataclass(frozen=True, slots=True)

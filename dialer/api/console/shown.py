@@ -196,14 +196,14 @@ class MinuteShown(Shown):
     time: Seconds
     """Its beginning."""
     begun: int
-    """Calls begun."""
+    """Calls begun, since the daemon's start."""
     results: Counts
     """Calls finished, by result."""
 
 
 class Stats(Shown):
     minutes: list[MinuteShown]
-    """Oldest first; since the daemon's start."""
+    """Oldest first."""
     inProgress: int
     """Calls under way."""
     maxChannels: int

@@ -1,12 +1,13 @@
 """/console/v1/me, tasks, stats"""
 
+import contextlib
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
 
 from dialer.api.console.counting import Counting
 from dialer.api.console.fields import QuerySearch
-from dialer.api.console.shown import Me, Stats, TaskDetail, TaskProgress
+from dialer.api.console.shown import SECOND_US, Me, Stats, TaskDetail, TaskProgress
 from dialer.api.endpoint import Endpoint, Nothing
 from dialer.api.mikopbx.fields import QueryNumber, QueryState, State
 from dialer.api.mikopbx.replies import answers
@@ -21,8 +22,8 @@ from dialer.model.polling import Polling
 from dialer.model.prices import shown
 from dialer.model.task import InnerNumType, Task
 from dialer.model.webhook import shown_url
-from dialer.store.console import fetch_head, fetch_heads
-from dialer.store.database import Store
+from dialer.store.console import fetch_call_minutes, fetch_head, fetch_heads
+from dialer.store.database import Store, StoreError
 from dialer.store.pollings import find_polling
 from dialer.store.tasks import TaskChange, TaskRefusedError, fetch_task
 
@@ -152,7 +153,20 @@ class Progress:
         }
 
     async def stats(self, call: Call[Nothing, StatsQuery, None]) -> dict[str, Any]:
-        return self.stats_of(call.query.minutes or DEFAULT_MINUTES)
+        minutes = call.query.minutes or DEFAULT_MINUTES
+        with contextlib.suppress(StoreError):  # its trouble is in `health`; what was counted is told all the same
+            await self._recall(minutes)
+        return self.stats_of(minutes)
+
+    async def _recall(self, minutes: int) -> None:
+        """Tell the meter of calls before the daemon's start: each minute is read once."""
+        unknown = self._meter.unknown(minutes)
+        if unknown is None:
+            return
+        since_s, before_s = unknown
+        since_us, before_us = since_s * SECOND_US, int(before_s * SECOND_US)
+        found = await self._store.read(lambda connection: fetch_call_minutes(connection, since_us, before_us))
+        self._meter.recall(since_s, {minute_us // SECOND_US: results for minute_us, results in found.items()})
 
     def stats_of(self, minutes: int) -> dict[str, Any]:
         """Stats of the last so many minutes."""
