@@ -25,6 +25,10 @@ _ROWS: Select[Any] = select(
     attempt.c.cost_u, attempt.c.changed_us, attempt.c.closed_us, attempt.c.due_us, attempt.c.recording,
     attempt.c.params,
 )  # fmt: skip
+_of_it = attempt.c.task_id == task.c.id
+_LEFT = or_(
+    select(attempt.c.id).where(_of_it, QUEUED).exists(), select(attempt.c.id).where(_of_it, IN_PROGRESS).exists()
+)
 _key = tuple_(attempt.c.phone_id, attempt.c.attempt_number)
 _DONE = attempt.c.closed_us.is_not(None)
 WAITING, CALLING, DONE = "waiting", "calling", "done"
@@ -44,16 +48,19 @@ def fetch_heads(
     state: TaskState | None = None,
     search: str = "",
     unfinished: bool = False,
+    left: bool | None = None,
     first: int = 0,
     limit: int = 200,
 ) -> Sequence[TaskHead]:
-    """The newest tasks first. `search`: in the name, the CRM's id or our id. `unfinished`: that are not closed.
-    `first`: how many are passed over."""
+    """The newest tasks first. `search`: in the name, the CRM's id or our id. `unfinished`: that are not closed. `left`:
+    whether attempts of it are not over. `first`: how many are passed over."""
     query = _HEADS.order_by(task.c.id.desc()).offset(first).limit(limit)
     if unfinished:
         query = query.where(task.c.state != TaskState.CLOSED.value)
     if state is not None:
         query = query.where(task.c.state == state.value)
+    if left is not None:
+        query = query.where(_LEFT if left else ~_LEFT)
     if search:
         query = query.where(or_(_like(task.c.name, search), _like(task.c.crm_id, search), _is_id(search)))
     return connection.execute(query).all()

@@ -143,3 +143,19 @@ async def test_a_restart_forgets_no_minute_of_the_last_hours(dialer: Dialer) -> 
         assert told[minute_s] == {"FAIL": 2, "SUCCESS": 1}
         total = {result: sum(one.get(result, 0) for one in told.values()) for result in ("FAIL", "SUCCESS")}
         assert known is None or total == known
+
+
+async def test_closed_tasks_are_chosen_by_whether_numbers_are_left(dialer: Dialer) -> None:
+    stopped, over = await post_task(dialer, 2), await post_task(dialer, 1)
+    opened = await post_task(dialer, 2)
+    for task_id in (stopped, over):
+        await dialer.data("PUT", f"/task/{task_id}", {"state": 1})
+    await dialer.data("POST", "/task-signal-close", {"phone": "79520000000", "taskId": over})
+    for query, expected in {
+        "state=1&left=1": [stopped],
+        "state=1&left=0": [over],
+        "left=1": [opened, stopped],
+        "left=": [opened, over, stopped],
+    }.items():
+        assert [one["id"] for one in await look(dialer, f"/tasks?{query}")] == expected, query
+    assert (await refused(dialer, "/tasks?left=2")).json["messages"][0].startswith("left: ")

@@ -9,7 +9,7 @@ from dialer.api.console.counting import Counting
 from dialer.api.console.fields import QuerySearch
 from dialer.api.console.shown import SECOND_US, Me, Stats, TaskDetail, TaskProgress
 from dialer.api.endpoint import Endpoint, Nothing
-from dialer.api.mikopbx.fields import QueryNumber, QueryState, State
+from dialer.api.mikopbx.fields import QueryFlag, QueryNumber, QueryState, State
 from dialer.api.mikopbx.replies import answers
 from dialer.api.mikopbx.rules import rules_json
 from dialer.api.mikopbx.serving import CALLER, Call
@@ -36,6 +36,8 @@ class TasksQuery(Nothing):
 
     state: QueryState = None
     """Only those that are 0 open, 1 closed, 2 paused."""
+    left: QueryFlag = ""
+    """1: only those with attempts that are not over: of closed tasks those that were stopped. 0: only the others."""
     search: QuerySearch = ""
     """A part of the name or of the CRM's id, or our id."""
     limit: QueryNumber = None
@@ -113,8 +115,9 @@ class Progress:
     async def tasks(self, call: Call[Nothing, TasksQuery, None]) -> list[dict[str, Any]]:
         query = call.query
         limit = DEFAULT_TASKS if query.limit is None else min(query.limit, MOST_TASKS)
+        left = None if query.left == "" else query.left == "1"
         return await self._counting.progress(
-            lambda connection: fetch_heads(connection, state=query.state, search=query.search, limit=limit)
+            lambda connection: fetch_heads(connection, state=query.state, left=left, search=query.search, limit=limit)
         )
 
     async def task(self, call: Call[TaskPath, Nothing, None]) -> dict[str, Any]:

@@ -138,14 +138,14 @@ function Editor({ polling, back }) {
     ${!editable && html`<${Notice} title=${t("polling.readOnly")} />`}
     <${Field.Errors} errors=${general} />
     ${wrong.size > 0 && html`<${Notice} kind="bad" title=${t("polling.refused", { n: wrong.size })}><span class="row">${[...wrong].map((position) => html`<${Button} small=${true} key=${position} act=${() => show(position)}>${t("polling.question", { n: position + 1 })}<//>`)}</span><//>`}
-    <div class="editor"><fieldset class="stack" disabled=${!editable}><legend class="unseen">${t("polling.questions")}</legend>
+    <div class="editor"><section class="card graph-card" aria-labelledby="graph-title"><div class="card-head"><h2 id="graph-title">${t("graph.title")}</h2><${GraphNotes} questions=${draft.questions} /></div>
+        <${QuestionGraph} questions=${draft.questions} chosen=${chosen} choose=${show} wrong=${wrong} /></section>
+      <fieldset class="stack" disabled=${!editable}><legend class="unseen">${t("polling.questions")}</legend>
         <section class="card pad"><${TextField} label=${t("polling.name")} value=${draft.name} set=${(name) => setDraft({ ...draft, name })} errors=${errors.name} maxlength="500" /></section>
         ${draft.questions.length === 0 && html`<section class="card"><${Empty} icon="circle-help" title=${t("polling.noQuestions")}><p>${t("polling.noQuestionsText")}</p><//></section>`}
         ${draft.questions.map((question, position) => html`<${QuestionCard} key=${question.mark} question=${question} position=${position} questions=${draft.questions} sounds=${sounds ?? []} errors=${errors}
           chosen=${position === chosen} set=${(part) => setQuestion(position, part)} choose=${() => setChosen(position)} marked=${marked}
           remove=${editable && (() => remove(position))} up=${editable && position > 0 && (() => move(position, -1))} down=${editable && position < draft.questions.length - 1 && (() => move(position, 1))} />`)}
         ${editable && html`<div><${Button} icon="plus" act=${add}>${t("polling.addQuestion")}<//></div>`}
-      </fieldset>
-      <section class="card graph-card" aria-labelledby="graph-title"><div class="card-head"><h2 id="graph-title">${t("graph.title")}</h2><${GraphNotes} questions=${draft.questions} /></div>
-        <${QuestionGraph} questions=${draft.questions} chosen=${chosen} choose=${show} wrong=${wrong} /></section></div>`;
+      </fieldset></div>`;
 }
