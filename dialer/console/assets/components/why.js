@@ -1,7 +1,7 @@
 // "Why is nothing dialling", in the user's words; the server's own words stand behind them.
 import { api } from "../api.js";
 import { html, useEffect, useRef } from "../html.js";
-import { has, moment, number, t, timeToSecond } from "../i18n/index.js";
+import { has, moment, number, reasonTold, t, timeToSecond } from "../i18n/index.js";
 import { may } from "../session.js";
 import { useEvery, useLoaded } from "./loading.js";
 import { Notice, Skeletons } from "./states.js";
@@ -26,8 +26,14 @@ export function Why({ taskId, phone, mark }) {
   return html`<${Notice} kind=${kind} icon=${kind === "good" ? "circle-check" : kind === "warn" ? "clock" : "circle-x"} title=${t(`why.${name}`, values)}>
     ${has(hint) && html`<span class="muted">${t(hint, values)}</span>`}
     ${data.nextLook && html`<span class="muted">${t("why.next", { time: data.nextLook - Date.now() / 1000 < 120 ? timeToSecond(data.nextLook) : moment(data.nextLook) })}</span>`}
-    <details class="disclosure small"><summary>${t("why.details")}</summary><span lang="en">${data.reason}. ${data.nextLookOn}</span></details>
+    <details class="disclosure small"><summary>${t("why.details")}</summary><${Said} reason=${data.reason} next=${data.nextLookOn} /></details>
   <//>`;
+}
+
+/** The daemon's own words; those that are known in no other language are marked as English. */
+function Said({ reason, next }) {
+  const [said, when] = [reasonTold(reason), reasonTold(next)];
+  return html`<span lang=${said === reason ? "en" : undefined}>${said}.</span> <span lang=${when === next ? "en" : undefined}>${t("why.nextOn", { when })}</span>`;
 }
 
 const waitingText = (count) => (count > 10000 ? t("why.moreThan", { n: 10000 }) : number(count));

@@ -1,6 +1,6 @@
 import { healthOf } from "../health.js";
 import { html } from "../html.js";
-import { number, t } from "../i18n/index.js";
+import { number, reasonTold, t } from "../i18n/index.js";
 import { useLive } from "../live.js";
 import { OPEN, PAUSED } from "../outcomes.js";
 import { hrefOf } from "../router.js";
@@ -16,6 +16,11 @@ const HOUR_S = 3600;
 /** What the states of Asterisk other than ready mean. */
 const EXPLAINED = { away: "why.ami_away.hint", booting: "why.asterisk_booting", "login refused": "why.ami_refused.hint" };
 
+function Trouble({ text }) {
+  const said = reasonTold(text);
+  return html`<p class="muted small words" lang=${said === text ? "en" : undefined}>${said}</p>`;
+}
+
 function HealthCard() {
   const health = useLive((state) => state.health);
   if (!health) return html`<section class="card"><${Skeletons} lines=${2} /></section>`;
@@ -24,12 +29,12 @@ function HealthCard() {
   const speaking = Object.entries(health.speech ?? {}).filter(([, engine]) => engine.failed);
   return html`<section class="card health ${kind}" aria-labelledby="health-title"><span class="badge"><${Icon} name=${icon} size=${24} /></span>
     <div class="stack-s"><h2 id="health-title">${t(name)}</h2>
-      ${health.trouble ? html`${explained && html`<p>${explained}</p>`}<p class="muted small words" lang="en">${health.trouble}</p>` : html`<p class="muted">${t(health.status === "draining" ? "health.drainingText" : "health.fine")}</p>`}
+      ${health.trouble ? html`${explained && html`<p>${explained}</p>`}<${Trouble} text=${health.trouble} />` : html`<p class="muted">${t(health.status === "draining" ? "health.drainingText" : "health.fine")}</p>`}
       <div class="row"><span class="pill ${health.asterisk === "ready" ? "good" : "bad"}"><${Icon} name="phone" size=${14} />Asterisk: ${t(`asterisk.${health.asterisk.replace(" ", "_")}`)}</span>
         ${health.waiting_for.map((one) => html`<span class="pill warn" key=${one}><${Icon} name="users" size=${14} />${t("health.waitingFor", { number: one })}</span>`)}
         ${speaking.map(([name, engine]) => html`<span class="pill warn" key=${name}><${Icon} name="volume-2" size=${14} />${t("health.speech", { name, n: engine.failed })}</span>`)}
       </div>
-      ${health.slowed_down.map((one) => html`<p class="small muted" key=${one}>${one}</p>`)}
+      ${health.slowed_down.map((one) => html`<p class="small muted" key=${one}>${reasonTold(one)}</p>`)}
     </div></section>`;
 }
 

@@ -1,5 +1,5 @@
 // The editor of a polling. What is wrong with it is the server's word, shown at the field it is about.
-import { api } from "../api.js";
+import { api, isGone } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { t } from "../i18n/index.js";
 import { idOf } from "../question_flow.js";
@@ -14,7 +14,7 @@ import { useLoaded } from "../components/loading.js";
 import { PageHead } from "../components/page.js";
 import { GraphNotes, QuestionGraph } from "../components/question_graph.js";
 import { QuestionCard } from "../components/question_card.js";
-import { Empty, Failure, Notice, Skeletons } from "../components/states.js";
+import { Empty, Failure, Gone, Notice, Skeletons } from "../components/states.js";
 import { done, reasonOf } from "../components/toasts.js";
 
 let serial = 0;
@@ -54,7 +54,7 @@ export function PollingEditor({ id }) {
   const { data, error, reload } = useLoaded(async () => (id === null ? null : api.polling(id)), [id]);
   const title = id === null ? t("polling.new") : t("polling.number", { id });
   const back = ["#/pollings", t("nav.pollings")];
-  if (error && data === undefined) return html`<${PageHead} title=${title} back=${back} /><section class="card"><${Failure} error=${error} retry=${reload} /></section>`;
+  if (error && data === undefined) return html`<${PageHead} title=${title} back=${back} /><section class="card">${isGone(error) ? html`<${Gone} title=${t("polling.gone")} text=${t("polling.goneText")} back=${back} />` : html`<${Failure} error=${error} retry=${reload} />`}</section>`;
   if (data === undefined) return html`<${PageHead} title=${title} back=${back} /><section class="card"><${Skeletons} lines=${8} /></section>`;
   return html`<${Editor} key=${id} polling=${data} back=${back} />`;
 }

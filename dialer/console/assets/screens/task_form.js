@@ -1,6 +1,6 @@
 import { api, newKey } from "../api.js";
 import { html, useState } from "../html.js";
-import { has, t, weekday } from "../i18n/index.js";
+import { has, t, told, weekday } from "../i18n/index.js";
 import { noteTask } from "../live.js";
 import { OPEN, PAUSED } from "../outcomes.js";
 import { go, hrefOf, setGuard } from "../router.js";
@@ -99,7 +99,7 @@ export function TaskEdit({ task, saved }) {
     <${Basics} form=${form} setForm=${setForm} errors=${errors} />
     <${Rules} form=${form} setForm=${setForm} errors=${errors} open=${true} />
     ${others.length > 0 && html`<${Notice} title=${t("form.others")}><span class="muted">${t("form.othersText")}</span>
-      <dl class="pairs">${others.map((name) => html`<dt key=${name}><code>${name}</code></dt><dd class="num">${[task.rules[name]].flat().slice(0, 12).join(", ")}</dd>`)}</dl><//>`}
+      <dl class="pairs">${others.map((name) => html`<dt key=${name}>${t(`rule.${name}`)}</dt><dd class="num">${[task.rules[name]].flat().slice(0, 12).join(", ")}</dd>`)}</dl><//>`}
     <div class="form-foot"><${Button} kind="primary" icon="check" disabled=${!dirty} act=${save}>${t("action.save")}<//>
       ${dirty && html`<${Button} kind="ghost" act=${() => setForm(before)}>${t("action.undo")}<//><span class="unsaved"><${Icon} name="pencil" size=${15} />${t("unsaved.mark")}</span>`}</div>
   </form>`;
@@ -140,7 +140,7 @@ function Rules({ form, setForm, errors, open = false }) {
         <${TextField} type="time" label=${t("form.until")} hint=${form.timeEnd !== "00:00" && form.timeEnd < form.timeStart ? t("form.overMidnight") : undefined} value=${form.timeEnd} set=${set("timeEnd")} errors=${errors.timeEnd} /></div>`}
       <fieldset class="field"><legend class="label">${t("form.days")}</legend><div class="days">${DAYS.map((day) => html`<label key=${day}><input type="checkbox" checked=${form.weekDays.includes(day)} aria-label=${weekday(Number(day), "long")}
         onChange=${(event) => set("weekDays")(toggled(form.weekDays, day, event.currentTarget.checked).sort())} /><span aria-hidden="true">${weekday(Number(day))}</span></label>`)}</div>
-        ${errors.weekDays && html`<p class="error" role="alert">${errors.weekDays.join("; ")}</p>`}</fieldset>
+        ${errors.weekDays && html`<p class="error" role="alert">${errors.weekDays.map(told).join("; ")}</p>`}</fieldset>
       <${CheckField} label=${t("form.useCalendar")} hint=${t("form.useCalendarHint")} checked=${form.useCalendar} set=${set("useCalendar")} />
       <${CheckField} label=${t("form.zoneByRegion")} hint=${t("form.zoneByRegionHint")} checked=${form.zoneByRegion} set=${set("zoneByRegion")} />
     <//>
@@ -164,13 +164,13 @@ function Rules({ form, setForm, errors, open = false }) {
     <//>
     ${employees && html`<${Section} title=${t("form.employees")} hint=${t("form.employeesHint")} open=${shown("pacing", "powerRatio", "maxAbandonRate", "apology", "isCallback")}>
       <${ChoiceField} label=${t("form.pacing")} name="pacing" value=${form.pacing} set=${set("pacing")} options=${["progressive", "power", "predictive"].map((one) => [one, t(`pacing.${one}`), t(`pacing.${one}.hint`)])} />
-      ${errors.pacing && html`<p class="error" role="alert">${errors.pacing.join("; ")}</p>`}
+      ${errors.pacing && html`<p class="error" role="alert">${errors.pacing.map(told).join("; ")}</p>`}
       <div class="fields">${form.pacing === "power" && html`<${UnitField} label=${t("form.powerRatio")} unit=${t("unit.callsPerFree")} value=${form.powerRatio} set=${set("powerRatio")} errors=${errors.powerRatio} />`}
         ${form.pacing === "predictive" && html`<${UnitField} label=${t("form.maxAbandonRate")} unit="%" value=${form.maxAbandonRate} set=${set("maxAbandonRate")} errors=${errors.maxAbandonRate} />`}</div>
       <${TextArea} label=${t("form.apology")} hint=${t("form.apologyHint")} value=${form.apology} set=${set("apology")} errors=${errors.apology} rows="2" />
       ${form.apology.trim() && html`<div><${PromptButton} prompt=${{ text: form.apology, lang: form.lang }} label="${t("action.listen")}: ${t("form.apology")}" /></div>`}
       <${CheckField} label=${t("form.isCallback")} hint=${t("form.isCallbackHint")} checked=${form.isCallback} set=${set("isCallback")} />
-      ${errors.isCallback && html`<p class="error" role="alert">${errors.isCallback.join("; ")}</p>`}
+      ${errors.isCallback && html`<p class="error" role="alert">${errors.isCallback.map(told).join("; ")}</p>`}
       <${CheckField} label=${t("form.recordTalk")} checked=${form.recordTalk} set=${set("recordTalk")} />
     <//>`}
     <${Section} title=${t("form.machines")} hint=${t("form.machinesHint")} open=${shown("amd", "amdMessage", "lang")}>

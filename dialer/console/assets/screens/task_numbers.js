@@ -1,6 +1,6 @@
 import { api } from "../api.js";
 import { html, useEffect, useRef, useState } from "../html.js";
-import { dateTime, duration, has, moment, t } from "../i18n/index.js";
+import { causeTold, dateTime, duration, has, moment, t } from "../i18n/index.js";
 import { CLOSED, OUTCOMES } from "../outcomes.js";
 import { go, hrefOf } from "../router.js";
 import { may } from "../session.js";
@@ -12,7 +12,7 @@ import { useSettled } from "../components/loading.js";
 import { OutcomeName, outcomeName } from "../components/outcome.js";
 import { Recording } from "../components/recording.js";
 import { Empty, Failure, Skeletons } from "../components/states.js";
-import { done } from "../components/toasts.js";
+import { done, reasonOf } from "../components/toasts.js";
 import { Why } from "../components/why.js";
 
 const STATES = ["waiting", "calling", "done"];
@@ -76,7 +76,7 @@ export function TaskNumbers({ task, query }) {
         : html`<div class="table-wrap"><table class="table folds"><thead><tr><th scope="col">${t("numbers.number")}</th><th scope="col">${t("task.result")}</th><th scope="col">${t("numbers.answers")}</th>
             <th scope="col" class="end">${t("numbers.talk")}</th><th scope="col">${t("numbers.changed")}</th><th scope="col"><span class="unseen">${t("table.actions")}</span></th></tr></thead>
           <tbody>${rows.map((row) => html`<${Row} key=${row.attemptId} task=${task} row=${row} open=${open === row.attemptId} toggle=${() => setOpen(open === row.attemptId ? null : row.attemptId)} changed=${reload} />`)}</tbody></table></div>`}
-      ${error && rows && html`<p class="error pad">${error.message}</p>`}
+      ${error && rows && html`<p class="error pad">${reasonOf(error)}</p>`}
       ${next !== null && rows && html`<div class="card-body"><${Button} act=${more}>${t("action.more100")}<//></div>`}
     </section>`;
 }
@@ -84,8 +84,13 @@ export function TaskNumbers({ task, query }) {
 /** What has not been dialled waits no more when the task is closed. */
 const nameOf = (state, task) => (state === "waiting" && task.state === CLOSED ? "numbers.state.left" : `numbers.state.${state}`);
 
+function Cause({ text }) {
+  const said = causeTold(text);
+  return html`<div class="muted small" lang=${said === text ? "en" : undefined}>${said}</div>`;
+}
+
 function Status({ row, task }) {
-  if (row.result) return html`<div class="stack-xs"><${OutcomeName} outcome=${row.result} />${row.cause && html`<div class="muted small" lang="en">${row.cause}</div>`}</div>`;
+  if (row.result) return html`<div class="stack-xs"><${OutcomeName} outcome=${row.result} />${row.cause && html`<${Cause} text=${row.cause} />`}</div>`;
   if (row.state === "CreateTask") {
     return html`<div class="stack-xs"><span class="pill"><${Icon} name=${task.state === CLOSED ? "square" : "clock"} size=${14} />${t(nameOf("waiting", task))}</span>${row.dueTime && task.state !== CLOSED && html`<div class="muted small num">${t("numbers.due", { time: moment(row.dueTime) })}</div>`}</div>`;
   }
