@@ -48,6 +48,7 @@ async def test_numbers_are_put_on_the_stop_list_looked_up_and_taken_off(look: Lo
     await expect(dialog).to_contain_text("Number 2")
     await look.check_accessible("stop list dialog")
     await dialog.get_by_label("Numbers").fill("+7 (952) 030-00-01")
+    await expect(dialog.get_by_label("Numbers")).not_to_have_attribute("aria-invalid", "true")
     await dialog.get_by_label("Reason").fill("просил <b>не</b> звонить")
     await look.button("Put on the stop list", dialog).click()
     await expect(page.get_by_role("cell", name="просил <b>не</b> звонить")).to_be_visible()

@@ -1,5 +1,6 @@
 // The editor of a polling. What is wrong with it is the server's word, shown at the field it is about.
 import { api, isGone } from "../api.js";
+import { without, withoutQuestion } from "../form_errors.js";
 import { html, useEffect, useState } from "../html.js";
 import { t } from "../i18n/index.js";
 import { idOf } from "../question_flow.js";
@@ -69,18 +70,22 @@ function Editor({ polling, back }) {
   const editable = may("operator");
   useUnsaved(dirty);
 
-  const setQuestion = (position, part) => setDraft((now) => {
-    const before = now.questions[position];
-    const after = { ...before, ...part };
-    let questions = now.questions.map((one, place) => (place === position ? after : one));
-    // a question that gets another name takes those along that lead to it
-    if (after.questionId !== before.questionId && before.questionId !== "" && after.questionId !== "") {
-      const renamed = (name) => (name === before.questionId ? after.questionId : name);
-      questions = questions.map((one) => ({ ...one, nextQuestion: renamed(one.nextQuestion), press: one.press.map((press) => ({ ...press, nextQuestion: renamed(press.nextQuestion) })) }));
-    }
-    return { ...now, questions };
-  });
+  const setQuestion = (position, part) => {
+    setErrors((now) => withoutQuestion(now, position, draft.questions[position], part));
+    setDraft((now) => {
+      const before = now.questions[position];
+      const after = { ...before, ...part };
+      let questions = now.questions.map((one, place) => (place === position ? after : one));
+      // a question that gets another name takes those along that lead to it
+      if (after.questionId !== before.questionId && before.questionId !== "" && after.questionId !== "") {
+        const renamed = (name) => (name === before.questionId ? after.questionId : name);
+        questions = questions.map((one) => ({ ...one, nextQuestion: renamed(one.nextQuestion), press: one.press.map((press) => ({ ...press, nextQuestion: renamed(press.nextQuestion) })) }));
+      }
+      return { ...now, questions };
+    });
+  };
   const add = () => {
+    setErrors((now) => without(now, draft.questions.length ? [] : ["questions"]));
     setDraft((now) => ({ ...now, questions: [...now.questions, emptyQuestion(freeId(now.questions))] }));
     show(draft.questions.length);
   };
@@ -141,7 +146,10 @@ function Editor({ polling, back }) {
     <div class="editor"><section class="card graph-card" aria-labelledby="graph-title"><div class="card-head"><h2 id="graph-title">${t("graph.title")}</h2><${GraphNotes} questions=${draft.questions} /></div>
         <${QuestionGraph} questions=${draft.questions} chosen=${chosen} choose=${show} wrong=${wrong} /></section>
       <fieldset class="stack" disabled=${!editable}><legend class="unseen">${t("polling.questions")}</legend>
-        <section class="card pad"><${TextField} label=${t("polling.name")} value=${draft.name} set=${(name) => setDraft({ ...draft, name })} errors=${errors.name} maxlength="500" /></section>
+        <section class="card pad"><${TextField} label=${t("polling.name")} value=${draft.name} set=${(name) => {
+          setErrors((now) => without(now, ["name"]));
+          setDraft({ ...draft, name });
+        }} errors=${errors.name} maxlength="500" /></section>
         ${draft.questions.length === 0 && html`<section class="card"><${Empty} icon="circle-help" title=${t("polling.noQuestions")}><p>${t("polling.noQuestionsText")}</p><//></section>`}
         ${draft.questions.map((question, position) => html`<${QuestionCard} key=${question.mark} question=${question} position=${position} questions=${draft.questions} sounds=${sounds ?? []} errors=${errors}
           chosen=${position === chosen} set=${(part) => setQuestion(position, part)} choose=${() => setChosen(position)} marked=${marked}

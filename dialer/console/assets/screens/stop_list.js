@@ -73,9 +73,9 @@ function AddDialog({ taskId, close, added }) {
     await added();
   };
   return html`<${FormDialog} title=${t("stop.add")} action=${t("stop.addAction")} onClose=${close} save=${save}>
-    ${(errors) => html`<${TextArea} label=${t("stop.numbers")} hint=${t("stop.numbersHint")} value=${numbers} set=${setNumbers} rows="4" data-first=${true}
+    ${(errors) => html`<${TextArea} label=${t("stop.numbers")} hint=${t("stop.numbersHint")} value=${numbers} set=${setNumbers} rows="4" data-first=${true} field="numbers"
         errors=${Object.entries(errors).filter(([path]) => path.startsWith("numbers")).flatMap(([path, reasons]) => reasons.map((one) => `${path.replace(/^numbers\[(\d+)\]$/, (_, place) => t("stop.line", { n: Number(place) + 1 }))}: ${told(one)}`))} />
-      <${TextField} label=${t("stop.reason")} hint=${t("stop.reasonHint")} value=${reason} set=${setReason} errors=${errors.reason} maxlength="500" />`}<//>`;
+      <${TextField} label=${t("stop.reason")} hint=${t("stop.reasonHint")} value=${reason} set=${setReason} field="reason" errors=${errors.reason} maxlength="500" />`}<//>`;
 }
 
 function ImportDialog({ taskId, close, added }) {

@@ -1,4 +1,5 @@
 import { api, newKey } from "../api.js";
+import { without } from "../form_errors.js";
 import { html, useState } from "../html.js";
 import { has, t, told, weekday } from "../i18n/index.js";
 import { noteTask } from "../live.js";
@@ -22,6 +23,24 @@ const LANGS = ["ru-RU", "en-US", "de-DE", "fr-FR", "es-ES", "uk-UA", "kk-KZ", "t
 const SHOWN = ["name", "innerNum", "maxCountChannels", "dialPrefix", "notifyUrl", "maxAttempt", "tryInterval", "retryOn", "timeStart", "timeEnd", "weekDays", "callerId",
   "priority", "maxCallsPerSecond", "maxPerDay", "maxCost", "isCallback", "pacing", "powerRatio", "maxAbandonRate", "apology", "amd", "amdMessage", "lang"];
 
+/** What else an input is about than the field of its own name. */
+const CONCERNS = {
+  tryMinutes: ["tryInterval"], retryMode: ["retryOn"], retryKinds: ["retryOn"], wholeDay: ["timeStart", "timeEnd"], timeStart: ["timeEnd"],
+  innerNumType: ["pacing", "isCallback", "amd"], isCallback: ["pacing", "amd", "apology"], pacing: ["isCallback", "powerRatio", "maxAbandonRate"], apology: ["isCallback"],
+  amd: ["amdMessage", "isCallback"], amdMessage: ["amd"],
+};
+
+/** The form's values, its errors, and a change of some values: an error goes when what it is about is changed. */
+function useForm(start) {
+  const [form, setForm] = useState(start);
+  const [errors, setErrors] = useState({});
+  const edit = (part) => {
+    setForm((now) => ({ ...now, ...part }));
+    setErrors((now) => without(now, Object.keys(part).flatMap((name) => [name, ...(CONCERNS[name] ?? [])])));
+  };
+  return { form, setForm, errors, setErrors, edit };
+}
+
 /** Errors by field; those of a list's items count for the list. */
 function sorted(error) {
   if (!error.byField || !error.messages.length) return { "": [reasonOf(error)] };
@@ -35,12 +54,15 @@ function sorted(error) {
 }
 
 export function TaskNew() {
-  const [form, setForm] = useState(formOf());
+  const { form, errors, setErrors, edit } = useForm(formOf());
   const [list, setList] = useState(null);
-  const [errors, setErrors] = useState({});
   const [untouched] = useState(JSON.stringify(form));
   const [onceKey] = useState(newKey);
   useUnsaved(JSON.stringify(form) !== untouched || list !== null);
+  const listed = (found) => {
+    setList(found);
+    setErrors((now) => without(now, ["numbers"]));
+  };
   const create = async (state) => {
     if (!list) {
       setErrors({ "": [t("form.numbersNeeded")] });
@@ -62,10 +84,10 @@ export function TaskNew() {
   return html`<${PageHead} title=${t("task.new")} back=${["#/tasks", t("nav.tasks")]} />
     <form class="form" novalidate onSubmit=${(event) => event.preventDefault()}>
       <${Field.Errors} errors=${errors[""]} />
-      <${Basics} form=${form} setForm=${setForm} errors=${errors} />
+      <${Basics} form=${form} edit=${edit} errors=${errors} />
       <section class="card form-section" aria-labelledby="numbers-title"><header><h2 id="numbers-title">${t("form.numbers")}</h2><p class="hint">${t("form.numbersHint")}</p></header>
-        <${NumbersSource} taskId=${null} ready=${setList} /></section>
-      <${Rules} form=${form} setForm=${setForm} errors=${errors} />
+        <${NumbersSource} taskId=${null} ready=${listed} /></section>
+      <${Rules} form=${form} edit=${edit} errors=${errors} />
       <div class="form-foot"><${Button} kind="primary" icon="play" act=${() => create(OPEN)}>${list ? t("form.createStartN", { n: usable(list.forecast) }) : t("form.createStart")}<//>
         <${Button} icon="pause" act=${() => create(PAUSED)}>${t("form.createPaused")}<//></div>
     </form>`;
@@ -73,8 +95,7 @@ export function TaskNew() {
 
 export function TaskEdit({ task, saved }) {
   const [before, setBefore] = useState(formOf(task));
-  const [form, setForm] = useState(before);
-  const [errors, setErrors] = useState({});
+  const { form, setForm, errors, setErrors, edit } = useForm(before);
   const changes = changesOf(form, before);
   const dirty = Object.keys(changes).length > 0;
   useUnsaved(dirty);
@@ -96,24 +117,27 @@ export function TaskEdit({ task, saved }) {
   const others = OTHER_RULES.filter((name) => task.rules[name] !== undefined);
   return html`<form class="form" novalidate onSubmit=${(event) => event.preventDefault()}>
     <${Field.Errors} errors=${errors[""]} />
-    <${Basics} form=${form} setForm=${setForm} errors=${errors} />
-    <${Rules} form=${form} setForm=${setForm} errors=${errors} open=${true} />
+    <${Basics} form=${form} edit=${edit} errors=${errors} />
+    <${Rules} form=${form} edit=${edit} errors=${errors} open=${true} />
     ${others.length > 0 && html`<${Notice} title=${t("form.others")}><span class="muted">${t("form.othersText")}</span>
       <dl class="pairs">${others.map((name) => html`<dt key=${name}>${t(`rule.${name}`)}</dt><dd class="num">${[task.rules[name]].flat().slice(0, 12).join(", ")}</dd>`)}</dl><//>`}
     <div class="form-foot"><${Button} kind="primary" icon="check" disabled=${!dirty} act=${save}>${t("action.save")}<//>
-      ${dirty && html`<${Button} kind="ghost" act=${() => setForm(before)}>${t("action.undo")}<//><span class="unsaved"><${Icon} name="pencil" size=${15} />${t("unsaved.mark")}</span>`}</div>
+      ${dirty && html`<${Button} kind="ghost" act=${() => {
+        setForm(before);
+        setErrors({});
+      }}>${t("action.undo")}<//><span class="unsaved"><${Icon} name="pencil" size=${15} />${t("unsaved.mark")}</span>`}</div>
   </form>`;
 }
 
-function Basics({ form, setForm, errors }) {
-  const set = (name) => (value) => setForm({ ...form, [name]: value });
+function Basics({ form, edit, errors }) {
+  const set = (name) => (value) => edit({ [name]: value });
   const { data: pollings } = useLoaded(() => api.pollings(), []);
   const known = (pollings ?? []).some((one) => String(one.id) === form.innerNum || one.crmId === form.innerNum);
   const options = [["", t("form.choosePolling")], ...(pollings ?? []).map((one) => [one.crmId === form.innerNum ? one.crmId : String(one.id), `${one.name || t("polling.unnamed")} (№ ${one.id})`]),
     ...(form.innerNum && !known ? [[form.innerNum, form.innerNum]] : [])];
   return html`<section class="card form-section" aria-labelledby="basics-title"><header><h2 id="basics-title">${t("form.basics")}</h2></header>
     <${TextField} label=${t("form.name")} value=${form.name} set=${set("name")} errors=${errors.name} maxlength="500" />
-    <${ChoiceField} label=${t("form.kind")} name="kind" value=${form.innerNumType} set=${(kind) => setForm({ ...form, innerNumType: kind, innerNum: "" })}
+    <${ChoiceField} label=${t("form.kind")} name="kind" value=${form.innerNumType} set=${(kind) => edit({ innerNumType: kind, innerNum: "" })}
       options=${[["polling", t("form.polling"), t("form.pollingHint")], ["exten", t("form.exten"), t("form.extenHint")]]} />
     <div class="fields">
       ${form.innerNumType === "polling"
@@ -128,8 +152,8 @@ function Section({ title, hint, open, children }) {
   return html`<details class="card form-section" open=${open}><summary><span><h2>${title}</h2><span class="hint">${hint}</span></span><${Icon} name="chevron-down" /></summary><div class="stack">${children}</div></details>`;
 }
 
-function Rules({ form, setForm, errors, open = false }) {
-  const set = (name) => (value) => setForm((now) => ({ ...now, [name]: value }));
+function Rules({ form, edit, errors, open = false }) {
+  const set = (name) => (value) => edit({ [name]: value });
   const toggled = (list, one, on) => (on ? [...list, one] : list.filter((other) => other !== one));
   const shown = (...names) => open || names.some((name) => errors[name]);
   const employees = form.innerNumType === "exten";
