@@ -12,7 +12,7 @@ from dialer.commands.asking import be_sure, read_json
 from dialer.commands.completing import task_argument, task_arguments
 from dialer.commands.daemon import CONSOLE_BASE, ask
 from dialer.commands.options import config_option, json_option, settings_of, yes_option
-from dialer.commands.tables import print_json, print_table, shown_time
+from dialer.commands.tables import crm_id_of, print_json, print_table, shown_time
 from dialer.config import Settings
 
 OPEN, CLOSED, PAUSED = 0, 1, 2
@@ -106,7 +106,7 @@ def _shown(task: dict[str, Any], settings: Settings) -> Iterator[str]:
     attempts = (
         _("{total}: {waiting} not dialled, {calls} in progress, {done} done")
         if is_stopped(task)
-        else _("{total}: {waiting} wait, {calls} in progress, {done} done")
+        else _("{total}: {waiting} waiting, {calls} in progress, {done} done")
     )
     polling = f" ({task['pollingName']})" if task.get("pollingName") else ""
     named = f": {task['name']}" if task["name"] else ""
@@ -119,7 +119,7 @@ def _shown(task: dict[str, Any], settings: Settings) -> Iterator[str]:
             total=task["total"], waiting=task["waiting"], calls=task["inProgress"], done=task["done"]
         ),
         _("finished in the last minute"): task["perMinute"],
-        _("id of the CRM"): task["crmId"],
+        _("id of the CRM"): crm_id_of(task),
         _("VotBox account"): task["owner"],
         _("changed"): shown_time(task["changeTime"], settings.dialing.timezone),
     }

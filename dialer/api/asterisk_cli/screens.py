@@ -28,11 +28,12 @@ def tasks_screen(tasks: Sequence[Mapping[str, Any]], left_out: str) -> str:
 
 
 def task_screen(task: Mapping[str, Any], why: str) -> str:
-    left = "not dialled" if state_word(task) == STOPPED else "wait"
+    left = "not dialled" if state_word(task) == STOPPED else "waiting"
     facts = {
         "State": state_word(task),
         "Name": cut(task["name"], WIDTH - 12),
-        "CRM's id": cut(task["crmId"], WIDTH - 12),
+        # without one of the CRM's it is ours
+        **({"CRM's id": cut(task["crmId"], WIDTH - 12)} if task["crmId"] != str(task["id"]) else {}),
         "Leads to": f"{task['innerNumType']} {cut(task['innerNum'], 40)}",
         "Calls": f"{task['inProgress']} in progress, {task['maxCountChannels']} at the most, "
         f"{task['perMinute']} ended in the last minute",

@@ -10,6 +10,7 @@ from dialer.api.console.fields import QuerySearch
 from dialer.api.console.shown import SECOND_US, Me, Stats, TaskDetail, TaskProgress
 from dialer.api.endpoint import Endpoint, Nothing
 from dialer.api.mikopbx.fields import QueryFlag, QueryNumber, QueryState, State
+from dialer.api.mikopbx.numbers import QueryPhone
 from dialer.api.mikopbx.replies import answers
 from dialer.api.mikopbx.rules import rules_json
 from dialer.api.mikopbx.serving import CALLER, Call
@@ -20,6 +21,7 @@ from dialer.dispatch.meter import KEPT_MINUTES, Meter, Minute
 from dialer.model.access import Role
 from dialer.model.polling import Polling
 from dialer.model.prices import shown
+from dialer.model.safe import phone_id_of
 from dialer.model.task import InnerNumType, Task
 from dialer.model.webhook import shown_url
 from dialer.store.console import fetch_call_minutes, fetch_head, fetch_heads
@@ -40,6 +42,8 @@ class TasksQuery(Nothing):
     """1: only those with attempts that are not over: of closed tasks those that were stopped. 0: only the others."""
     search: QuerySearch = ""
     """A part of the name or of the CRM's id, or our id."""
+    phone: QueryPhone = None
+    """Only those that list this number; the last ten digits count."""
     limit: QueryNumber = None
     """How many, 1000 at the most; 200 by default."""
 
@@ -115,9 +119,12 @@ class Progress:
     async def tasks(self, call: Call[Nothing, TasksQuery, None]) -> list[dict[str, Any]]:
         query = call.query
         limit = DEFAULT_TASKS if query.limit is None else min(query.limit, MOST_TASKS)
+        phone_id = None if query.phone is None else phone_id_of(query.phone)
         left = None if query.left == "" else query.left == "1"
         return await self._counting.progress(
-            lambda connection: fetch_heads(connection, state=query.state, left=left, search=query.search, limit=limit)
+            lambda connection: fetch_heads(
+                connection, state=query.state, left=left, search=query.search, phone_id=phone_id, limit=limit
+            )
         )
 
     async def task(self, call: Call[TaskPath, Nothing, None]) -> dict[str, Any]:
