@@ -13,8 +13,10 @@ import dialer.pbx.link
 from dialer.api.mikopbx.rules import _CAUSES
 from dialer.model.why import first_block
 from dialer.store.finishing import ENDED_BY_USER, LIFETIME_OVER, STOPPED
+from tests.api.conftest import running_dialer
 from tests.console.browsing import Look, looking
-from tests.console.conftest import Stage
+from tests.console.conftest import GUARDED, Stage
+from tests.console.past import make_past
 from tests.console.test_screens import HEADINGS
 from tests.rig.daemon import BASE
 from tests.unit.test_why import PROVOKED
@@ -69,9 +71,18 @@ def latin_words(text: str) -> set[str]:
     return set(WORD.findall(bare)) - CODES - DATA
 
 
+@pytest_asyncio.fixture(scope="module")
+async def own() -> AsyncIterator[Stage]:
+    """What other tests call their things in English is not here."""
+    async with running_dialer({"tts": {"engine": "espeak-ng"}}) as dialer:
+        past = await make_past(dialer, 200)
+        async with dialer.changed(GUARDED):
+            yield Stage(dialer, past)
+
+
 @pytest_asyncio.fixture
-async def russian(browser: Browser, stage: Stage) -> AsyncIterator[Look]:
-    async with looking(browser, stage.url, lang="ru") as look:
+async def russian(browser: Browser, own: Stage) -> AsyncIterator[Look]:
+    async with looking(browser, own.url, lang="ru") as look:
         await look.log_in()
         yield look
 
@@ -81,16 +92,16 @@ async def seen(look: Look) -> set[str]:
     return latin_words(await look.page.evaluate(SEEN))
 
 
-async def test_no_screen_has_english_words(russian: Look, stage: Stage) -> None:
+async def test_no_screen_has_english_words(russian: Look, own: Stage) -> None:
     wrong = dict[str, set[str]]()
-    task_id = stage.past.task_id
+    task_id = own.past.task_id
     screens = {**{screen: headings[1] for screen, headings in HEADINGS.items()}, "tasks/5": "Задача 5"}
     screens |= {"pollings/99": "Опрос 99", "tasks/none": "Задача none"}
     for screen, heading in screens.items():
-        address = screen.format(task_id=task_id, graph_id=stage.past.graph_id)
+        address = screen.format(task_id=task_id, graph_id=own.past.graph_id)
         await russian.open(address, heading)
         wrong[screen] = await seen(russian) - {"none"}
-    for number in (stage.past.recorded, stage.past.waiting):
+    for number in (own.past.recorded, own.past.waiting):
         await russian.open("tasks", "Задачи")
         await russian.open(f"tasks/{task_id}/numbers?search={number}", HEADINGS["tasks/{task_id}"][1])
         await russian.button(f"Подробнее: {number}").click()
@@ -98,8 +109,8 @@ async def test_no_screen_has_english_words(russian: Look, stage: Stage) -> None:
     assert not any(wrong.values()), {screen: words for screen, words in wrong.items() if words}
 
 
-async def test_causes_of_all_kinds_are_in_russian(russian: Look, stage: Stage) -> None:
-    await russian.open(f"tasks/{stage.past.task_id}/numbers?result=FAIL", HEADINGS["tasks/{task_id}"][1])
+async def test_causes_of_all_kinds_are_in_russian(russian: Look, own: Stage) -> None:
+    await russian.open(f"tasks/{own.past.task_id}/numbers?result=FAIL", HEADINGS["tasks/{task_id}"][1])
     await expect(russian.page.get_by_text("Занято (SIP 486)").first).to_be_visible()
     assert not await seen(russian)
     causes = [re.sub(r"\\|\(|\|\w+|\)", "", cause) for cause in _CAUSES if "[" not in cause]
