@@ -24,7 +24,18 @@ from sqlalchemy import (
 from dialer.model.outcome import Outcome
 from dialer.model.safe import phone_id_of
 from dialer.model.task import InnerNumType, TaskState
-from dialer.store.schema import IN_PROGRESS, QUEUED, TRIED, answer, attempt, polling, question, task
+from dialer.store.schema import (
+    GLOBAL,
+    IN_PROGRESS,
+    QUEUED,
+    TRIED,
+    answer,
+    attempt,
+    polling,
+    question,
+    stop_number,
+    task,
+)  # fmt: skip
 from dialer.store.tallies import MINUTE_US
 
 _HEADS: Select[Any] = select(
@@ -115,10 +126,12 @@ def fetch_call_minutes(connection: Connection, since_us: int, before_us: int) ->
 
 @dataclass(frozen=True, slots=True)
 class NumberPage:
-    """Rows with the answers of each, and from where to go on; None: that was all."""
+    """Rows with the answers of each, and from where to go on; None: that was all. `stopped`: which of their numbers
+    (`phone_id`) are on a stop list, that of all tasks (GLOBAL) or the task's."""
 
     rows: Sequence[NumberRow]
     answers: dict[int, list[AnswerRow]]
+    stopped: dict[str, int]
     after: Cursor | None
 
 
@@ -159,7 +172,19 @@ def fetch_numbers(
     if len(rows) > limit:
         rows = rows[:limit]
         following = (rows[-1].phone_id, rows[-1].attempt_number)
-    return NumberPage(rows, fetch_answers_of(connection, [row.id for row in rows]), following)
+    answers = fetch_answers_of(connection, [row.id for row in rows])
+    return NumberPage(rows, answers, _fetch_stopped(connection, task_id, {row.phone_id for row in rows}), following)
+
+
+def _fetch_stopped(connection: Connection, task_id: int, phone_ids: Collection[str]) -> dict[str, int]:
+    """Which of the numbers are on which list; the list of all tasks counts more."""
+    found: dict[str, int] = {}
+    listed, asked = stop_number.c.task_id, sorted(phone_ids)
+    for start in range(0, len(asked), 500):
+        some = stop_number.c.phone_id.in_(asked[start : start + 500])
+        query = select(stop_number.c.phone_id, listed).where(some, listed.in_([GLOBAL, task_id]))
+        found |= {row.phone_id: row.task_id for row in connection.execute(query.order_by(listed.desc()))}
+    return found
 
 
 def _end_of(connection: Connection, chosen: Collection[ColumnElement[bool]]) -> Cursor | None:

@@ -159,3 +159,12 @@ async def test_closed_tasks_are_chosen_by_whether_numbers_are_left(dialer: Diale
     }.items():
         assert [one["id"] for one in await look(dialer, f"/tasks?{query}")] == expected, query
     assert (await refused(dialer, "/tasks?left=2")).json["messages"][0].startswith("left: ")
+
+
+async def test_numbers_tell_of_stop_lists(dialer: Dialer) -> None:
+    first, second = await post_task(dialer, 3, name="первая"), await post_task(dialer, 2)
+    await dialer.data("POST", "/stop-list", {"numbers": ["79520000000"]})
+    await dialer.data("POST", "/stop-list", {"numbers": ["79520000000", "79520000001"], "taskId": first})
+    for task_id, expected in ((first, ["all", "task", None]), (second, ["all", None])):
+        rows = (await look(dialer, f"/tasks/{task_id}/numbers"))["rows"]
+        assert [row["stopList"] for row in rows] == expected

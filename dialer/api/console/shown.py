@@ -132,6 +132,8 @@ class NumberRow(Shown):
     """When it was finished."""
     dueTime: MaybeSeconds
     """Before when it is not dialled."""
+    stopList: Literal["all", "task"] | None
+    """Which stop list the number is on now: that of all tasks, or the task's own; null: none."""
     recording: MaybeStr
     """Of the talk, below the MikoPBX base path: `/recording/NAME`."""
     params: dict[str, Any] | None

@@ -100,7 +100,7 @@ function Status({ row, task }) {
 function Row({ task, row, open, toggle, changed }) {
   const recorded = [...(row.recording ? [row] : []), ...row.answers.filter((one) => one.recording)];
   return html`<tr class="hoverable">
-    <td><span class="num"><b>${row.number}</b></span>${(row.attemptNumber > 1 || row.clientId) && html`<div class="muted small num">${[row.attemptNumber > 1 && t("numbers.attempt", { n: row.attemptNumber }), row.clientId && t("numbers.client", { id: row.clientId })].filter(Boolean).join(" · ")}</div>`}</td>
+    <td><span class="num"><b>${row.number}</b></span>${row.stopList && html` <a class="pill warn" href=${`#/stop-list?phone=${encodeURIComponent(row.number)}`}><${Icon} name="phone-off" size=${14} />${t("numbers.stopped")}</a>`}${(row.attemptNumber > 1 || row.clientId) && html`<div class="muted small num">${[row.attemptNumber > 1 && t("numbers.attempt", { n: row.attemptNumber }), row.clientId && t("numbers.client", { id: row.clientId })].filter(Boolean).join(" · ")}</div>`}</td>
     <td data-label=${t("task.result")}><${Status} row=${row} task=${task} /></td>
     <td data-label=${t("numbers.answers")}>${(row.answers.length > 0 || recorded.length > 0) && html`<span class="answers">${row.answers.map((one, place) => html`<span class="tag" key=${place} title=${t("numbers.question", { id: one.questionId })}><span class="keycap">${one.exten || "–"}</span><span class="clip">${one.recording ? t("answers.recording") : one.result}</span></span>`)}
       ${recorded.length > 0 && html`<${Icon} name="mic" size=${16} />`}${recorded.length > 0 && html`<span class="unseen">${t("numbers.recorded")}</span>`}</span>`}</td>
@@ -138,5 +138,5 @@ function Details({ task, row, changed }) {
       ${pairs.length > 0 && html`<div class="stack-s"><h2 class="h3">${t("numbers.call")}</h2><dl class="pairs">${pairs.map(([name, value]) => html`<dt>${t(name)}</dt><dd class="num">${value}</dd>`)}</dl></div>`}
       ${params.length > 0 && html`<div class="stack-s"><h2 class="h3">${t("numbers.params")}</h2><dl class="pairs">${params.map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${typeof value === "object" ? JSON.stringify(value) : String(value)}</dd>`)}</dl></div>`}
     </div>
-    ${may("operator") && html`<div class="row">${!row.result && html`<${Button} small=${true} icon="circle-check" act=${close}>${t("numbers.close")}<//>`}<${Button} small=${true} icon="phone-off" act=${stop}>${t("stop.addAction")}<//></div>`}</div>`;
+    ${may("operator") && html`<div class="row">${!row.result && html`<${Button} small=${true} icon="circle-check" act=${close}>${t("numbers.close")}<//>`}${row.stopList !== "all" && html`<${Button} small=${true} icon="phone-off" act=${stop}>${t("stop.addAction")}<//>`}</div>`}</div>`;
 }
