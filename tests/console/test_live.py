@@ -127,3 +127,11 @@ async def test_a_daemon_that_drains_says_so_and_nothing_else(browser: Browser) -
         for contradiction in ("Обзвон не идёт", "Звонкам ничто не мешает"):
             await expect(look.page.get_by_text(contradiction)).to_have_count(0)
         await look.shoot("overview-draining")
+
+
+async def test_the_overview_knows_the_hour_before_the_daemons_start(look: Look) -> None:
+    """The stage's past is older than its daemon."""
+    await look.open("", "Overview")
+    chart = look.page.get_by_role("figure", name="Calls finished per minute, the last hour")
+    await expect(chart.locator("canvas")).to_be_visible()
+    await expect(chart.locator(".legend")).to_contain_text("Reached")

@@ -33,7 +33,7 @@ export function Why({ taskId, phone, mark }) {
 /** The daemon's own words; those that are known in no other language are marked as English. */
 function Said({ reason, next }) {
   const [said, when] = [reasonTold(reason), reasonTold(next)];
-  return html`<span lang=${said === reason ? "en" : undefined}>${said}.</span> <span lang=${when === next ? "en" : undefined}>${t("why.nextOn", { when })}</span>`;
+  return html`<span lang=${said === reason ? "en" : undefined}>${said}.</span> <span lang=${when === next ? "en" : undefined}>${t("why.nextOn", { when: when === next ? when : when[0].toLowerCase() + when.slice(1) })}</span>`;
 }
 
 const waitingText = (count) => (count > 10000 ? t("why.moreThan", { n: 10000 }) : number(count));

@@ -118,7 +118,10 @@ export const told = (message) => translateMessage(message, lang());
 export const causeTold = (cause) => translate("cause", cause, lang());
 
 /** Likewise why nothing is dialled, and when that is looked at. */
-export const reasonTold = (reason) => translate("reason", reason, lang());
+export function reasonTold(reason) {
+  const said = translate("reason", reason, lang());
+  return said === reason ? said : said[0].toUpperCase() + said.slice(1);
+}
 
 /** Likewise what was changed. */
 export const detailTold = (detail) => translate("detail", detail, lang());
