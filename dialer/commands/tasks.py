@@ -25,6 +25,16 @@ def state_word(state: int) -> str:
     return {OPEN: _("open"), CLOSED: _("closed"), PAUSED: _("paused")}.get(state, str(state))
 
 
+def is_stopped(task: Mapping[str, Any]) -> bool:
+    """Whether it was closed before all its numbers were over."""
+    return bool(task["state"] == CLOSED and task["done"] < task["total"])
+
+
+def task_word(task: Mapping[str, Any]) -> str:
+    """Likewise, of a task whose figures are known."""
+    return _("stopped") if is_stopped(task) else state_word(task["state"])
+
+
 def target_of(task: Mapping[str, Any]) -> str:
     """Who talks to its subscribers."""
     kinds = {"polling": _("polling"), "exten": _("number"), "script": _("template")}
@@ -62,11 +72,11 @@ def list_tasks(state: str | None, search: str, limit: int, as_json: bool, config
     rows = (
         (
             task["id"],
-            state_word(task["state"]),
+            task_word(task),
             target_of(task),
             task["maxCountChannels"],
             task["total"],
-            task["waiting"],
+            "-" if is_stopped(task) else task["waiting"],
             task["inProgress"],
             task["done"],
             successes(task),
@@ -93,14 +103,19 @@ def show_task(task_id: int, as_json: bool, config_file: Path) -> None:
 
 
 def _shown(task: dict[str, Any], settings: Settings) -> Iterator[str]:
+    attempts = (
+        _("{total}: {waiting} not dialled, {calls} in progress, {done} done")
+        if is_stopped(task)
+        else _("{total}: {waiting} waiting, {calls} in progress, {done} done")
+    )
     polling = f" ({task['pollingName']})" if task.get("pollingName") else ""
     named = f": {task['name']}" if task["name"] else ""
     yield _("task {id}{named}").format(id=task["id"], named=named)
     facts = {
-        _("state"): state_word(task["state"]),
+        _("state"): task_word(task),
         _("connects to"): target_of(task) + polling,
         _("calls at once"): task["maxCountChannels"],
-        _("attempts"): _("{total}: {waiting} waiting, {calls} in progress, {done} done").format(
+        _("attempts"): attempts.format(
             total=task["total"], waiting=task["waiting"], calls=task["inProgress"], done=task["done"]
         ),
         _("finished in the last minute"): task["perMinute"],

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dialer.commands.tables import one_line
-from dialer.commands.tasks import OPEN, PAUSED, state_word, successes, target_of
+from dialer.commands.tasks import OPEN, PAUSED, is_stopped, successes, target_of, task_word
 
 BARS = " ▁▂▃▄▅▆▇█"
 BAR_WIDTH = 24
@@ -126,10 +126,12 @@ class TopScreen:
             style = "bold" if task["inProgress"] else "" if task["state"] == OPEN else "dim"
             table.add_row(
                 str(task["id"]),
-                state_word(task["state"]),
+                task_word(task),
                 Text(one_line(task["name"])),
                 Text(one_line(target_of(task))),
-                *(str(task[key]) for key in ("inProgress", "maxCountChannels", "waiting", "done")),
+                *(str(task[key]) for key in ("inProgress", "maxCountChannels")),
+                "-" if is_stopped(task) else str(task["waiting"]),
+                str(task["done"]),
                 str(successes(task)),
                 str(task["perMinute"]),
                 style=f"{style} reverse" if task is selected else style,

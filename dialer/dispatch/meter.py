@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from dialer.dispatch.observing import Watching
@@ -26,7 +26,8 @@ class Minute:
 
 
 class Meter(Watching):
-    """Counts since the daemon's start, for a day. Costs each call a few additions."""
+    """Counts since the daemon's start, for a day; what was before that it must be told. Costs each call a few
+    additions."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -34,6 +35,9 @@ class Meter(Watching):
         self._spooled: set[int] = set()
         self._recent: deque[tuple[float, int]] = deque()
         self._recent_by_task: Counter[int] = Counter()
+        self._past: dict[int, Counter[str]] = {}
+        self._known_s = clock()
+        """Since when calls are counted, or told."""
 
     def call_moved(self, order: CallOrder, attempt: Attempt) -> None:
         if attempt.state is AttemptState.SPOOLED:
@@ -59,7 +63,24 @@ class Meter(Watching):
     def minutes(self, count: int) -> list[tuple[int, Minute]]:
         """The last so many minutes, the present one among them, oldest first: Unix seconds of each one's beginning."""
         now = int(self._clock() // 60)
-        return [(minute * 60, self._minutes.get(minute) or Minute()) for minute in range(now - count + 1, now + 1)]
+        return [(minute * 60, self._minute(minute)) for minute in range(now - count + 1, now + 1)]
+
+    def unknown(self, count: int) -> tuple[int, float] | None:
+        """The part of the last so many minutes that was before all that is known: its first second and its end, Unix
+        seconds; None: all of them are known."""
+        first_s = (int(self._clock() // 60) - count + 1) * 60
+        return (first_s, self._known_s) if first_s < self._known_s else None
+
+    def recall(self, since_s: int, results: Mapping[int, Mapping[str, int]]) -> None:
+        """Be told of calls finished in what was unknown since this whole minute: by minute (its first second) and
+        outcome."""
+        if since_s < self._known_s:
+            self._known_s = since_s
+            self._past |= {began_s // 60: Counter(ended) for began_s, ended in results.items()}
+
+    def _minute(self, minute: int) -> Minute:
+        seen, past = self._minutes.get(minute) or Minute(), self._past.get(minute)
+        return seen if past is None else Minute(seen.begun, seen.results + past)
 
     def _now(self) -> Minute:
         minute = int(self._clock() // 60)

@@ -5,12 +5,38 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, null, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+)  # fmt: skip
 
 from dialer.model.outcome import Outcome
 from dialer.model.safe import phone_id_of
 from dialer.model.task import InnerNumType, TaskState
-from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, polling, question, task
+from dialer.store.schema import (
+    GLOBAL,
+    IN_PROGRESS,
+    QUEUED,
+    TRIED,
+    answer,
+    attempt,
+    polling,
+    question,
+    stop_number,
+    task,
+)  # fmt: skip
+from dialer.store.tallies import MINUTE_US
 
 _HEADS: Select[Any] = select(
     task.c.id, task.c.crm_id, task.c.name, task.c.state, task.c.inner_num, task.c.inner_num_type,
@@ -28,6 +54,10 @@ _ROWS: Select[Any] = select(
     attempt.c.cost_u, attempt.c.changed_us, attempt.c.closed_us, attempt.c.due_us, attempt.c.recording,
     attempt.c.params,
 )  # fmt: skip
+_of_it = attempt.c.task_id == task.c.id
+_LEFT = or_(
+    select(attempt.c.id).where(_of_it, QUEUED).exists(), select(attempt.c.id).where(_of_it, IN_PROGRESS).exists()
+)
 _key = tuple_(attempt.c.phone_id, attempt.c.attempt_number)
 _DONE = attempt.c.closed_us.is_not(None)
 WAITING, CALLING, DONE = "waiting", "calling", "done"
@@ -48,16 +78,20 @@ def fetch_heads(
     search: str = "",
     phone_id: str | None = None,
     unfinished: bool = False,
+    left: bool | None = None,
     first: int = 0,
     limit: int = 200,
 ) -> Sequence[TaskHead]:
     """The newest tasks first. `search`: in the name, the CRM's id or our id. `phone_id`: that list this
-    number. `unfinished`: that are not closed. `first`: how many are passed over."""
+    number. `unfinished`: that are not closed. `left`: whether attempts of it are not over. `first`: how many are
+    passed over."""
     query = _HEADS.order_by(task.c.id.desc()).offset(first).limit(limit)
     if unfinished:
         query = query.where(task.c.state != TaskState.CLOSED.value)
     if state is not None:
         query = query.where(task.c.state == state.value)
+    if left is not None:
+        query = query.where(_LEFT if left else ~_LEFT)
     if phone_id is not None:
         query = query.where(exists().where(attempt.c.task_id == task.c.id, attempt.c.phone_id == phone_id))
     if search:
@@ -76,12 +110,28 @@ def fetch_head(connection: Connection, task_id: int) -> TaskHead | None:
     return connection.execute(_HEADS.where(task.c.id == task_id)).first()
 
 
+def fetch_call_minutes(connection: Connection, since_us: int, before_us: int) -> dict[int, Counter[str]]:
+    """Calls of all tasks that ended in this time: by minute (microseconds since 1970) and outcome. What was closed
+    without a call is none. Costs the calls of that time: they are found by the index of changes."""
+    minute = (attempt.c.changed_us - attempt.c.changed_us % literal(MINUTE_US)).label("minute_us")
+    when = (TRIED, attempt.c.changed_us >= since_us, attempt.c.changed_us < before_us)
+    ended = select(minute, attempt.c.result, func.count().label("times")).where(
+        *when, _DONE, attempt.c.call_file.is_not(None)
+    )
+    found: dict[int, Counter[str]] = {}
+    for row in connection.execute(ended.group_by(minute, attempt.c.result)):
+        found.setdefault(row.minute_us, Counter())[row.result] += row.times
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class NumberPage:
-    """Rows with the answers of each, and from where to go on; None: that was all."""
+    """Rows with the answers of each, and from where to go on; None: that was all. `stopped`: which of their numbers
+    (`phone_id`) are on a stop list, that of all tasks (GLOBAL) or the task's."""
 
     rows: Sequence[NumberRow]
     answers: dict[int, list[AnswerRow]]
+    stopped: dict[str, int]
     after: Cursor | None
 
 
@@ -122,7 +172,19 @@ def fetch_numbers(
     if len(rows) > limit:
         rows = rows[:limit]
         following = (rows[-1].phone_id, rows[-1].attempt_number)
-    return NumberPage(rows, fetch_answers_of(connection, [row.id for row in rows]), following)
+    answers = fetch_answers_of(connection, [row.id for row in rows])
+    return NumberPage(rows, answers, _fetch_stopped(connection, task_id, {row.phone_id for row in rows}), following)
+
+
+def _fetch_stopped(connection: Connection, task_id: int, phone_ids: Collection[str]) -> dict[str, int]:
+    """Which of the numbers are on which list; the list of all tasks counts more."""
+    found: dict[str, int] = {}
+    listed, asked = stop_number.c.task_id, sorted(phone_ids)
+    for start in range(0, len(asked), 500):
+        some = stop_number.c.phone_id.in_(asked[start : start + 500])
+        query = select(stop_number.c.phone_id, listed).where(some, listed.in_([GLOBAL, task_id]))
+        found |= {row.phone_id: row.task_id for row in connection.execute(query.order_by(listed.desc()))}
+    return found
 
 
 def _end_of(connection: Connection, chosen: Collection[ColumnElement[bool]]) -> Cursor | None:

@@ -1,6 +1,9 @@
 """The console's tasks, numbers and charts, of a daemon whose Asterisk is away."""
 
 import itertools
+import sqlite3
+import time
+from contextlib import closing
 from typing import Any
 
 from tests.api.asking import Reply, ask
@@ -118,3 +121,50 @@ async def test_the_figures_of_all_tasks_have_a_minute_each(dialer: Dialer) -> No
     assert (stats["inProgress"], stats["maxChannels"]) == (0, 0)
     assert len((await look(dialer, "/stats"))["minutes"]) == 60
     assert (await refused(dialer, "/stats?minutes=1441")).json["messages"] == ["minutes: 1 to 1440 expected, got 1441"]
+
+
+async def test_a_restart_forgets_no_minute_of_the_last_hours(dialer: Dialer) -> None:
+    """Only calls are counted: what was closed without one is none."""
+    await post_task(dialer, 6)
+    await dialer.data("POST", "/task-signal-close", {"phone": "79520000005"})
+    await dialer.stop()
+    minute_s = int(time.time()) // 60 * 60 - 1800
+    ended = (
+        "UPDATE attempt SET state = 'endCall', result = ?, closed_us = ?, changed_us = ?, call_file = 'x' WHERE id = ?"
+    )
+    with closing(sqlite3.connect(dialer.database)) as connection, connection:
+        for attempt_id, (result, ago_s) in enumerate([("FAIL", 0), ("FAIL", 5), ("SUCCESS", 7), ("FAIL", 9000)], 1):
+            at_us = (minute_s + 20 - ago_s) * 1_000_000
+            connection.execute(ended, (result, at_us, at_us, attempt_id))
+    await dialer.start()
+    for minutes, known in ((60, {"FAIL": 2, "SUCCESS": 1}), (300, {"FAIL": 3, "SUCCESS": 1}), (60, None)):
+        stats = await look(dialer, f"/stats?minutes={minutes}")
+        told = {one["time"]: one["results"] for one in stats["minutes"] if one["results"]}
+        assert told[minute_s] == {"FAIL": 2, "SUCCESS": 1}
+        total = {result: sum(one.get(result, 0) for one in told.values()) for result in ("FAIL", "SUCCESS")}
+        assert known is None or total == known
+
+
+async def test_closed_tasks_are_chosen_by_whether_numbers_are_left(dialer: Dialer) -> None:
+    stopped, over = await post_task(dialer, 2), await post_task(dialer, 1)
+    opened = await post_task(dialer, 2)
+    for task_id in (stopped, over):
+        await dialer.data("PUT", f"/task/{task_id}", {"state": 1})
+    await dialer.data("POST", "/task-signal-close", {"phone": "79520000000", "taskId": over})
+    for query, expected in {
+        "state=1&left=1": [stopped],
+        "state=1&left=0": [over],
+        "left=1": [opened, stopped],
+        "left=": [opened, over, stopped],
+    }.items():
+        assert [one["id"] for one in await look(dialer, f"/tasks?{query}")] == expected, query
+    assert (await refused(dialer, "/tasks?left=2")).json["messages"][0].startswith("left: ")
+
+
+async def test_numbers_tell_of_stop_lists(dialer: Dialer) -> None:
+    first, second = await post_task(dialer, 3, name="первая"), await post_task(dialer, 2)
+    await dialer.data("POST", "/stop-list", {"numbers": ["79520000000"]})
+    await dialer.data("POST", "/stop-list", {"numbers": ["79520000000", "79520000001"], "taskId": first})
+    for task_id, expected in ((first, ["all", "task", None]), (second, ["all", None])):
+        rows = (await look(dialer, f"/tasks/{task_id}/numbers"))["rows"]
+        assert [row["stopList"] for row in rows] == expected

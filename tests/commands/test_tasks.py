@@ -76,6 +76,15 @@ async def test_tasks_are_paused_resumed_and_stopped(shared: Dialer) -> None:
         assert {(await shared.data("GET", f"/task/{task_id}"))["state"] for task_id in (one, two)} == {state}
 
 
+async def test_a_stopped_task_is_told_from_a_finished_one(own: Dialer) -> None:
+    stopped, over = await make(own, "79520000001", "79520000002"), await make(own, "79520000003")
+    await own.data("POST", "/task-signal-close", {"phone": "79520000003"})
+    await done(own, "tasks", "stop", stopped, over)
+    table = [line.split() for line in (await done(own, "tasks", "list", "--state", "closed")).splitlines()[1:]]
+    assert [(line[0], line[1], line[6]) for line in table] == [(over, "closed", "0"), (stopped, "stopped", "-")]
+    assert "2: 2 not dialled, 0 in progress, 0 done" in await done(own, "tasks", "show", stopped)
+
+
 async def test_of_several_tasks_one_that_is_missing_does_not_keep_the_others(shared: Dialer) -> None:
     task_id = await make(shared)
     ran = await run(shared, "tasks", "pause", "5", task_id)

@@ -126,10 +126,10 @@ async def new_context(
     browser: Browser, *, lang: str = "en", theme: str = "light", phone: bool = False, **more: Any
 ) -> BrowserContext:
     """A new visitor with this language and colour scheme, in Tokyo."""
+    more = {"viewport": {"width": 360, "height": 740} if phone else {"width": 1360, "height": 900}, **more}
     return await browser.new_context(
         locale={"en": "en-US", "ru": "ru-RU"}[lang],
         color_scheme="dark" if theme == "dark" else "light",
-        viewport={"width": 360, "height": 740} if phone else {"width": 1360, "height": 900},
         has_touch=phone,
         reduced_motion="reduce",
         timezone_id="Asia/Tokyo",

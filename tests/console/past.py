@@ -152,8 +152,8 @@ def work(connection: sqlite3.Connection, task_id: int, polling_id: int, *, share
         at_us = int((now_s - 3300 + 3200 * place / len(done) + chance.uniform(-60, 60)) * SECOND_US)
         talked_s = chance.randint(8, 95) if "POLLING" in result else None
         connection.execute(
-            "UPDATE attempt SET state = ?, result = ?, cause = ?, closed_us = ?, changed_us = ?, talked_s = ? "
-            "WHERE id = ?",
+            "UPDATE attempt SET state = ?, result = ?, cause = ?, closed_us = ?, changed_us = ?, talked_s = ?, "
+            "call_file = 'past.call' WHERE id = ?",
             (state, result, cause, at_us, at_us, talked_s, attempt_id),
         )
         if "POLLING" in result:

@@ -54,6 +54,8 @@ async def test_users_are_added_changed_and_deleted(look: Look) -> None:
     await expect(dialog.get_by_label("Password")).to_have_attribute("aria-invalid", "true")
     await look.shoot("user-refused", whole=False)
     await dialog.get_by_label("Login").fill("operator-1")
+    await expect(dialog.get_by_label("Login")).not_to_have_attribute("aria-invalid", "true")
+    await expect(dialog.get_by_label("Password")).to_have_attribute("aria-invalid", "true")
     await dialog.get_by_label("Password").fill("довольно-длинный")
     await look.button("Add", dialog).click()
     row = page.get_by_role("row", name="operator-1")

@@ -72,7 +72,7 @@ async def test_the_main_path_by_keyboard_alone(browser: Browser, stage: Stage) -
         await expect(page.get_by_role("dialog")).to_be_visible()
         await tab_to(page, "Stop")
         await page.keyboard.press("Enter")
-        await expect(page.locator(".page-head .pill")).to_have_text("Finished")
+        await expect(page.locator(".page-head .pill")).to_have_text("Stopped")
         await page.locator("body").press("Home")
         await tab_to(page, "admin", back=True)
         await page.keyboard.press("Enter")

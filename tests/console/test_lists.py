@@ -5,8 +5,10 @@ from pathlib import Path
 from playwright.async_api import expect
 
 from tests.console.browsing import Look
+from tests.console.conftest import Stage
 from tests.console.past import tone
 from tests.console.test_pollings import HEARD
+from tests.rig.daemon import BASE
 
 
 async def test_a_sound_is_uploaded_heard_replaced_and_deleted(look: Look, tmp_path: Path) -> None:
@@ -48,6 +50,7 @@ async def test_numbers_are_put_on_the_stop_list_looked_up_and_taken_off(look: Lo
     await expect(dialog).to_contain_text("Number 2")
     await look.check_accessible("stop list dialog")
     await dialog.get_by_label("Numbers").fill("+7 (952) 030-00-01")
+    await expect(dialog.get_by_label("Numbers")).not_to_have_attribute("aria-invalid", "true")
     await dialog.get_by_label("Reason").fill("просил <b>не</b> звонить")
     await look.button("Put on the stop list", dialog).click()
     await expect(page.get_by_role("cell", name="просил <b>не</b> звонить")).to_be_visible()
@@ -75,3 +78,30 @@ async def test_a_table_is_looked_at_before_it_is_put_on_the_list(look: Look, tmp
     await look.button("Put 2 numbers on the list", dialog).click()
     await expect(page.get_by_role("row", name="79520300011")).to_contain_text("жалоба")
     await expect(page.get_by_role("row", name="79520300012")).to_contain_text("список июля")
+
+
+async def test_a_stop_list_and_the_tasks_know_of_each_other(look: Look, stage: Stage) -> None:
+    page, number = look.page, str(int(stage.past.waiting) - 2)
+    await look.call("POST", f"{BASE}/stop-list", {"numbers": [number], "reason": "жалоба"})
+    await look.open(f"tasks/{stage.past.task_id}/numbers?search={number}", "Оценка обслуживания, июль")
+    row = page.locator("tbody tr").first
+    await expect(row).to_contain_text("On the stop list")
+    await look.button(f"Details: {number}").click()
+    await expect(look.button("Put on the stop list")).to_have_count(0)
+    await row.get_by_role("link", name="On the stop list").click()
+    await expect(page.locator("h1")).to_have_text("Stop list")
+    await expect(page.get_by_role("row", name=number)).to_contain_text("жалоба")
+    tasks = page.get_by_role("region", name="Tasks with this number")
+    await expect(tasks.get_by_role("listitem")).to_have_count(1)
+    await look.shoot("stop-list-number")
+    await look.check_accessible("stop list of a number")
+    await tasks.get_by_role("link", name="Оценка обслуживания, июль").click()
+    await expect(page.locator("tbody tr").first).to_contain_text(number)
+    await look.open("stop-list", "Stop list")
+    await page.get_by_role("link", name=number).click()
+    await expect(tasks).to_be_visible()
+    await page.get_by_label("Is this number on a list?").fill("79530000119")
+    await expect(page.get_by_role("heading", name="On no list")).to_be_visible()
+    await expect(tasks).to_contain_text("Running")
+    await page.get_by_label("Is this number on a list?").fill("79999999999")
+    await expect(tasks).to_contain_text("No task lists this number.")

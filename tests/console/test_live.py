@@ -1,5 +1,6 @@
 """What happens is seen as it happens; and it is said when it is not."""
 
+import json
 from typing import Any
 
 from playwright.async_api import Browser, expect
@@ -108,3 +109,29 @@ async def test_times_are_those_of_the_pbx(look: Look, stage: Stage) -> None:
     (first, *_) = (await look.get(f"{BASE}/stop-list"))["results"]
     shown = await look.page.evaluate(IN_MOSCOW, int(first["created"]))
     await expect(look.page.get_by_role("row", name=first["phone"])).to_contain_text(shown)
+
+
+async def test_a_daemon_that_drains_says_so_and_nothing_else(browser: Browser) -> None:
+    """The same at the top of the screen and on the overview."""
+    async with running_dialer() as dialer, looking(browser, dialer.url, lang="ru") as look:
+        await look.page.goto(dialer.url)
+        health = await (await look.page.request.get(f"{dialer.url}/health")).json()
+        drains = {**health, "status": "draining", "dialling": False, "trouble": None, "asterisk": "ready"}
+        told = "event: tasks\ndata: []\n\nevent: health\ndata: " + json.dumps(drains) + "\n\n"
+        await look.page.route("**/console/v1/live", lambda route: route.fulfill(
+            content_type="text/event-stream", body="retry: 100000\n\n" + told
+        ))  # fmt: skip
+        await look.page.reload()
+        await expect(look.page.get_by_text("Останавливается после текущих звонков")).to_have_count(2)
+        await expect(look.page.get_by_text("Новые звонки не начинаются")).to_be_visible()
+        for contradiction in ("Обзвон не идёт", "Звонкам ничто не мешает"):
+            await expect(look.page.get_by_text(contradiction)).to_have_count(0)
+        await look.shoot("overview-draining")
+
+
+async def test_the_overview_knows_the_hour_before_the_daemons_start(look: Look) -> None:
+    """The stage's past is older than its daemon."""
+    await look.open("", "Overview")
+    chart = look.page.get_by_role("figure", name="Calls finished per minute, the last hour")
+    await expect(chart.locator("canvas")).to_be_visible()
+    await expect(chart.locator(".legend")).to_contain_text("Reached")

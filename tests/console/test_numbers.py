@@ -77,6 +77,22 @@ async def test_a_number_is_closed_and_put_on_the_stop_list(look: Look, stage: St
     assert (await look.get(f"/pbxcore/api/module-dialer/v1/stop-list/{number}"))["results"]
 
 
+async def test_the_axis_of_a_chart_ends_with_the_last_bar(look: Look, stage: Stage) -> None:
+    """Nothing has been in the future yet; what is short begins earlier."""
+    await look.open(f"tasks/{stage.past.task_id}", NAME)
+    bounds = """([times, ...how]) => import('/console/assets/components/time_chart.js')
+        .then(one => one.boundsOf(times, ...how))"""
+    for times, how, expected in (
+        ([6000], [60], (5340, 6060)),
+        ([6000, 6060], [60], (5400, 6120)),
+        ([6000, 9600], [60], (6000, 9660)),
+        ([6000], [60, 3000, 6600], (3000, 6600)),
+        ([], [60, 3000, 6600], (3000, 6600)),
+    ):
+        found = await look.page.evaluate(bounds, [times, *how])
+        assert (found["first"], found["end"]) == expected, (times, how)
+
+
 async def test_charts_are_tables_too(look: Look, stage: Stage) -> None:
     page = look.page
     await look.open(f"tasks/{stage.past.task_id}", NAME)

@@ -8,6 +8,12 @@ from tests.console.browsing import Look, looking
 from tests.console.conftest import Stage
 from tests.console.past import GRAPH
 
+PLACED = """() => { const box = one => document.querySelector(one).getBoundingClientRect().toJSON();
+    const [graph, form] = ['.graph-card', '.editor fieldset'].map(one => document.querySelector(one));
+    const [seen, next] = [box('.graph-card'), box('.editor fieldset')];
+    return {before: Boolean(graph.compareDocumentPosition(form) & Node.DOCUMENT_POSITION_FOLLOWING),
+        seen_first: seen.bottom <= next.top + 1 || seen.right <= next.left + 1, wide: innerWidth,
+        frame: box('.graph-scroll'), start: box('svg.graph .node.start')}; }"""
 HEARD = """() => { window.heard = 0; const start = AudioBufferSourceNode.prototype.start;
     AudioBufferSourceNode.prototype.start = function () {
         window.heard = this.buffer.duration; return start.call(this); }; }"""
@@ -27,6 +33,21 @@ async def test_the_graph_shows_ways_ends_loops_and_what_nothing_leads_to(look: L
     await graph.get_by_role("button", name="Question 2").press("Enter")
     await expect(page.locator("#question-1 textarea").first).to_be_focused()
     await expect(graph.locator(".node.chosen")).to_contain_text("Скажите")
+
+
+async def test_the_graph_stands_before_the_questions_and_begins_in_its_frame(browser: Browser, stage: Stage) -> None:
+    """The order that is read aloud is the one that is seen; what is too wide is scrolled in its frame."""
+    for how in ({"phone": True}, {}, {"viewport": {"width": 1720, "height": 1000}}):
+        async with looking(browser, stage.url, **how) as look:
+            await look.log_in()
+            await look.open(f"pollings/{stage.past.graph_id}", "Запись на приём")
+            await expect(look.page.locator("svg.graph .node.start")).to_be_visible()
+            placed = await look.page.evaluate(PLACED)
+            assert placed["before"], how
+            assert placed["frame"]["left"] <= placed["start"]["left"], (how, placed)
+            assert placed["start"]["right"] <= placed["frame"]["right"], (how, placed)
+            assert placed["frame"]["right"] <= placed["wide"], (how, placed)
+            assert placed["seen_first"], (how, placed)
 
 
 async def test_what_was_read_is_saved_as_it_was(look: Look, stage: Stage) -> None:
@@ -57,6 +78,9 @@ async def test_a_polling_is_made_heard_refused_mended_and_saved(look: Look) -> N
     await look.shoot("polling-refused")
     await look.check_accessible("refused polling")
     await text.fill("Уважаемый <имя>, один или два?")
+    await expect(text).not_to_have_attribute("aria-invalid", "true")
+    await expect(page.get_by_text("Not saved: 1 question")).to_have_count(0)
+    await expect(page.locator(".graph .node.wrong")).to_have_count(0)
     await page.get_by_role("textbox", name="имя").fill("Пётр")
     await look.button("Listen: Question 1").click()
     await page.wait_for_function("() => window.heard > 0.5")
@@ -73,7 +97,11 @@ async def test_a_polling_is_made_heard_refused_mended_and_saved(look: Look) -> N
     await expect(second.get_by_label("Internal number")).to_have_attribute("aria-invalid", "true")
     await expect(page.get_by_text("Not saved: 1 question is not right yet")).to_be_visible()
     await expect(page.locator(".graph .node.wrong")).to_have_count(1)
+    await first.get_by_label("Stored as").fill("так")
+    await expect(second.get_by_label("Internal number")).to_have_attribute("aria-invalid", "true")
     await second.get_by_label("Internal number").fill("201")
+    await expect(page.locator("[aria-invalid=true], .graph .node.wrong")).to_have_count(0)
+    await first.get_by_label("Stored as").fill("да")
     await look.button("Save").click()
     await expect(page.locator("h1")).to_have_text("Новый <script>alert(1)</script>")
     saved = await look.get(f"/console/v1/pollings/{page.url.rpartition('/')[2]}")

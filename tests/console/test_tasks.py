@@ -135,6 +135,8 @@ async def test_what_the_server_refuses_stands_at_its_field(look: Look) -> None:
     await look.button("Paste numbers").click()
     await page.get_by_role("textbox", name="Numbers").fill("79520200001")
     await look.button("Check the numbers").click()
+    await expect(page.get_by_text("1 number can be taken")).to_be_visible()
+    await expect(page.get_by_text("A list of numbers is needed")).to_have_count(0)
     await page.get_by_text("Employees", exact=True).first.click()
     await page.get_by_label("Internal number").fill("bad number")
     await page.get_by_label("Channels").fill("many")
@@ -150,7 +152,10 @@ async def test_what_the_server_refuses_stands_at_its_field(look: Look) -> None:
     await look.shoot("task-refused")
     await look.check_accessible("refused form")
     await page.get_by_label("Channels").fill("3")
+    await expect(page.get_by_label("Channels")).not_to_have_attribute("aria-invalid", "true")
+    await expect(page.get_by_label("Numbers shown")).to_have_attribute("aria-invalid", "true")
     await page.get_by_label("Numbers shown").fill("74950000000")
+    await expect(page.locator("[aria-invalid=true]")).to_have_count(0)
     await look.button("Create and call 1 number").click()
     await expect(page.get_by_label("Internal number")).to_be_focused()
     await expect(page.get_by_label("Internal number")).to_have_attribute("aria-invalid", "true")
@@ -180,8 +185,43 @@ async def test_start_pause_and_stop_are_what_the_server_says(look: Look) -> None
     assert await state_of(look, task_id) == 2
     await look.button("Stop").click()
     await look.button("Stop", dialog).click()
-    await expect(page.locator(".page-head .pill")).to_have_text("Finished")
+    await expect(page.locator(".page-head .pill")).to_have_text("Stopped")
     assert await state_of(look, task_id) == 1
+
+
+async def test_a_stopped_task_is_not_finished_and_nothing_of_it_waits(look: Look) -> None:
+    page = look.page
+    task_id = await create(look, "Остановленная")
+    await look.call("PUT", f"/console/v1/tasks/{task_id}", {"state": 1})
+    await expect(page.get_by_text("The task was stopped")).to_be_visible()
+    await expect(page.get_by_text("Not dialled: 3.")).to_be_visible()
+    await expect(page.locator(".big-progress .legend")).to_contain_text("Not dialled 3")
+    await look.shoot("task-stopped")
+    await page.get_by_role("link", name="Numbers", exact=True).click()
+    await expect(page.locator("tbody .pill").first).to_have_text("Not dialled")
+    await page.get_by_role("combobox", name="State").select_option(label="Not dialled")
+    await expect(page.locator("tbody tr")).to_have_count(3)
+    await expect(page.locator("main").get_by_text("Waiting", exact=True)).to_have_count(0)
+    await look.open("tasks", "Tasks")
+    row = page.get_by_role("row", name="Остановленная")
+    for state, shown in (("Finished", 0), ("Stopped", 1)):
+        await look.button(state).click()
+        await expect(row).to_have_count(shown)
+        assert f"state={state.lower()}" in page.url
+        await page.reload()
+        await expect(row).to_have_count(shown)
+    await expect(row).to_contain_text("Stopped")
+    await expect(page.get_by_role("link", name="Welcome call")).to_have_count(0)
+    for phone in ("79520200001", "79520200002", "79520200003"):
+        await look.call("POST", f"{BASE}/task-signal-close", {"phone": phone, "taskId": int(task_id)})
+    await expect(row).to_have_count(0)
+    await look.button("Finished").click()
+    await expect(row).to_contain_text("Finished")
+
+
+async def test_the_list_names_the_polling_of_a_task(look: Look) -> None:
+    await look.open("tasks", "Tasks")
+    await expect(look.page.get_by_role("row", name="Welcome call")).to_contain_text("Оценка обслуживания · №")
 
 
 async def test_rules_that_the_form_does_not_show_stay_as_they_are(look: Look, stage: Stage) -> None:
@@ -256,7 +296,7 @@ async def test_tasks_are_found_by_name_and_by_state(look: Look) -> None:
     await look.button("Finished").click()
     await expect(page.get_by_role("link", name="Welcome call")).to_be_visible()
     await expect(page.get_by_role("link", name="Оценка обслуживания, июль")).to_have_count(0)
-    assert "state=1" in page.url
+    assert "state=finished" in page.url
 
 
 async def test_results_are_downloaded_as_csv_and_xlsx(look: Look, stage: Stage, tmp_path: Path) -> None:
@@ -294,6 +334,9 @@ async def test_a_reader_is_offered_nothing_that_changes(browser: Browser, stage:
                 await expect(reader.button(name)).to_have_count(0)
             await expect(page.get_by_role("button", name="Delete")).to_have_count(0)
         await expect(page.get_by_label("What is said").first).to_be_disabled()
+        await reader.open(f"tasks/{stage.past.task_id}", "Оценка обслуживания, июль")
+        await expect(page.get_by_text("An operator can go on with it.")).to_be_visible()
+        await expect(page.get_by_text("Press Start")).to_have_count(0)
         for screen in ("tasks/new", "access", "audit", "pollings/new"):
             await reader.open(screen, "Not found")
         await reader.button("reader").click()

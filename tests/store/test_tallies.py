@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from unittest.mock import patch
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import insert
+from sqlalchemy import Connection, event, insert
 
 from dialer.model.outcome import Outcome
 from dialer.model.task import Number
@@ -247,3 +248,29 @@ async def test_a_page_is_chosen_from_so_many_rows_and_goes_on(
     assert pages == 4
     page = await store.read(lambda connection: fetch_numbers(connection, task_id, limit=100, state=WAITING))
     assert [row.phone_id for row in page.rows] == [f"952{place:07d}" for place in range(10)]
+
+
+async def test_the_minutes_of_calls_are_found_without_looking_at_others(watched: Watched) -> None:
+    store, plans = watched.store, list[str]()
+    task_id, since_us = await new_task(store, 3), time.time_ns() // 1000
+    await watched.call(task_id)
+    await watched.call(task_id)
+    await store.write(close_by_signal("9520000002", task_id))
+    until_us = time.time_ns() // 1000 + MINUTE_US
+
+    def query(connection: Connection) -> Counter[str]:
+        def explain(_connection: object, _cursor: object, statement: str, values: object, *_: object) -> None:
+            asked.append((statement, values))
+
+        asked: list[tuple[str, object]] = []
+        event.listen(connection, "before_cursor_execute", explain)
+        found = console.fetch_call_minutes(connection, since_us, until_us)
+        event.remove(connection, "before_cursor_execute", explain)
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[-1][0]}", asked[-1][1])  # type: ignore[arg-type]
+        plans.extend(row[3] for row in rows.all())
+        assert console.fetch_call_minutes(connection, 1, since_us) == {}
+        assert all(minute_us % MINUTE_US == 0 and minute_us <= until_us for minute_us in found)
+        return sum(found.values(), Counter())
+
+    assert await store.read(query) == {"FAIL": 2}
+    assert "SEARCH attempt USING INDEX attempt_changed (changed_us>? AND changed_us<?)" in plans, plans

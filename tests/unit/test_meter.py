@@ -88,3 +88,20 @@ def test_a_day_is_kept_and_no_more() -> None:
     assert [time_s for time_s, _ in minutes] == sorted({time_s for time_s, _ in minutes})
     assert minutes[-1][1].results == {}
     assert sum(minute.results["FAIL"] for _, minute in minutes) == KEPT_MINUTES - 1
+
+
+def test_what_was_before_the_start_is_told_once_and_added() -> None:
+    calls = Calls()
+    calls.now_s += 30
+    calls.meter = Meter(lambda: calls.now_s)  # begins amid a minute
+    assert calls.meter.unknown(1) == (60_000, 60_030.0)
+    assert calls.meter.unknown(3) == (59_880, 60_030.0)
+    calls.end(1)
+    for _ in range(2):  # two who ask at once
+        calls.meter.recall(59_880, {59_940: {"FAIL": 2}, 60_000: {"FAIL": 1, "SUCCESS": 3}})
+    told = [(time_s, dict(minute.results)) for time_s, minute in calls.meter.minutes(3)]
+    assert told == [(59_880, {}), (59_940, {"FAIL": 2}), (60_000, {"FAIL": 2, "SUCCESS": 3})]
+    assert calls.meter.unknown(3) is None
+    assert calls.meter.unknown(5) == (59_760, 59_880)
+    calls.meter.recall(59_760, {59_760: {"FAIL": 7}})
+    assert [minute.results["FAIL"] for _, minute in calls.meter.minutes(5)] == [7, 0, 0, 2, 2]

@@ -6,7 +6,14 @@ from typing import Any
 
 WIDTH = 79
 STATES = {0: "open", 1: "closed", 2: "paused"}
+STOPPED = "stopped"
 _NAME_FROM = 50
+
+
+def state_word(task: Mapping[str, Any]) -> str:
+    """A task that was closed before all its numbers were over was stopped."""
+    stopped = STATES[task["state"]] == "closed" and task["done"] < task["total"]
+    return STOPPED if stopped else STATES[task["state"]]
 
 
 def tasks_screen(tasks: Sequence[Mapping[str, Any]], left_out: str) -> str:
@@ -16,20 +23,21 @@ def tasks_screen(tasks: Sequence[Mapping[str, Any]], left_out: str) -> str:
         done = f"{one['done']}/{one['total']}"
         calls = f"{one['inProgress']}/{one['maxCountChannels']}"
         name = cut(one["name"], WIDTH - _NAME_FROM)
-        lines.append(f"{one['id']:<11}{STATES[one['state']]:<8}{done:>17}{calls:>12}  {name}".rstrip())
+        lines.append(f"{one['id']:<11}{state_word(one):<8}{done:>17}{calls:>12}  {name}".rstrip())
     return "\n".join([*lines, *([left_out] if left_out else [])])
 
 
 def task_screen(task: Mapping[str, Any], why: str) -> str:
+    left = "not dialled" if state_word(task) == STOPPED else "waiting"
     facts = {
-        "State": STATES[task["state"]],
+        "State": state_word(task),
         "Name": cut(task["name"], WIDTH - 12),
         # without one of the CRM's it is ours
         **({"CRM's id": cut(task["crmId"], WIDTH - 12)} if task["crmId"] != str(task["id"]) else {}),
         "Leads to": f"{task['innerNumType']} {cut(task['innerNum'], 40)}",
         "Calls": f"{task['inProgress']} in progress, {task['maxCountChannels']} at the most, "
         f"{task['perMinute']} ended in the last minute",
-        "Numbers": f"{task['numbers']}: {task['waiting']} waiting, {task['done']} of {task['total']} attempts are over",
+        "Numbers": f"{task['numbers']}: {task['waiting']} {left}, {task['done']} of {task['total']} attempts are over",
     }
     lines = [f"{name + ':':<12}{value}" for name, value in facts.items()]
     for outcome, times in sorted(task["results"].items(), key=lambda one: (-one[1], one[0])):

@@ -18,6 +18,7 @@ from dialer.model.prices import shown
 from dialer.model.safe import UnsafeValueError, safe_recording_name
 from dialer.store.console import STATES, AnswerRow, Cursor, NumberPage, NumberRow, fetch_head, fetch_numbers
 from dialer.store.database import Store
+from dialer.store.schema import GLOBAL
 from dialer.store.tasks import TaskRefusedError
 
 DEFAULT_ROWS, MOST_ROWS = 100, 1000
@@ -112,10 +113,11 @@ class Numbers:
         if page is None:
             raise not_found(task_id)
         following = None if page.after is None else f"{page.after[1]}.{page.after[0]}"
-        return {"rows": [_row(row, page.answers.get(row.id, [])) for row in page.rows], "next": following}
+        return {"rows": [_row(row, page) for row in page.rows], "next": following}
 
 
-def _row(row: NumberRow, given: list[AnswerRow]) -> dict[str, Any]:
+def _row(row: NumberRow, page: NumberPage) -> dict[str, Any]:
+    stopped_by = page.stopped.get(row.phone_id)
     return {
         "attemptId": row.id,
         "number": row.phone,
@@ -133,7 +135,8 @@ def _row(row: NumberRow, given: list[AnswerRow]) -> dict[str, Any]:
         "dueTime": maybe_seconds(row.due_us),
         "recording": f"/recording/{row.recording}" if row.recording and row.closed_us else None,
         "params": row.params or None,
-        "answers": [_answer(one) for one in given],
+        "stopList": None if stopped_by is None else "all" if stopped_by == GLOBAL else "task",
+        "answers": [_answer(one) for one in page.answers.get(row.id, [])],
     }
 
 

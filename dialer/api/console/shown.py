@@ -132,6 +132,8 @@ class NumberRow(Shown):
     """When it was finished."""
     dueTime: MaybeSeconds
     """Before when it is not dialled."""
+    stopList: Literal["all", "task"] | None
+    """Which stop list the number is on now: that of all tasks, or the task's own; null: none."""
     recording: MaybeStr
     """Of the talk, below the MikoPBX base path: `/recording/NAME`."""
     params: dict[str, Any] | None
@@ -196,14 +198,14 @@ class MinuteShown(Shown):
     time: Seconds
     """Its beginning."""
     begun: int
-    """Calls begun."""
+    """Calls begun, since the daemon's start."""
     results: Counts
     """Calls finished, by result."""
 
 
 class Stats(Shown):
     minutes: list[MinuteShown]
-    """Oldest first; since the daemon's start."""
+    """Oldest first."""
     inProgress: int
     """Calls under way."""
     maxChannels: int

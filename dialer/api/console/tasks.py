@@ -1,14 +1,15 @@
 """/console/v1/me, tasks, stats"""
 
+import contextlib
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
 
 from dialer.api.console.counting import Counting
 from dialer.api.console.fields import QuerySearch
-from dialer.api.console.shown import Me, Stats, TaskDetail, TaskProgress
+from dialer.api.console.shown import SECOND_US, Me, Stats, TaskDetail, TaskProgress
 from dialer.api.endpoint import Endpoint, Nothing
-from dialer.api.mikopbx.fields import QueryNumber, QueryState, State
+from dialer.api.mikopbx.fields import QueryFlag, QueryNumber, QueryState, State
 from dialer.api.mikopbx.numbers import QueryPhone
 from dialer.api.mikopbx.replies import answers
 from dialer.api.mikopbx.rules import rules_json
@@ -23,8 +24,8 @@ from dialer.model.prices import shown
 from dialer.model.safe import phone_id_of
 from dialer.model.task import InnerNumType, Task
 from dialer.model.webhook import shown_url
-from dialer.store.console import fetch_head, fetch_heads
-from dialer.store.database import Store
+from dialer.store.console import fetch_call_minutes, fetch_head, fetch_heads
+from dialer.store.database import Store, StoreError
 from dialer.store.pollings import find_polling
 from dialer.store.tasks import TaskChange, TaskRefusedError, fetch_task
 
@@ -37,6 +38,8 @@ class TasksQuery(Nothing):
 
     state: QueryState = None
     """Only those that are 0 open, 1 closed, 2 paused."""
+    left: QueryFlag = ""
+    """1: only those with attempts that are not over: of closed tasks those that were stopped. 0: only the others."""
     search: QuerySearch = ""
     """A part of the name or of the CRM's id, or our id."""
     phone: QueryPhone = None
@@ -117,9 +120,10 @@ class Progress:
         query = call.query
         limit = DEFAULT_TASKS if query.limit is None else min(query.limit, MOST_TASKS)
         phone_id = None if query.phone is None else phone_id_of(query.phone)
+        left = None if query.left == "" else query.left == "1"
         return await self._counting.progress(
             lambda connection: fetch_heads(
-                connection, state=query.state, search=query.search, phone_id=phone_id, limit=limit
+                connection, state=query.state, left=left, search=query.search, phone_id=phone_id, limit=limit
             )
         )
 
@@ -159,7 +163,20 @@ class Progress:
         }
 
     async def stats(self, call: Call[Nothing, StatsQuery, None]) -> dict[str, Any]:
-        return self.stats_of(call.query.minutes or DEFAULT_MINUTES)
+        minutes = call.query.minutes or DEFAULT_MINUTES
+        with contextlib.suppress(StoreError):  # its trouble is in `health`; what was counted is told all the same
+            await self._recall(minutes)
+        return self.stats_of(minutes)
+
+    async def _recall(self, minutes: int) -> None:
+        """Tell the meter of calls before the daemon's start: each minute is read once."""
+        unknown = self._meter.unknown(minutes)
+        if unknown is None:
+            return
+        since_s, before_s = unknown
+        since_us, before_us = since_s * SECOND_US, int(before_s * SECOND_US)
+        found = await self._store.read(lambda connection: fetch_call_minutes(connection, since_us, before_us))
+        self._meter.recall(since_s, {minute_us // SECOND_US: results for minute_us, results in found.items()})
 
     def stats_of(self, minutes: int) -> dict[str, Any]:
         """Stats of the last so many minutes."""

@@ -29,6 +29,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether there is no such thing as was asked for, or what its id is no id. */
+export const isGone = (error) => error instanceof ApiError && error.messages.length > 0 && error.messages.every((one) => one.startsWith("id: "));
+
 /** A key that nothing else has. (crypto.randomUUID is for HTTPS only.) */
 export function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");

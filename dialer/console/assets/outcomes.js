@@ -32,3 +32,13 @@ export function grouped(results) {
 export const OPEN = 0;
 export const CLOSED = 1;
 export const PAUSED = 2;
+
+/**
+ * What a task is, for people: "open", "paused", "stopped" (closed before all its numbers were over), "finished"; "closed":
+ * one of these two, which is not known before its numbers are counted.
+ */
+export function stateOf(task) {
+  if (task.state !== CLOSED) return task.state === OPEN ? "open" : "paused";
+  if (!task.counted) return "closed";
+  return task.done < task.total ? "stopped" : "finished";
+}

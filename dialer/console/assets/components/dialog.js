@@ -1,4 +1,5 @@
 // The browser's own <dialog>: it keeps the focus, ends with Escape, and gives the focus back.
+import { without } from "../form_errors.js";
 import { html, useEffect, useId, useRef, useState } from "../html.js";
 import { t } from "../i18n/index.js";
 import { Store, useStore } from "../store.js";
@@ -80,10 +81,13 @@ function Confirmation({ asked }) {
   <//>`;
 }
 
-/** A dialog with a form: `save` returns a promise; refusals are shown at their fields. */
+/** A dialog with a form: `save` returns a promise; refusals are shown at their fields, until these are edited. */
 export function FormDialog({ title, action, onClose, save, wide, children }) {
   const [errors, setErrors] = useState({});
   const [busy, setBusy] = useState(false);
+  const edited = ({ target }) => {
+    if (target.dataset.field) setErrors((now) => without(now, [target.dataset.field]));
+  };
   const submit = async (event) => {
     event.preventDefault();
     if (busy) return;
@@ -100,7 +104,7 @@ export function FormDialog({ title, action, onClose, save, wide, children }) {
     onClose();
   };
   return html`<${Dialog} title=${title} onClose=${onClose} wide=${wide}>
-    <form onSubmit=${submit} novalidate>
+    <form onSubmit=${submit} onInput=${edited} novalidate>
       <div class="dialog-body">
         ${typeof children === "function" ? children(errors) : children}
         <${Field.Errors} errors=${errors[""]} />

@@ -1,7 +1,7 @@
 // Results shown: a mark of its own shape for each group, never a colour alone.
 import { h, html } from "../html.js";
 import { has, number, percent, t } from "../i18n/index.js";
-import { CLOSED, GROUPS, OPEN, groupOf, grouped } from "../outcomes.js";
+import { CLOSED, GROUPS, OPEN, groupOf, grouped, stateOf } from "../outcomes.js";
 
 const SHAPES = {
   reached: "M5 0a5 5 0 1 0 0 10A5 5 0 0 0 5 0Z",
@@ -25,11 +25,11 @@ export function OutcomeName({ outcome }) {
   return html`<span class="key"><${Mark} group=${groupOf(outcome)} />${outcomeName(outcome)}</span>`;
 }
 
-const STATES = { open: ["accent", "state.open"], closed: ["", "state.closed"], paused: ["warn", "state.paused"] };
+const KINDS = { open: "accent", paused: "warn", stopped: "", finished: "good", closed: "" };
 
 export function StatePill({ task }) {
-  const [kind, name] = STATES[task.state === OPEN ? "open" : task.state === CLOSED ? "closed" : "paused"];
-  return html`<span class="pill ${kind}"><span class="dot ${task.state === OPEN && task.inProgress ? "beats" : ""}" />${t(name)}</span>`;
+  const state = stateOf(task);
+  return html`<span class="pill ${KINDS[state]}"><span class="dot ${task.state === OPEN && task.inProgress ? "beats" : ""}" />${t(`state.${state}`)}</span>`;
 }
 
 /** Done and total of a task, as far as they are known. */
@@ -52,7 +52,7 @@ export function ProgressLegend({ task, shares }) {
   if (!task.counted) return null;
   const counts = grouped(task.results);
   const rows = [...GROUPS.map((group) => [group, counts[group], groupName(group)]).filter(([, count]) => count > 0),
-    ["calling", task.inProgress, t("progress.calling")], ["waiting", task.waiting, t("progress.waiting")]];
+    ["calling", task.inProgress, t("progress.calling")], ["waiting", task.waiting, t(task.state === CLOSED ? "progress.left" : "progress.waiting")]];
   return html`<ul class="legend num">${rows.map(([group, count, name]) => html`<li key=${group}><${Mark} group=${group} />
     ${name} <b>${number(count)}</b>${shares && task.done > 0 && GROUPS.includes(group) && html` <span>${percent(count / task.done)}</span>`}</li>`)}</ul>`;
 }

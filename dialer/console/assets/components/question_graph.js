@@ -1,5 +1,5 @@
 // The questions of a polling as a drawing: dagre says where things stand.
-import { h, html, useMemo } from "../html.js";
+import { h, html, useEffect, useMemo, useRef } from "../html.js";
 import { t } from "../i18n/index.js";
 import { END, flowOf } from "../question_flow.js";
 import { layout, Graph } from "../vendor/dagre.js";
@@ -96,7 +96,9 @@ export function QuestionGraph({ questions, chosen, choose, wrong }) {
   const { flow, graph } = useMemo(() => arranged(questions), [JSON.stringify(questions), document.documentElement.lang]);
   const { width = 0, height = 0 } = graph.graph();
   const names = [...graph.nodes()];
-  return html`<div class="graph-scroll" tabindex="0" role="region" aria-label=${t("graph.label")}>
+  const frame = useRef(null);
+  useEffect(() => centre(frame.current, width, graph.node("start")), [width]);
+  return html`<div class="graph-scroll" ref=${frame} tabindex="0" role="region" aria-label=${t("graph.label")}>
     <svg class="graph" style=${{ "--wide": `${Math.ceil(width)}px` }} viewBox="0 0 ${width} ${height}" role="group" aria-label=${summaryOf(flow)}>
       <defs>${["plain", "loop"].map((kind) => html`<marker id="arrow-${kind}" class=${kind} viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path d="M0,1 9,5 0,9Z" /></marker>`)}</defs>
       ${graph.edges().map((name) => {
@@ -112,6 +114,12 @@ export function QuestionGraph({ questions, chosen, choose, wrong }) {
         return node.kind === "question" ? questionBox(node, { chosen, choose, wrong }) : smallBox(node);
       })}
     </svg></div>`;
+}
+
+/** A drawing that is wider than its frame is shown from its start, not from its left edge. */
+function centre(frame, width, node) {
+  const drawing = frame.firstElementChild.getBoundingClientRect();
+  frame.scrollLeft += drawing.left + (node.x / (width || 1)) * drawing.width - frame.getBoundingClientRect().left - frame.clientWidth / 2;
 }
 
 function smallBox(node) {

@@ -1,6 +1,7 @@
 import { html, useEffect, useRef, useState } from "../html.js";
 import { LANGUAGES, t, timeToSecond } from "../i18n/index.js";
 import { useLive } from "../live.js";
+import { healthOf } from "../health.js";
 import { THEMES, preferences, setLanguage, setTheme } from "../preferences.js";
 import { logOut, may, session } from "../session.js";
 import { useStore } from "../store.js";
@@ -45,8 +46,8 @@ function LiveState() {
 export function HealthPill() {
   const health = useLive((state) => state.health);
   if (!health) return null;
-  const [kind, name] = !health.dialling ? ["bad", "health.notDialling"] : health.trouble ? ["warn", "health.troubled"] : ["good", "health.dialling"];
-  return html`<a class="pill ${kind}" href="#/"><${Icon} name=${kind === "good" ? "circle-check" : "triangle-alert"} size=${14} />${t(name)}</a>`;
+  const [kind, icon, name] = healthOf(health);
+  return html`<a class="pill ${kind}" href="#/"><${Icon} name=${icon} size=${14} />${t(name)}</a>`;
 }
 
 export function Appearance() {

@@ -18,6 +18,11 @@ export function Skeletons({ lines = 5 }) {
     ${Array.from({ length: lines }, (_, place) => html`<div class="skeleton ${WIDTHS[place % 3]}" key=${place} />`)}</div>`;
 }
 
+/** What the address names is not there. `back`: [address, text]. */
+export function Gone({ title, text, back }) {
+  return html`<${Empty} icon="circle-help" title=${title}><p>${text}</p><a class="btn" href=${back[0]}>${back[1]}</a><//>`;
+}
+
 export function Failure({ error, retry }) {
   return html`<div class="empty" role="alert"><span class="badge bad"><${Icon} name="triangle-alert" size=${24} /></span>
     <h2>${t("state.failed")}</h2><p>${reasonOf(error)}</p>

@@ -83,10 +83,14 @@ function dataOf(counted, present, bucketS, from, to) {
   for (let last = present.length; last > 0; last -= 1) {
     columns.push(counted.map((one) => present.slice(0, last).reduce((sum, group) => sum + one.counts[group], 0)));
   }
-  const first = Math.min(from ?? Infinity, ...(times.length ? [times[0]] : []));
-  const end = Math.max(to ?? -Infinity, ...(times.length ? [times[times.length - 1] + bucketS] : []));
-  // a few bars are no wall: there is room for those to come
-  return { columns, first, end: Math.max(end, first + LEAST_BUCKETS * bucketS) };
+  return { columns, ...boundsOf(times, bucketS, from, to) };
+}
+
+/** Where the axis begins and ends: with the last bar, never in the future. */
+export function boundsOf(times, bucketS, from = Infinity, to = -Infinity) {
+  const end = Math.max(to, ...times.slice(-1).map((time) => time + bucketS));
+  // a few bars are no wall: there is room before them
+  return { first: Math.min(from, end - LEAST_BUCKETS * bucketS, ...times.slice(0, 1)), end };
 }
 
 function optionsOf(present, bounds, point) {

@@ -1,7 +1,8 @@
 // "Why is nothing dialling", in the user's words; the server's own words stand behind them.
 import { api } from "../api.js";
 import { html, useEffect, useRef } from "../html.js";
-import { has, moment, number, t, timeToSecond } from "../i18n/index.js";
+import { has, moment, number, reasonTold, t, timeToSecond } from "../i18n/index.js";
+import { may } from "../session.js";
 import { useEvery, useLoaded } from "./loading.js";
 import { Notice, Skeletons } from "./states.js";
 import { reasonOf } from "./toasts.js";
@@ -20,11 +21,19 @@ export function Why({ taskId, phone, mark }) {
   if (!data) return html`<${Skeletons} lines=${2} />`;
   const kind = WRONG.has(data.rule) ? "bad" : FINE.has(data.rule) ? "good" : "warn";
   const values = { inUse: data.channelsInUse, most: data.maxCountChannels, waiting: waitingText(data.waiting), phone: data.phone ?? "" };
-  return html`<${Notice} kind=${kind} icon=${kind === "good" ? "circle-check" : kind === "warn" ? "clock" : "circle-x"} title=${t(`why.${data.rule}`, values)}>
-    ${has(`why.${data.rule}.hint`) && html`<span class="muted">${t(`why.${data.rule}.hint`, values)}</span>`}
+  const name = data.rule === "task_closed" && (data.waiting > 0 || data.channelsInUse > 0) ? "task_stopped" : data.rule;
+  const hint = !may("operator") && has(`why.${name}.hintToReaders`) ? `why.${name}.hintToReaders` : `why.${name}.hint`;
+  return html`<${Notice} kind=${kind} icon=${kind === "good" ? "circle-check" : kind === "warn" ? "clock" : "circle-x"} title=${t(`why.${name}`, values)}>
+    ${has(hint) && html`<span class="muted">${t(hint, values)}</span>`}
     ${data.nextLook && html`<span class="muted">${t("why.next", { time: data.nextLook - Date.now() / 1000 < 120 ? timeToSecond(data.nextLook) : moment(data.nextLook) })}</span>`}
-    <details class="disclosure small"><summary>${t("why.details")}</summary><span lang="en">${data.reason}. ${data.nextLookOn}</span></details>
+    <details class="disclosure small"><summary>${t("why.details")}</summary><${Said} reason=${data.reason} next=${data.nextLookOn} /></details>
   <//>`;
+}
+
+/** The daemon's own words; those that are known in no other language are marked as English. */
+function Said({ reason, next }) {
+  const [said, when] = [reasonTold(reason), reasonTold(next)];
+  return html`<span lang=${said === reason ? "en" : undefined}>${said}.</span> <span lang=${when === next ? "en" : undefined}>${t("why.nextOn", { when: when === next ? when : when[0].toLowerCase() + when.slice(1) })}</span>`;
 }
 
 const waitingText = (count) => (count > 10000 ? t("why.moreThan", { n: 10000 }) : number(count));

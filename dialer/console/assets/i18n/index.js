@@ -2,7 +2,7 @@
 import { preferences } from "../preferences.js";
 import en from "./en.js";
 import ru from "./ru.js";
-import { translateMessage } from "./server_messages.js";
+import { translate, translateMessage } from "./server_messages.js";
 
 export const DICTIONARIES = { en, ru };
 export const LANGUAGES = [["ru", "Русский"], ["en", "English"]];
@@ -113,3 +113,15 @@ export const zoneName = () => zone;
 
 /** A message of the server in the user's language, where it is one of those that are known. */
 export const told = (message) => translateMessage(message, lang());
+
+/** Likewise why a call ended so. */
+export const causeTold = (cause) => translate("cause", cause, lang());
+
+/** Likewise why nothing is dialled, and when that is looked at. */
+export function reasonTold(reason) {
+  const said = translate("reason", reason, lang());
+  return said === reason ? said : said[0].toUpperCase() + said.slice(1);
+}
+
+/** Likewise what was changed. */
+export const detailTold = (detail) => translate("detail", detail, lang());

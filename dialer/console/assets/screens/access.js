@@ -63,9 +63,9 @@ function UserDialog({ user, close, saved }) {
     await saved();
   };
   return html`<${FormDialog} title=${known ? t("access.changeUser", { login: user.login }) : t("access.addUser")} action=${known ? t("action.save") : t("action.add")} onClose=${close} save=${save}>
-    ${(errors) => html`${!known && html`<${TextField} label=${t("access.login")} hint=${t("access.loginHint")} value=${login} set=${setLogin} errors=${errors.login} autocomplete="off" data-first />`}
-      <${TextField} type="password" label=${known ? t("access.newPassword") : t("access.password")} hint=${known ? t("access.newPasswordHint") : t("access.passwordHint")} value=${password} set=${setPassword} errors=${errors.password} autocomplete="new-password" />
-      <${SelectField} label=${t("access.role")} value=${role} set=${setRole} errors=${errors.role} options=${roleOptions()} hint=${t(`role.${role}.hint`)} />`}<//>`;
+    ${(errors) => html`${!known && html`<${TextField} label=${t("access.login")} hint=${t("access.loginHint")} value=${login} set=${setLogin} field="login" errors=${errors.login} autocomplete="off" data-first />`}
+      <${TextField} type="password" label=${known ? t("access.newPassword") : t("access.password")} hint=${known ? t("access.newPasswordHint") : t("access.passwordHint")} value=${password} set=${setPassword} field="password" errors=${errors.password} autocomplete="new-password" />
+      <${SelectField} label=${t("access.role")} value=${role} set=${setRole} field="role" errors=${errors.role} options=${roleOptions()} hint=${t(`role.${role}.hint`)} />`}<//>`;
 }
 
 function Keys({ tabs }) {
@@ -100,8 +100,8 @@ function KeyDialog({ close, made }) {
     await made(await api.addKey({ name: name.trim(), role }));
   };
   return html`<${FormDialog} title=${t("access.addKey")} action=${t("action.add")} onClose=${close} save=${save}>
-    ${(errors) => html`<${TextField} label=${t("access.keyName")} hint=${t("access.keyNameHint")} value=${name} set=${setName} errors=${errors.name} autocomplete="off" data-first />
-      <${SelectField} label=${t("access.role")} value=${role} set=${setRole} errors=${errors.role} options=${roleOptions()} hint=${t(`role.${role}.hint`)} />`}<//>`;
+    ${(errors) => html`<${TextField} label=${t("access.keyName")} hint=${t("access.keyNameHint")} value=${name} set=${setName} field="name" errors=${errors.name} autocomplete="off" data-first />
+      <${SelectField} label=${t("access.role")} value=${role} set=${setRole} field="role" errors=${errors.role} options=${roleOptions()} hint=${t(`role.${role}.hint`)} />`}<//>`;
 }
 
 /** The key, this once. */

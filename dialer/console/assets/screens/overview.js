@@ -1,5 +1,6 @@
+import { healthOf } from "../health.js";
 import { html } from "../html.js";
-import { number, t } from "../i18n/index.js";
+import { number, reasonTold, t } from "../i18n/index.js";
 import { useLive } from "../live.js";
 import { OPEN, PAUSED } from "../outcomes.js";
 import { hrefOf } from "../router.js";
@@ -15,27 +16,25 @@ const HOUR_S = 3600;
 /** What the states of Asterisk other than ready mean. */
 const EXPLAINED = { away: "why.ami_away.hint", booting: "why.asterisk_booting", "login refused": "why.ami_refused.hint" };
 
-function healthOf(health) {
-  if (health.status === "draining") return ["warn", "clock", t("health.draining")];
-  if (!health.dialling) return ["bad", "circle-x", t("health.notDialling")];
-  if (health.trouble) return ["warn", "triangle-alert", t("health.troubled")];
-  return ["good", "circle-check", t("health.dialling")];
+function Trouble({ text }) {
+  const said = reasonTold(text);
+  return html`<p class="muted small words" lang=${said === text ? "en" : undefined}>${said}</p>`;
 }
 
 function HealthCard() {
   const health = useLive((state) => state.health);
   if (!health) return html`<section class="card"><${Skeletons} lines=${2} /></section>`;
-  const [kind, icon, title] = healthOf(health);
+  const [kind, icon, name] = healthOf(health);
   const explained = EXPLAINED[health.asterisk] && t(EXPLAINED[health.asterisk]);
   const speaking = Object.entries(health.speech ?? {}).filter(([, engine]) => engine.failed);
   return html`<section class="card health ${kind}" aria-labelledby="health-title"><span class="badge"><${Icon} name=${icon} size=${24} /></span>
-    <div class="stack-s"><h2 id="health-title">${title}</h2>
-      ${health.trouble ? html`${explained && html`<p>${explained}</p>`}<p class="muted small words" lang="en">${health.trouble}</p>` : html`<p class="muted">${t("health.fine")}</p>`}
+    <div class="stack-s"><h2 id="health-title">${t(name)}</h2>
+      ${health.trouble ? html`${explained && html`<p>${explained}</p>`}<${Trouble} text=${health.trouble} />` : html`<p class="muted">${t(health.status === "draining" ? "health.drainingText" : "health.fine")}</p>`}
       <div class="row"><span class="pill ${health.asterisk === "ready" ? "good" : "bad"}"><${Icon} name="phone" size=${14} />Asterisk: ${t(`asterisk.${health.asterisk.replace(" ", "_")}`)}</span>
         ${health.waiting_for.map((one) => html`<span class="pill warn" key=${one}><${Icon} name="users" size=${14} />${t("health.waitingFor", { number: one })}</span>`)}
         ${speaking.map(([name, engine]) => html`<span class="pill warn" key=${name}><${Icon} name="volume-2" size=${14} />${t("health.speech", { name, n: engine.failed })}</span>`)}
       </div>
-      ${health.slowed_down.map((one) => html`<p class="small muted" key=${one}>${one}</p>`)}
+      ${health.slowed_down.map((one) => html`<p class="small muted" key=${one}>${reasonTold(one)}</p>`)}
     </div></section>`;
 }
 
@@ -63,7 +62,7 @@ export function Overview() {
         : html`<${TimeChart} buckets=${stats.minutes} bucketS=${MINUTE_S} from=${now - HOUR_S} to=${now} label=${t("overview.chart")} />`}</div></section>
     <section class="card" aria-labelledby="running-title"><div class="card-head"><h2 id="running-title">${t("overview.running")}</h2><a href="#/tasks">${t("overview.allTasks")}</a></div>
       ${!known ? html`<${Skeletons} />` : running.length === 0
-        ? html`<${Empty} icon="list-checks" title=${t("overview.nothing")} level=${3}><p>${t("overview.nothingText")}</p>
+        ? html`<${Empty} icon="list-checks" title=${t("overview.nothing")} level=${3}><p>${t(may("operator") ? "overview.nothingText" : "overview.nothingToReaders")}</p>
             ${may("operator") && html`<a class="btn" href="#/tasks/new"><${Icon} name="plus" />${t("task.new")}</a>`}<//>`
         : html`<ul class="task-list">${running.slice(0, 20).map((task) => html`<li class="task-line" key=${task.id}>
             <a class="name clip" href=${hrefOf("tasks", task.id)}>${task.name || t("task.unnamed", { id: task.id })}</a>

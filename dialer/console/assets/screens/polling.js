@@ -1,5 +1,6 @@
 // The editor of a polling. What is wrong with it is the server's word, shown at the field it is about.
-import { api } from "../api.js";
+import { api, isGone } from "../api.js";
+import { without, withoutQuestion } from "../form_errors.js";
 import { html, useEffect, useState } from "../html.js";
 import { t } from "../i18n/index.js";
 import { idOf } from "../question_flow.js";
@@ -14,7 +15,7 @@ import { useLoaded } from "../components/loading.js";
 import { PageHead } from "../components/page.js";
 import { GraphNotes, QuestionGraph } from "../components/question_graph.js";
 import { QuestionCard } from "../components/question_card.js";
-import { Empty, Failure, Notice, Skeletons } from "../components/states.js";
+import { Empty, Failure, Gone, Notice, Skeletons } from "../components/states.js";
 import { done, reasonOf } from "../components/toasts.js";
 
 let serial = 0;
@@ -54,7 +55,7 @@ export function PollingEditor({ id }) {
   const { data, error, reload } = useLoaded(async () => (id === null ? null : api.polling(id)), [id]);
   const title = id === null ? t("polling.new") : t("polling.number", { id });
   const back = ["#/pollings", t("nav.pollings")];
-  if (error && data === undefined) return html`<${PageHead} title=${title} back=${back} /><section class="card"><${Failure} error=${error} retry=${reload} /></section>`;
+  if (error && data === undefined) return html`<${PageHead} title=${title} back=${back} /><section class="card">${isGone(error) ? html`<${Gone} title=${t("polling.gone")} text=${t("polling.goneText")} back=${back} />` : html`<${Failure} error=${error} retry=${reload} />`}</section>`;
   if (data === undefined) return html`<${PageHead} title=${title} back=${back} /><section class="card"><${Skeletons} lines=${8} /></section>`;
   return html`<${Editor} key=${id} polling=${data} back=${back} />`;
 }
@@ -69,18 +70,22 @@ function Editor({ polling, back }) {
   const editable = may("operator");
   useUnsaved(dirty);
 
-  const setQuestion = (position, part) => setDraft((now) => {
-    const before = now.questions[position];
-    const after = { ...before, ...part };
-    let questions = now.questions.map((one, place) => (place === position ? after : one));
-    // a question that gets another name takes those along that lead to it
-    if (after.questionId !== before.questionId && before.questionId !== "" && after.questionId !== "") {
-      const renamed = (name) => (name === before.questionId ? after.questionId : name);
-      questions = questions.map((one) => ({ ...one, nextQuestion: renamed(one.nextQuestion), press: one.press.map((press) => ({ ...press, nextQuestion: renamed(press.nextQuestion) })) }));
-    }
-    return { ...now, questions };
-  });
+  const setQuestion = (position, part) => {
+    setErrors((now) => withoutQuestion(now, position, draft.questions[position], part));
+    setDraft((now) => {
+      const before = now.questions[position];
+      const after = { ...before, ...part };
+      let questions = now.questions.map((one, place) => (place === position ? after : one));
+      // a question that gets another name takes those along that lead to it
+      if (after.questionId !== before.questionId && before.questionId !== "" && after.questionId !== "") {
+        const renamed = (name) => (name === before.questionId ? after.questionId : name);
+        questions = questions.map((one) => ({ ...one, nextQuestion: renamed(one.nextQuestion), press: one.press.map((press) => ({ ...press, nextQuestion: renamed(press.nextQuestion) })) }));
+      }
+      return { ...now, questions };
+    });
+  };
   const add = () => {
+    setErrors((now) => without(now, draft.questions.length ? [] : ["questions"]));
     setDraft((now) => ({ ...now, questions: [...now.questions, emptyQuestion(freeId(now.questions))] }));
     show(draft.questions.length);
   };
@@ -138,14 +143,17 @@ function Editor({ polling, back }) {
     ${!editable && html`<${Notice} title=${t("polling.readOnly")} />`}
     <${Field.Errors} errors=${general} />
     ${wrong.size > 0 && html`<${Notice} kind="bad" title=${t("polling.refused", { n: wrong.size })}><span class="row">${[...wrong].map((position) => html`<${Button} small=${true} key=${position} act=${() => show(position)}>${t("polling.question", { n: position + 1 })}<//>`)}</span><//>`}
-    <div class="editor"><fieldset class="stack" disabled=${!editable}><legend class="unseen">${t("polling.questions")}</legend>
-        <section class="card pad"><${TextField} label=${t("polling.name")} value=${draft.name} set=${(name) => setDraft({ ...draft, name })} errors=${errors.name} maxlength="500" /></section>
+    <div class="editor"><section class="card graph-card" aria-labelledby="graph-title"><div class="card-head"><h2 id="graph-title">${t("graph.title")}</h2><${GraphNotes} questions=${draft.questions} /></div>
+        <${QuestionGraph} questions=${draft.questions} chosen=${chosen} choose=${show} wrong=${wrong} /></section>
+      <fieldset class="stack" disabled=${!editable}><legend class="unseen">${t("polling.questions")}</legend>
+        <section class="card pad"><${TextField} label=${t("polling.name")} value=${draft.name} set=${(name) => {
+          setErrors((now) => without(now, ["name"]));
+          setDraft({ ...draft, name });
+        }} errors=${errors.name} maxlength="500" /></section>
         ${draft.questions.length === 0 && html`<section class="card"><${Empty} icon="circle-help" title=${t("polling.noQuestions")}><p>${t("polling.noQuestionsText")}</p><//></section>`}
         ${draft.questions.map((question, position) => html`<${QuestionCard} key=${question.mark} question=${question} position=${position} questions=${draft.questions} sounds=${sounds ?? []} errors=${errors}
           chosen=${position === chosen} set=${(part) => setQuestion(position, part)} choose=${() => setChosen(position)} marked=${marked}
           remove=${editable && (() => remove(position))} up=${editable && position > 0 && (() => move(position, -1))} down=${editable && position < draft.questions.length - 1 && (() => move(position, 1))} />`)}
         ${editable && html`<div><${Button} icon="plus" act=${add}>${t("polling.addQuestion")}<//></div>`}
-      </fieldset>
-      <section class="card graph-card" aria-labelledby="graph-title"><div class="card-head"><h2 id="graph-title">${t("graph.title")}</h2><${GraphNotes} questions=${draft.questions} /></div>
-        <${QuestionGraph} questions=${draft.questions} chosen=${chosen} choose=${show} wrong=${wrong} /></section></div>`;
+      </fieldset></div>`;
 }

@@ -1,7 +1,7 @@
 import { api } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { dateTime, number, t, told } from "../i18n/index.js";
-import { go } from "../router.js";
+import { go, hrefOf } from "../router.js";
 import { may } from "../session.js";
 import { Button } from "../components/button.js";
 import { FormDialog, Dialog, confirm } from "../components/dialog.js";
@@ -10,16 +10,20 @@ import { SearchField, TextArea, TextField } from "../components/field.js";
 import { Icon } from "../components/icon.js";
 import { useLoaded, useSettled } from "../components/loading.js";
 import { TABLES } from "../components/numbers_source.js";
+import { StatePill, doneOf } from "../components/outcome.js";
 import { PageHead } from "../components/page.js";
 import { Empty, Failure, Notice, Skeletons } from "../components/states.js";
 import { done, reasonOf } from "../components/toasts.js";
 
 const LIMIT = 200;
 const LEAST_DIGITS = 5;
+const MOST_TASKS = 50;
 
 export function StopList({ query }) {
   const taskId = query.get("task") ?? "";
-  const [search, setSearch] = useState("");
+  const asked = query.get("phone") ?? "";
+  const [search, setSearch] = useState(asked);
+  useEffect(() => setSearch(asked), [asked]);
   const [open, setOpen] = useState(null);
   const [older, setOlder] = useState([]);
   const phone = useSettled(search.replace(/[\s()-]/g, ""), 350);
@@ -52,13 +56,26 @@ export function StopList({ query }) {
       ${error && !data ? html`<${Failure} error=${error} retry=${reload} />` : !data ? html`<${Skeletons} lines=${6} />`
         : rows.length === 0 ? html`<${Empty} icon=${asks ? "search" : "phone-off"} title=${t(asks ? "stop.notOn" : "stop.none")}><p>${t(asks ? "stop.notOnText" : "stop.noneText")}</p><//>`
         : html`<div class="table-wrap"><table class="table folds"><thead><tr><th scope="col">${t("stop.number")}</th><th scope="col">${t("stop.reason")}</th>${asks && html`<th scope="col">${t("stop.list")}</th>`}<th scope="col">${t("stop.since")}</th><th scope="col"><span class="unseen">${t("table.actions")}</span></th></tr></thead>
-          <tbody>${rows.map((one) => html`<tr class="hoverable" key=${one.id}><td class="num"><b>${one.phone}</b></td><td data-label=${t("stop.reason")}>${one.reason || html`<span class="muted">–</span>`}</td>
+          <tbody>${rows.map((one) => html`<tr class="hoverable" key=${one.id}><td class="num">${asks ? html`<b>${one.phone}</b>` : html`<a class="name" href=${addressOf(one.phone, taskId)}>${one.phone}</a>`}</td><td data-label=${t("stop.reason")}>${one.reason || html`<span class="muted">–</span>`}</td>
             ${asks && html`<td data-label=${t("stop.list")}>${one.taskId ? nameOf(one.taskId) : t("stop.ofAll")}</td>`}<td class="num nowrap" data-label=${t("stop.since")}>${dateTime(Number(one.created))}</td>
             <td class="actions">${may("operator") && html`<${Button} small=${true} iconOnly=${true} kind="ghost bad" icon="trash-2" label="${t("action.remove")}: ${one.phone}" act=${() => remove(one)} />`}</td></tr>`)}</tbody></table></div>`}
       ${data && !end && html`<div class="card-body"><${Button} act=${more}>${t("action.more100")}<//></div>`}
     </section>
+    ${asks && html`<${TasksOf} phone=${phone} />`}
     ${open === "add" && html`<${AddDialog} taskId=${taskId} close=${() => setOpen(null)} added=${reload} />`}
     ${open === "import" && html`<${ImportDialog} taskId=${taskId} close=${() => setOpen(null)} added=${reload} />`}`;
+}
+
+const addressOf = (phone, taskId) => `#/stop-list?${new URLSearchParams({ phone, ...(taskId ? { task: taskId } : {}) })}`;
+
+/** The tasks that list the number. */
+function TasksOf({ phone }) {
+  const { data, error, reload } = useLoaded(() => api.tasks({ phone, limit: MOST_TASKS }), [phone]);
+  return html`<section class="card" aria-labelledby="tasks-of-title"><div class="card-head"><h2 id="tasks-of-title">${t("stop.tasks")}</h2></div>
+    ${error && !data ? html`<${Failure} error=${error} retry=${reload} />` : !data ? html`<${Skeletons} lines=${2} />`
+      : data.length === 0 ? html`<p class="card-body muted">${t("stop.noTasks")}</p>`
+      : html`<ul class="task-list">${data.map((one) => html`<li class="task-line" key=${one.id}><a class="name clip" href=${`${hrefOf("tasks", one.id, "numbers")}?${new URLSearchParams({ search: phone })}`}>${one.name || t("task.unnamed", { id: one.id })}</a>
+          <span class="row"><span class="muted num small">${doneOf(one)}</span><${StatePill} task=${one} /></span></li>`)}</ul>`}</section>`;
 }
 
 const saidOf = ({ added, known }) => [t("stop.added", { n: added }), known ? t("stop.known", { n: known }) : ""].filter(Boolean).join(" ");
@@ -73,9 +90,9 @@ function AddDialog({ taskId, close, added }) {
     await added();
   };
   return html`<${FormDialog} title=${t("stop.add")} action=${t("stop.addAction")} onClose=${close} save=${save}>
-    ${(errors) => html`<${TextArea} label=${t("stop.numbers")} hint=${t("stop.numbersHint")} value=${numbers} set=${setNumbers} rows="4" data-first=${true}
+    ${(errors) => html`<${TextArea} label=${t("stop.numbers")} hint=${t("stop.numbersHint")} value=${numbers} set=${setNumbers} rows="4" data-first=${true} field="numbers"
         errors=${Object.entries(errors).filter(([path]) => path.startsWith("numbers")).flatMap(([path, reasons]) => reasons.map((one) => `${path.replace(/^numbers\[(\d+)\]$/, (_, place) => t("stop.line", { n: Number(place) + 1 }))}: ${told(one)}`))} />
-      <${TextField} label=${t("stop.reason")} hint=${t("stop.reasonHint")} value=${reason} set=${setReason} errors=${errors.reason} maxlength="500" />`}<//>`;
+      <${TextField} label=${t("stop.reason")} hint=${t("stop.reasonHint")} value=${reason} set=${setReason} field="reason" errors=${errors.reason} maxlength="500" />`}<//>`;
 }
 
 function ImportDialog({ taskId, close, added }) {

@@ -1,4 +1,4 @@
-import { api } from "../api.js";
+import { api, isGone } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { lang, number, percent, t } from "../i18n/index.js";
 import { forgetTask, useLive } from "../live.js";
@@ -12,7 +12,7 @@ import { useEvery, useLoaded, useUnhurried } from "../components/loading.js";
 import { Menu } from "../components/menu.js";
 import { Mark, Progress, ProgressLegend, StatePill, outcomeName, progressText } from "../components/outcome.js";
 import { PageHead, Tabs } from "../components/page.js";
-import { Empty, Failure, Skeletons } from "../components/states.js";
+import { Empty, Failure, Gone, Skeletons } from "../components/states.js";
 import { TaskActions } from "../components/task_actions.js";
 import { TimeChart } from "../components/time_chart.js";
 import { done } from "../components/toasts.js";
@@ -87,7 +87,7 @@ export function Task({ id, tab, query }) {
     if (data && now && now.changeTime !== data.changeTime) reload();
   }, [now?.changeTime]);
   const back = ["#/tasks", t("nav.tasks")];
-  if (error && !data) return html`<${PageHead} title=${t("task.number", { id })} back=${back} /><section class="card"><${Failure} error=${error} retry=${reload} /></section>`;
+  if (error && !data) return html`<${PageHead} title=${t("task.number", { id })} back=${back} /><section class="card">${isGone(error) ? html`<${Gone} title=${t("task.gone")} text=${t("task.goneText")} back=${back} />` : html`<${Failure} error=${error} retry=${reload} />`}</section>`;
   if (!task) return html`<${PageHead} title=${t("task.number", { id })} back=${back} /><section class="card"><${Skeletons} lines=${8} /></section>`;
   const mine = task.owner === "" && task.innerNumType !== "script";
   const name = task.name || t("task.unnamed", { id: task.id });

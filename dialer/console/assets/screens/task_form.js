@@ -1,6 +1,7 @@
 import { api, newKey } from "../api.js";
+import { without } from "../form_errors.js";
 import { html, useState } from "../html.js";
-import { has, t, weekday } from "../i18n/index.js";
+import { has, t, told, weekday } from "../i18n/index.js";
 import { noteTask } from "../live.js";
 import { OPEN, PAUSED } from "../outcomes.js";
 import { go, hrefOf, setGuard } from "../router.js";
@@ -22,6 +23,24 @@ const LANGS = ["ru-RU", "en-US", "de-DE", "fr-FR", "es-ES", "uk-UA", "kk-KZ", "t
 const SHOWN = ["name", "innerNum", "maxCountChannels", "dialPrefix", "notifyUrl", "maxAttempt", "tryInterval", "retryOn", "timeStart", "timeEnd", "weekDays", "callerId",
   "priority", "maxCallsPerSecond", "maxPerDay", "maxCost", "isCallback", "pacing", "powerRatio", "maxAbandonRate", "apology", "amd", "amdMessage", "lang"];
 
+/** What else an input is about than the field of its own name. */
+const CONCERNS = {
+  tryMinutes: ["tryInterval"], retryMode: ["retryOn"], retryKinds: ["retryOn"], wholeDay: ["timeStart", "timeEnd"], timeStart: ["timeEnd"],
+  innerNumType: ["pacing", "isCallback", "amd"], isCallback: ["pacing", "amd", "apology"], pacing: ["isCallback", "powerRatio", "maxAbandonRate"], apology: ["isCallback"],
+  amd: ["amdMessage", "isCallback"], amdMessage: ["amd"],
+};
+
+/** The form's values, its errors, and a change of some values: an error goes when what it is about is changed. */
+function useForm(start) {
+  const [form, setForm] = useState(start);
+  const [errors, setErrors] = useState({});
+  const edit = (part) => {
+    setForm((now) => ({ ...now, ...part }));
+    setErrors((now) => without(now, Object.keys(part).flatMap((name) => [name, ...(CONCERNS[name] ?? [])])));
+  };
+  return { form, setForm, errors, setErrors, edit };
+}
+
 /** Errors by field; those of a list's items count for the list. */
 function sorted(error) {
   if (!error.byField || !error.messages.length) return { "": [reasonOf(error)] };
@@ -35,12 +54,15 @@ function sorted(error) {
 }
 
 export function TaskNew() {
-  const [form, setForm] = useState(formOf());
+  const { form, errors, setErrors, edit } = useForm(formOf());
   const [list, setList] = useState(null);
-  const [errors, setErrors] = useState({});
   const [untouched] = useState(JSON.stringify(form));
   const [onceKey] = useState(newKey);
   useUnsaved(JSON.stringify(form) !== untouched || list !== null);
+  const listed = (found) => {
+    setList(found);
+    setErrors((now) => without(now, ["numbers"]));
+  };
   const create = async (state) => {
     if (!list) {
       setErrors({ "": [t("form.numbersNeeded")] });
@@ -62,10 +84,10 @@ export function TaskNew() {
   return html`<${PageHead} title=${t("task.new")} back=${["#/tasks", t("nav.tasks")]} />
     <form class="form" novalidate onSubmit=${(event) => event.preventDefault()}>
       <${Field.Errors} errors=${errors[""]} />
-      <${Basics} form=${form} setForm=${setForm} errors=${errors} />
+      <${Basics} form=${form} edit=${edit} errors=${errors} />
       <section class="card form-section" aria-labelledby="numbers-title"><header><h2 id="numbers-title">${t("form.numbers")}</h2><p class="hint">${t("form.numbersHint")}</p></header>
-        <${NumbersSource} taskId=${null} polling=${form.innerNumType === "polling" && form.innerNum ? form.innerNum : null} ready=${setList} /></section>
-      <${Rules} form=${form} setForm=${setForm} errors=${errors} />
+        <${NumbersSource} taskId=${null} polling=${form.innerNumType === "polling" && form.innerNum ? form.innerNum : null} ready=${listed} /></section>
+      <${Rules} form=${form} edit=${edit} errors=${errors} />
       <div class="form-foot"><${Button} kind="primary" icon="play" act=${() => create(OPEN)}>${list ? t("form.createStartN", { n: usable(list.forecast) }) : t("form.createStart")}<//>
         <${Button} icon="pause" act=${() => create(PAUSED)}>${t("form.createPaused")}<//></div>
     </form>`;
@@ -73,8 +95,7 @@ export function TaskNew() {
 
 export function TaskEdit({ task, saved }) {
   const [before, setBefore] = useState(formOf(task));
-  const [form, setForm] = useState(before);
-  const [errors, setErrors] = useState({});
+  const { form, setForm, errors, setErrors, edit } = useForm(before);
   const changes = changesOf(form, before);
   const dirty = Object.keys(changes).length > 0;
   useUnsaved(dirty);
@@ -96,24 +117,27 @@ export function TaskEdit({ task, saved }) {
   const others = OTHER_RULES.filter((name) => task.rules[name] !== undefined);
   return html`<form class="form" novalidate onSubmit=${(event) => event.preventDefault()}>
     <${Field.Errors} errors=${errors[""]} />
-    <${Basics} form=${form} setForm=${setForm} errors=${errors} />
-    <${Rules} form=${form} setForm=${setForm} errors=${errors} open=${true} />
+    <${Basics} form=${form} edit=${edit} errors=${errors} />
+    <${Rules} form=${form} edit=${edit} errors=${errors} open=${true} />
     ${others.length > 0 && html`<${Notice} title=${t("form.others")}><span class="muted">${t("form.othersText")}</span>
-      <dl class="pairs">${others.map((name) => html`<dt key=${name}><code>${name}</code></dt><dd class="num">${[task.rules[name]].flat().slice(0, 12).join(", ")}</dd>`)}</dl><//>`}
+      <dl class="pairs">${others.map((name) => html`<dt key=${name}>${t(`rule.${name}`)}</dt><dd class="num">${[task.rules[name]].flat().slice(0, 12).join(", ")}</dd>`)}</dl><//>`}
     <div class="form-foot"><${Button} kind="primary" icon="check" disabled=${!dirty} act=${save}>${t("action.save")}<//>
-      ${dirty && html`<${Button} kind="ghost" act=${() => setForm(before)}>${t("action.undo")}<//><span class="unsaved"><${Icon} name="pencil" size=${15} />${t("unsaved.mark")}</span>`}</div>
+      ${dirty && html`<${Button} kind="ghost" act=${() => {
+        setForm(before);
+        setErrors({});
+      }}>${t("action.undo")}<//><span class="unsaved"><${Icon} name="pencil" size=${15} />${t("unsaved.mark")}</span>`}</div>
   </form>`;
 }
 
-function Basics({ form, setForm, errors }) {
-  const set = (name) => (value) => setForm({ ...form, [name]: value });
+function Basics({ form, edit, errors }) {
+  const set = (name) => (value) => edit({ [name]: value });
   const { data: pollings } = useLoaded(() => api.pollings(), []);
   const known = (pollings ?? []).some((one) => String(one.id) === form.innerNum || one.crmId === form.innerNum);
   const options = [["", t("form.choosePolling")], ...(pollings ?? []).map((one) => [one.crmId === form.innerNum ? one.crmId : String(one.id), `${one.name || t("polling.unnamed")} (№ ${one.id})`]),
     ...(form.innerNum && !known ? [[form.innerNum, form.innerNum]] : [])];
   return html`<section class="card form-section" aria-labelledby="basics-title"><header><h2 id="basics-title">${t("form.basics")}</h2></header>
     <${TextField} label=${t("form.name")} value=${form.name} set=${set("name")} errors=${errors.name} maxlength="500" />
-    <${ChoiceField} label=${t("form.kind")} name="kind" value=${form.innerNumType} set=${(kind) => setForm({ ...form, innerNumType: kind, innerNum: "" })}
+    <${ChoiceField} label=${t("form.kind")} name="kind" value=${form.innerNumType} set=${(kind) => edit({ innerNumType: kind, innerNum: "" })}
       options=${[["polling", t("form.polling"), t("form.pollingHint")], ["exten", t("form.exten"), t("form.extenHint")]]} />
     <div class="fields">
       ${form.innerNumType === "polling"
@@ -128,8 +152,8 @@ function Section({ title, hint, open, children }) {
   return html`<details class="card form-section" open=${open}><summary><span><h2>${title}</h2><span class="hint">${hint}</span></span><${Icon} name="chevron-down" /></summary><div class="stack">${children}</div></details>`;
 }
 
-function Rules({ form, setForm, errors, open = false }) {
-  const set = (name) => (value) => setForm((now) => ({ ...now, [name]: value }));
+function Rules({ form, edit, errors, open = false }) {
+  const set = (name) => (value) => edit({ [name]: value });
   const toggled = (list, one, on) => (on ? [...list, one] : list.filter((other) => other !== one));
   const shown = (...names) => open || names.some((name) => errors[name]);
   const employees = form.innerNumType === "exten";
@@ -140,7 +164,7 @@ function Rules({ form, setForm, errors, open = false }) {
         <${TextField} type="time" label=${t("form.until")} hint=${form.timeEnd !== "00:00" && form.timeEnd < form.timeStart ? t("form.overMidnight") : undefined} value=${form.timeEnd} set=${set("timeEnd")} errors=${errors.timeEnd} /></div>`}
       <fieldset class="field"><legend class="label">${t("form.days")}</legend><div class="days">${DAYS.map((day) => html`<label key=${day}><input type="checkbox" checked=${form.weekDays.includes(day)} aria-label=${weekday(Number(day), "long")}
         onChange=${(event) => set("weekDays")(toggled(form.weekDays, day, event.currentTarget.checked).sort())} /><span aria-hidden="true">${weekday(Number(day))}</span></label>`)}</div>
-        ${errors.weekDays && html`<p class="error" role="alert">${errors.weekDays.join("; ")}</p>`}</fieldset>
+        ${errors.weekDays && html`<p class="error" role="alert">${errors.weekDays.map(told).join("; ")}</p>`}</fieldset>
       <${CheckField} label=${t("form.useCalendar")} hint=${t("form.useCalendarHint")} checked=${form.useCalendar} set=${set("useCalendar")} />
       <${CheckField} label=${t("form.zoneByRegion")} hint=${t("form.zoneByRegionHint")} checked=${form.zoneByRegion} set=${set("zoneByRegion")} />
     <//>
@@ -164,13 +188,13 @@ function Rules({ form, setForm, errors, open = false }) {
     <//>
     ${employees && html`<${Section} title=${t("form.employees")} hint=${t("form.employeesHint")} open=${shown("pacing", "powerRatio", "maxAbandonRate", "apology", "isCallback")}>
       <${ChoiceField} label=${t("form.pacing")} name="pacing" value=${form.pacing} set=${set("pacing")} options=${["progressive", "power", "predictive"].map((one) => [one, t(`pacing.${one}`), t(`pacing.${one}.hint`)])} />
-      ${errors.pacing && html`<p class="error" role="alert">${errors.pacing.join("; ")}</p>`}
+      ${errors.pacing && html`<p class="error" role="alert">${errors.pacing.map(told).join("; ")}</p>`}
       <div class="fields">${form.pacing === "power" && html`<${UnitField} label=${t("form.powerRatio")} unit=${t("unit.callsPerFree")} value=${form.powerRatio} set=${set("powerRatio")} errors=${errors.powerRatio} />`}
         ${form.pacing === "predictive" && html`<${UnitField} label=${t("form.maxAbandonRate")} unit="%" value=${form.maxAbandonRate} set=${set("maxAbandonRate")} errors=${errors.maxAbandonRate} />`}</div>
       <${TextArea} label=${t("form.apology")} hint=${t("form.apologyHint")} value=${form.apology} set=${set("apology")} errors=${errors.apology} rows="2" />
       ${form.apology.trim() && html`<div><${PromptButton} prompt=${{ text: form.apology, lang: form.lang }} label="${t("action.listen")}: ${t("form.apology")}" /></div>`}
       <${CheckField} label=${t("form.isCallback")} hint=${t("form.isCallbackHint")} checked=${form.isCallback} set=${set("isCallback")} />
-      ${errors.isCallback && html`<p class="error" role="alert">${errors.isCallback.join("; ")}</p>`}
+      ${errors.isCallback && html`<p class="error" role="alert">${errors.isCallback.map(told).join("; ")}</p>`}
       <${CheckField} label=${t("form.recordTalk")} checked=${form.recordTalk} set=${set("recordTalk")} />
     <//>`}
     <${Section} title=${t("form.machines")} hint=${t("form.machinesHint")} open=${shown("amd", "amdMessage", "lang")}>

@@ -1,7 +1,7 @@
 import { api } from "../api.js";
 import { html, useEffect, useRef, useState } from "../html.js";
-import { dateTime, duration, has, moment, t } from "../i18n/index.js";
-import { OUTCOMES } from "../outcomes.js";
+import { causeTold, dateTime, duration, has, moment, t } from "../i18n/index.js";
+import { CLOSED, OUTCOMES } from "../outcomes.js";
 import { go, hrefOf } from "../router.js";
 import { may } from "../session.js";
 import { Button } from "../components/button.js";
@@ -12,7 +12,7 @@ import { useSettled } from "../components/loading.js";
 import { OutcomeName, outcomeName } from "../components/outcome.js";
 import { Recording } from "../components/recording.js";
 import { Empty, Failure, Skeletons } from "../components/states.js";
-import { done } from "../components/toasts.js";
+import { done, reasonOf } from "../components/toasts.js";
 import { Why } from "../components/why.js";
 
 const STATES = ["waiting", "calling", "done"];
@@ -66,7 +66,7 @@ export function TaskNumbers({ task, query }) {
   const filtered = Object.values(filter).some(Boolean);
   return html`<div class="filters"><${SearchField} label=${t("numbers.search")} value=${search} set=${setSearch} />
       <select class="input" aria-label=${t("numbers.state")} value=${filter.state} onChange=${(event) => choose({ state: event.currentTarget.value })}>
-        <option value="">${t("numbers.anyState")}</option>${STATES.map((one) => html`<option key=${one} value=${one}>${t(`numbers.state.${one}`)}</option>`)}</select>
+        <option value="">${t("numbers.anyState")}</option>${STATES.map((one) => html`<option key=${one} value=${one}>${t(nameOf(one, task))}</option>`)}</select>
       <select class="input" aria-label=${t("task.result")} value=${filter.result} onChange=${(event) => choose({ result: event.currentTarget.value })}>
         <option value="">${t("numbers.anyResult")}</option>${OUTCOMES.map((one) => html`<option key=${one} value=${one}>${outcomeName(one)}</option>`)}</select>
       <${Button} kind="ghost" iconOnly=${true} icon="refresh-cw" label=${t("action.refresh")} act=${reload} /></div>
@@ -76,15 +76,23 @@ export function TaskNumbers({ task, query }) {
         : html`<div class="table-wrap"><table class="table folds"><thead><tr><th scope="col">${t("numbers.number")}</th><th scope="col">${t("task.result")}</th><th scope="col">${t("numbers.answers")}</th>
             <th scope="col" class="end">${t("numbers.talk")}</th><th scope="col">${t("numbers.changed")}</th><th scope="col"><span class="unseen">${t("table.actions")}</span></th></tr></thead>
           <tbody>${rows.map((row) => html`<${Row} key=${row.attemptId} task=${task} row=${row} open=${open === row.attemptId} toggle=${() => setOpen(open === row.attemptId ? null : row.attemptId)} changed=${reload} />`)}</tbody></table></div>`}
-      ${error && rows && html`<p class="error pad">${error.message}</p>`}
+      ${error && rows && html`<p class="error pad">${reasonOf(error)}</p>`}
       ${next !== null && rows && html`<div class="card-body"><${Button} act=${more}>${t("action.more100")}<//></div>`}
     </section>`;
 }
 
-function Status({ row }) {
-  if (row.result) return html`<div class="stack-xs"><${OutcomeName} outcome=${row.result} />${row.cause && html`<div class="muted small" lang="en">${row.cause}</div>`}</div>`;
+/** What has not been dialled waits no more when the task is closed. */
+const nameOf = (state, task) => (state === "waiting" && task.state === CLOSED ? "numbers.state.left" : `numbers.state.${state}`);
+
+function Cause({ text }) {
+  const said = causeTold(text);
+  return html`<div class="muted small" lang=${said === text ? "en" : undefined}>${said}</div>`;
+}
+
+function Status({ row, task }) {
+  if (row.result) return html`<div class="stack-xs"><${OutcomeName} outcome=${row.result} />${row.cause && html`<${Cause} text=${row.cause} />`}</div>`;
   if (row.state === "CreateTask") {
-    return html`<div class="stack-xs"><span class="pill"><${Icon} name="clock" size=${14} />${t("numbers.state.waiting")}</span>${row.dueTime && html`<div class="muted small num">${t("numbers.due", { time: moment(row.dueTime) })}</div>`}</div>`;
+    return html`<div class="stack-xs"><span class="pill"><${Icon} name=${task.state === CLOSED ? "square" : "clock"} size=${14} />${t(nameOf("waiting", task))}</span>${row.dueTime && task.state !== CLOSED && html`<div class="muted small num">${t("numbers.due", { time: moment(row.dueTime) })}</div>`}</div>`;
   }
   return html`<span class="pill accent"><span class="dot beats" />${has(`attempt.${row.state}`) ? t(`attempt.${row.state}`) : row.state}</span>`;
 }
@@ -92,8 +100,8 @@ function Status({ row }) {
 function Row({ task, row, open, toggle, changed }) {
   const recorded = [...(row.recording ? [row] : []), ...row.answers.filter((one) => one.recording)];
   return html`<tr class="hoverable">
-    <td><span class="num"><b>${row.number}</b></span>${(row.attemptNumber > 1 || row.clientId) && html`<div class="muted small num">${[row.attemptNumber > 1 && t("numbers.attempt", { n: row.attemptNumber }), row.clientId && t("numbers.client", { id: row.clientId })].filter(Boolean).join(" · ")}</div>`}</td>
-    <td data-label=${t("task.result")}><${Status} row=${row} /></td>
+    <td><span class="num"><b>${row.number}</b></span>${row.stopList && html` <a class="pill warn" href=${`#/stop-list?phone=${encodeURIComponent(row.number)}`}><${Icon} name="phone-off" size=${14} />${t("numbers.stopped")}</a>`}${(row.attemptNumber > 1 || row.clientId) && html`<div class="muted small num">${[row.attemptNumber > 1 && t("numbers.attempt", { n: row.attemptNumber }), row.clientId && t("numbers.client", { id: row.clientId })].filter(Boolean).join(" · ")}</div>`}</td>
+    <td data-label=${t("task.result")}><${Status} row=${row} task=${task} /></td>
     <td data-label=${t("numbers.answers")}>${(row.answers.length > 0 || recorded.length > 0) && html`<span class="answers">${row.answers.map((one, place) => html`<span class="tag" key=${place} title=${t("numbers.question", { id: one.questionId })}><span class="keycap">${one.exten || "–"}</span><span class="clip">${one.recording ? t("answers.recording") : one.result}</span></span>`)}
       ${recorded.length > 0 && html`<${Icon} name="mic" size=${16} />`}${recorded.length > 0 && html`<span class="unseen">${t("numbers.recorded")}</span>`}</span>`}</td>
     <td data-label=${t("numbers.talk")} class="end num">${row.talked_s ? duration(row.talked_s) : ""}</td>
@@ -130,5 +138,5 @@ function Details({ task, row, changed }) {
       ${pairs.length > 0 && html`<div class="stack-s"><h2 class="h3">${t("numbers.call")}</h2><dl class="pairs">${pairs.map(([name, value]) => html`<dt>${t(name)}</dt><dd class="num">${value}</dd>`)}</dl></div>`}
       ${params.length > 0 && html`<div class="stack-s"><h2 class="h3">${t("numbers.params")}</h2><dl class="pairs">${params.map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${typeof value === "object" ? JSON.stringify(value) : String(value)}</dd>`)}</dl></div>`}
     </div>
-    ${may("operator") && html`<div class="row">${!row.result && html`<${Button} small=${true} icon="circle-check" act=${close}>${t("numbers.close")}<//>`}<${Button} small=${true} icon="phone-off" act=${stop}>${t("stop.addAction")}<//></div>`}</div>`;
+    ${may("operator") && html`<div class="row">${!row.result && html`<${Button} small=${true} icon="circle-check" act=${close}>${t("numbers.close")}<//>`}${row.stopList !== "all" && html`<${Button} small=${true} icon="phone-off" act=${stop}>${t("stop.addAction")}<//>`}</div>`}</div>`;
 }
