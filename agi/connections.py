@@ -5,11 +5,9 @@ Python 3.11): given a plain function it leaves that to us.
 """
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 
-log = logging.getLogger(__name__)
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
 
 
 class ConnectionTasks:
@@ -24,7 +22,7 @@ class ConnectionTasks:
         return len(self._tasks)
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._run(reader, writer), name="FastAGI session")
+        task = asyncio.create_task(self._serve(reader, writer), name="FastAGI session")
         self._tasks.add(task)
         task.add_done_callback(lambda ended: self._forget(ended, writer))
 
@@ -33,12 +31,6 @@ class ConnectionTasks:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await self._serve(reader, writer)
-        except Exception:
-            log.exception("a FastAGI session failed")
 
     def _forget(self, task: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
         """Also of a task that was cancelled before its first step."""
