@@ -9,6 +9,7 @@ from gettext import gettext as _
 from gettext import ngettext
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import click
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -85,8 +86,8 @@ def import_(  # noqa: PLR0917 - click passes them by name
         change["state"] = PAUSED
     settings = settings_of(config_file)
     with connected(settings) as ask:
-        of_task = "" if task_id is None else f"&taskId={task_id}"
-        report = _upload(ask, f"/upload-xls?dryRun=1{of_task}", file, _("looking at it"))
+        query = urlencode({"dryRun": 1, **(_polling_of(change) if task_id is None else {"taskId": task_id})})
+        report = _upload(ask, f"/upload-xls?{query}", file, _("looking at it"))
         if not as_json or not (sure or dry_run):
             for line in report_lines(report):
                 click.echo(line, err=as_json)
@@ -142,6 +143,11 @@ def _new_task(  # noqa: PLR0917 - the options, as they are
     return task
 
 
+def _polling_of(task: Mapping[str, Any]) -> dict[str, str]:
+    """Of the query: the polling whose texts say the parameters."""
+    return {"polling": str(task["innerNum"])} if task.get("innerNumType") == "polling" else {}
+
+
 def _question(count: int, task_id: int | None) -> str:
     if task_id is None:
         said = ngettext("Make a task of {count} number?", "Make a task of {count} numbers?", count)
@@ -151,7 +157,8 @@ def _question(count: int, task_id: int | None) -> str:
 
 
 def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """What would become of the numbers, a line a kind, with its first ones."""
+    """What would become of the numbers, a line a kind, with its first ones; how they are written; what the columns are
+    taken for."""
     kinds = {
         "new": _("new"),
         "duplicate": _("there already, or twice in it"),
@@ -162,19 +169,69 @@ def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
     }
     for kind, title in kinds.items():
         found = report[kind]
-        yield f"{found['count']:>8}  {title}"
+        yield _figure(found["count"], title)
         if kind != "new":
             yield from (f"{'':10}{_place(one)}" for one in found["first"][:SHOWN])
             if found["count"] > SHOWN:
                 yield f"{'':10}…"
-    yield f"{report['clients']:>8}  {_('clients')}"
+        if found.get("otherForm"):
+            yield _figure(found["otherForm"], _("of these the same number in another form"))
+    yield _figure(report["clients"], ngettext("subscriber", "subscribers", report["clients"]))
+    yield from _form_lines(report)
+    yield from _column_lines(report["columns"])
+
+
+def _figure(count: int, what: str) -> str:
+    return f"{count:>8}  {what}"
+
+
+def _form_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """Only where the routes may meet what the administrator has not thought of."""
+    if not report["mixedForms"]:
+        return
+    if report["e164"]:
+        yield _("written in several forms, all dialled in the international one:")
+    else:
+        yield _("written in several forms, and dialled as they are written: your routes must know each of them")
+    for form in report["forms"]:
+        written = form["written"] or _("without a code")
+        example = _place(form["first"])
+        yield _figure(form["count"], f"{written}…  ({example})" if form["written"] else f"{written}  ({example})")
+
+
+def _column_lines(columns: Mapping[str, Any]) -> Iterator[str]:
+    yield _("columns:")
+    for one in columns["phones"]:
+        yield _column(one, _("telephone numbers"))
+    for one in columns["params"]:
+        said = _("parameter <{name}>").format(name=one["title"])
+        if one["used"] is False:
+            said = _("parameter <{name}>, which no text says").format(name=one["title"])
+        yield _column(one, f"{said}; " + _("filled for {count}").format(count=one["filled"]), titled=False)
+    for one in columns["leftOut"]:
+        yield _column(one, _("left out: {reason}").format(reason=one["reason"]), titled=False)
+    if columns["missing"]:
+        names = ", ".join(f"<{name}>" for name in columns["missing"])
+        said = _("no column for {names}: nothing is said there, unless the client's properties have it")
+        yield _("Attention: {what}").format(what=one_line(said.format(names=names)))
+
+
+def _column(one: Mapping[str, Any], said: str, *, titled: bool = True) -> str:
+    title = f" ({one['title']})" if titled and one["title"] else ""
+    return one_line(f"{one['column']:>8}  {said}{title}")
 
 
 def _place(one: Mapping[str, Any]) -> str:
     place = _("row {row}").format(row=one["row"])
     if one.get("column"):
         place = _("row {row}, column {column}").format(row=one["row"], column=one["column"])
-    return one_line(": ".join(filter(None, (place, one.get("number"), one.get("reason")))))
+    said = ": ".join(filter(None, (place, one.get("number"), one.get("reason"))))
+    same = one.get("sameAs")
+    if same and same["row"] is None:
+        said += ", " + _("in the task as {number}").format(number=same["number"])
+    elif same:
+        said += ", " + _("as row {row}: {number}").format(**same)
+    return one_line(said)
 
 
 def _upload(ask: Ask, path: str, file: Path, what: str) -> Any:

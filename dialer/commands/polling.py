@@ -15,7 +15,7 @@ from dialer.commands.completing import polling_argument
 from dialer.commands.daemon import CONSOLE_BASE, ask, connected
 from dialer.commands.options import config_option, json_option, settings_of, yes_option
 from dialer.commands.screen import console
-from dialer.commands.tables import one_line, print_json, print_table
+from dialer.commands.tables import crm_id_of, one_line, print_json, print_table
 
 SPEAKING_TIMEOUT_S = 600.0
 """What is the same for everybody is spoken before the answer."""
@@ -35,7 +35,7 @@ def list_pollings(as_json: bool, config_file: Path) -> None:
     if as_json:
         print_json(found)
         return
-    print_table([_("ID"), _("id of the CRM"), _("Name")], ([one["id"], one["crmId"], one["name"]] for one in found))
+    print_table([_("ID"), _("id of the CRM"), _("Name")], ([one["id"], crm_id_of(one), one["name"]] for one in found))
 
 
 @polling.command("show")
@@ -63,7 +63,10 @@ def post_polling(file: Path, as_json: bool, config_file: Path) -> None:
     if as_json:
         print_json(head)
         return
-    click.echo(_("polling {id} is stored, id of the CRM: {crm_id}").format(id=head["id"], crm_id=head["crmId"]))
+    said = _("polling {id} is stored")
+    if crm_id_of(head):
+        said = _("polling {id} is stored, id of the CRM: {crm_id}")
+    click.echo(said.format(id=head["id"], crm_id=head["crmId"]))
 
 
 @polling.command("delete")

@@ -18,7 +18,7 @@ from dialer.commands.completing import task_argument
 from dialer.commands.daemon import CONSOLE_BASE, connected
 from dialer.commands.options import config_option, json_option, settings_of
 from dialer.commands.polling import fetch_polling
-from dialer.commands.tables import has_colours, json_lines, shown_time, table_lines
+from dialer.commands.tables import has_colours, iso_time, json_lines, shown_time, table_lines
 from dialer.model.outcome import Outcome
 
 PAGE = 1000
@@ -28,6 +28,7 @@ _COLUMNS = (
     "talked_s", "cost", "changeTime", "closeTime", "dueTime", "recording",
 )  # fmt: skip
 """Of CSV, by the names that --json has."""
+_TIMES = frozenset({"changeTime", "closeTime", "dueTime"})
 _NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*", re.ASCII)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -78,7 +79,7 @@ def results(  # noqa: PLR0917 - click passes them by name
         if as_json:
             lines = json_lines(rows)
         elif as_csv:
-            lines = _csv_lines(rows, _questions_of(ask, task))
+            lines = _csv_lines(rows, _questions_of(ask, task), settings.dialing.timezone)
         else:
             lines = _table(rows, settings.dialing.timezone, bold=out is None and has_colours())
         with _opened(out) as file:
@@ -132,12 +133,13 @@ def _answers(given: Iterable[Mapping[str, Any]]) -> str:
     return "; ".join(f"{one['questionId']}={one['result']}" for one in given)
 
 
-def _csv_lines(rows: Iterator[Row], questions: Sequence[str]) -> Iterator[str]:
+def _csv_lines(rows: Iterator[Row], questions: Sequence[str], zone: str) -> Iterator[str]:
     yield _csv_line([*_COLUMNS, *(f"answer:{one}" for one in questions), "otherAnswers"])
     for row in rows:
         given = {one["questionId"]: one["result"] for one in row["answers"]}  # the last one counts
         others = _answers(one for one in row["answers"] if one["questionId"] not in questions)
-        yield _csv_line([*(row[name] for name in _COLUMNS), *(given.get(one) for one in questions), others])
+        cells = (iso_time(row[name], zone) if name in _TIMES else row[name] for name in _COLUMNS)
+        yield _csv_line([*cells, *(given.get(one) for one in questions), others])
 
 
 def _csv_line(cells: Sequence[object]) -> str:

@@ -70,10 +70,24 @@ def has_colours() -> bool:
 
 def shown_time(time_s: float | str | None, zone: str) -> str:
     """A time of the API in the PBX's zone; empty where there is none."""
+    moment = _moment(time_s, zone)
+    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def iso_time(time_s: float | str | None, zone: str) -> str:
+    """Likewise as ISO 8601 with the zone's offset, for programs."""
+    moment = _moment(time_s, zone)
+    return "" if moment is None else moment.isoformat(timespec="seconds")
+
+
+def _moment(time_s: float | str | None, zone: str) -> datetime | None:
     seconds = float(time_s or 0)
-    if not seconds:
-        return ""
-    return datetime.fromtimestamp(seconds, UTC).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(seconds, UTC).astimezone(ZoneInfo(zone)) if seconds else None
+
+
+def crm_id_of(one: Mapping[str, Any]) -> str:
+    """Of a task or polling; empty where the CRM gave none, then it is ours."""
+    return "" if str(one["crmId"]) == str(one["id"]) else str(one["crmId"])
 
 
 def one_line(text: str) -> str:

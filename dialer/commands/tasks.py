@@ -12,7 +12,7 @@ from dialer.commands.asking import be_sure, read_json
 from dialer.commands.completing import task_argument, task_arguments
 from dialer.commands.daemon import CONSOLE_BASE, ask
 from dialer.commands.options import config_option, json_option, settings_of, yes_option
-from dialer.commands.tables import print_json, print_table, shown_time
+from dialer.commands.tables import crm_id_of, print_json, print_table, shown_time
 from dialer.config import Settings
 
 OPEN, CLOSED, PAUSED = 0, 1, 2
@@ -100,11 +100,11 @@ def _shown(task: dict[str, Any], settings: Settings) -> Iterator[str]:
         _("state"): state_word(task["state"]),
         _("connects to"): target_of(task) + polling,
         _("calls at once"): task["maxCountChannels"],
-        _("attempts"): _("{total}: {waiting} wait, {calls} in progress, {done} done").format(
+        _("attempts"): _("{total}: {waiting} waiting, {calls} in progress, {done} done").format(
             total=task["total"], waiting=task["waiting"], calls=task["inProgress"], done=task["done"]
         ),
         _("finished in the last minute"): task["perMinute"],
-        _("id of the CRM"): task["crmId"],
+        _("id of the CRM"): crm_id_of(task),
         _("VotBox account"): task["owner"],
         _("changed"): shown_time(task["changeTime"], settings.dialing.timezone),
     }

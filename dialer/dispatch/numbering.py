@@ -3,17 +3,29 @@
 The only importer of `phonenumbers`, which is loaded with the first number asked about.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 if TYPE_CHECKING:
-    from phonenumbers import NumberParseException
+    from phonenumbers import NumberParseException, PhoneNumber
 
 _ZONES_PUT_RIGHT = {"+7401": "Europe/Kaliningrad", "+7845": "Europe/Saratov"}
 """Where phonenumbers 9.0.42 names a zone with other hours (Bucharest, Moscow)."""
 _YEAR_DAYS = 366
+_SHARED_DIGITS = 7
+"""All forms of a public number end with its national number; hardly any of those is shorter."""
+
+
+class Form(NamedTuple):
+    """How a number is written."""
+
+    country: str
+    """Its country's code: `+7`."""
+    written: str
+    """What stands before the national number: `+7`, `7`, `8`, nothing."""
 
 
 def is_region(code: str) -> bool:
@@ -26,7 +38,44 @@ def is_region(code: str) -> bool:
 @lru_cache(maxsize=65_536)
 def e164(phone: str, region: str) -> str | None:
     """`phone`, dialled in `region`, in its international form (+79522233446); None: it is no public number."""
+    number = _known(phone, region)
+    if number is None:
+        return None
     import phonenumbers  # noqa: PLC0415
+
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def form_of(phone: str, region: str) -> Form | None:
+    """How `phone`, dialled in `region`, is written; None: it is no public number."""
+    number = _known(phone, region)
+    if number is None:
+        return None
+    import phonenumbers  # noqa: PLC0415
+
+    national = phonenumbers.national_significant_number(number)
+    return Form(f"+{number.country_code}", phone.removesuffix(national)) if phone.endswith(national) else None
+
+
+def find_twins(phones: Iterable[str], region: str) -> dict[str, str]:
+    """The numbers that are an earlier one in another form, each with that one. Parses only those whose ends agree."""
+    by_end: dict[str, list[str]] = {}
+    for phone in phones:
+        by_end.setdefault(phone[-_SHARED_DIGITS:], []).append(phone)
+    twins: dict[str, str] = {}
+    for alike in by_end.values():
+        first: dict[str, str] = {}
+        for phone in alike if len(alike) > 1 else ():
+            international = e164(phone, region)
+            if international is not None and first.setdefault(international, phone) != phone:
+                twins[phone] = first[international]
+    return twins
+
+
+@lru_cache(maxsize=1024)
+def _known(phone: str, region: str) -> "PhoneNumber | None":
+    """The public number, if it is one; kept because several things are asked of a number one after the other."""
+    import phonenumbers  # noqa: PLC0415 - a tenth of a second and 10 MB
 
     if _is_code(phone):
         return None
@@ -34,14 +83,14 @@ def e164(phone: str, region: str) -> str | None:
         number = phonenumbers.parse(phone, region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_valid_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return number if phonenumbers.is_valid_number(number) else None
 
 
 def problem_of(phone: str, region: str) -> str | None:
     """Why `phone`, dialled in `region`, reaches nobody of the public network, in words; None: it may reach somebody.
     For reports only: numbering plans change faster than libraries."""
+    if _known(phone, region) is not None:
+        return None
     import phonenumbers  # noqa: PLC0415
     from phonenumbers.shortnumberinfo import is_possible_short_number_for_region  # noqa: PLC0415
 
@@ -51,7 +100,7 @@ def problem_of(phone: str, region: str) -> str | None:
         number = phonenumbers.parse(phone, region)
     except phonenumbers.NumberParseException as error:
         return _unreadable(error)
-    if phonenumbers.is_valid_number(number) or is_possible_short_number_for_region(number, region):
+    if is_possible_short_number_for_region(number, region):
         return None
     plan = f"+{number.country_code}"
     digits = phonenumbers.national_significant_number(number)

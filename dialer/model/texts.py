@@ -28,11 +28,16 @@ def fill_text(text: str, *sources: Mapping[str, object] | None) -> str:
     return plain_text(_TAG.sub(value_of, text))
 
 
-def has_parameters(text: str) -> bool:
-    """Whether the text may be different for every number. Markup is no parameter: `<br>`, or `<b>` where `</b>` is."""
-    names = {match.group(1).strip().lower() for match in _TAG.finditer(_ALWAYS_MARKUP.sub("", text))}
+def parameter_names(text: str) -> list[str]:
+    """The `<name>`s that the text asks for, each once. Markup is none: `<br>`, or `<b>` where `</b>` is."""
     closed = {match.group(1).strip(" /").lower() for match in _TAG.finditer(text) if match.group(1).startswith("/")}
-    return bool(names - closed)
+    names = (match.group(1) for match in _TAG.finditer(_ALWAYS_MARKUP.sub("", text)))
+    return list({name.casefold(): name for name in names if name.lower() not in closed}.values())
+
+
+def has_parameters(text: str) -> bool:
+    """Whether the text may be different for every number."""
+    return bool(parameter_names(text))
 
 
 def plain_text(text: str) -> str:

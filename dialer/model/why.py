@@ -34,6 +34,14 @@ def _numbers_wait(count: int) -> str:
     return "1 number waits" if count == 1 else f"{shown_count(count)} numbers wait"
 
 
+def _channels_are(count: int) -> str:
+    return "1 channel is" if count == 1 else f"{count} channels are"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
 def not_in_list(now: Situation) -> Blocked | None:
     if now.phone is None or now.number is not None:
         return None
@@ -101,7 +109,7 @@ def asterisk_not_ready(now: Engine) -> Blocked | None:
 def all_channels(now: Engine) -> Blocked | None:
     if not is_full(now.in_use, now.max_channels):
         return None
-    reason = f"{now.in_use} channels are in use by all tasks, [dialing] max_channels allows {now.max_channels}"
+    reason = f"{_channels_are(now.in_use)} in use by all tasks, [dialing] max_channels allows {now.max_channels}"
     return Blocked(Rule.ALL_CHANNELS, reason, None, "when a call of any task ends")
 
 
@@ -151,7 +159,7 @@ def nothing_waits(now: Situation) -> Blocked | None:
 def task_channels(now: Situation) -> Blocked | None:
     if not is_full(now.in_use, now.task.max_count_channels):
         return None
-    reason = f"{now.in_use} channels are in use, maxCountChannels of the task is {now.task.max_count_channels}"
+    reason = f"{_channels_are(now.in_use)} in use, maxCountChannels of the task is {now.task.max_count_channels}"
     return Blocked(Rule.TASK_CHANNELS, reason, None, "when a call of the task ends")
 
 
@@ -188,7 +196,8 @@ def day_cap(now: Situation) -> Blocked | None:
         return None
     if number.due_in_s > number.day_ends_in_s + 1:  # it waits for longer than that
         return None
-    reason = f"{now.phone} has been called {number.called_today} times today, {number.most_per_day} are allowed"
+    allowed = "1 is allowed" if number.most_per_day == 1 else f"{number.most_per_day} are allowed"
+    reason = f"{now.phone} has been called {_times(number.called_today)} today, {allowed}"
     return _unless_over(now, Blocked(Rule.DAY_CAP, reason, number.day_ends_in_s, "when the next day begins"))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, null, or_, select, tuple_
 
 from dialer.model.outcome import Outcome
 from dialer.model.safe import phone_id_of
@@ -18,8 +18,12 @@ _HEADS: Select[Any] = select(
 )  # fmt: skip
 LOOKED_AT = 100_000
 """Rows that a page of numbers is chosen from at the most: it may have fewer rows than asked for, and go on."""
+_listed = attempt.alias()
+_OF_NUMBER = and_(_listed.c.task_id == attempt.c.task_id, _listed.c.phone_id == attempt.c.client_id)
+_CLIENT_ID = case((exists().where(_OF_NUMBER), null()), else_=attempt.c.client_id).label("client_id")
+"""Null where the CRM gave none: what a table's row is called instead is a number of it (`phone_table.read_table`)."""
 _ROWS: Select[Any] = select(
-    attempt.c.id, attempt.c.phone, attempt.c.phone_id, attempt.c.attempt_number, attempt.c.client_id, attempt.c.state,
+    attempt.c.id, attempt.c.phone, attempt.c.phone_id, attempt.c.attempt_number, _CLIENT_ID, attempt.c.state,
     attempt.c.result, attempt.c.cause, attempt.c.out_dial_state, attempt.c.employee, attempt.c.talked_s,
     attempt.c.cost_u, attempt.c.changed_us, attempt.c.closed_us, attempt.c.due_us, attempt.c.recording,
     attempt.c.params,
@@ -42,17 +46,20 @@ def fetch_heads(
     *,
     state: TaskState | None = None,
     search: str = "",
+    phone_id: str | None = None,
     unfinished: bool = False,
     first: int = 0,
     limit: int = 200,
 ) -> Sequence[TaskHead]:
-    """The newest tasks first. `search`: in the name, the CRM's id or our id. `unfinished`: that are not closed.
-    `first`: how many are passed over."""
+    """The newest tasks first. `search`: in the name, the CRM's id or our id. `phone_id`: that list this
+    number. `unfinished`: that are not closed. `first`: how many are passed over."""
     query = _HEADS.order_by(task.c.id.desc()).offset(first).limit(limit)
     if unfinished:
         query = query.where(task.c.state != TaskState.CLOSED.value)
     if state is not None:
         query = query.where(task.c.state == state.value)
+    if phone_id is not None:
+        query = query.where(exists().where(attempt.c.task_id == task.c.id, attempt.c.phone_id == phone_id))
     if search:
         query = query.where(or_(_like(task.c.name, search), _like(task.c.crm_id, search), _is_id(search)))
     return connection.execute(query).all()
@@ -161,6 +168,19 @@ def fetch_export_page(
         query = query.where(_key > after)
     rows = connection.execute(query.order_by(attempt.c.phone_id, attempt.c.attempt_number).limit(limit)).all()
     return rows, fetch_answers_of(connection, [row.id for row in rows])
+
+
+def fetch_params_page(
+    connection: Connection, task_id: int, after: Cursor | None, limit: int
+) -> tuple[list[dict[str, Any]], Cursor | None]:
+    """Parameters of attempts, those that have some, in the order of `fetch_numbers`, and from where to go on; None:
+    that was all."""
+    query = select(attempt.c.phone_id, attempt.c.attempt_number, attempt.c.params).where(attempt.c.task_id == task_id)
+    if after is not None:
+        query = query.where(_key > after)
+    rows = connection.execute(query.order_by(attempt.c.phone_id, attempt.c.attempt_number).limit(limit)).all()
+    following = (rows[-1].phone_id, rows[-1].attempt_number) if len(rows) == limit else None
+    return [row.params for row in rows if row.params], following
 
 
 def fetch_questions(connection: Connection, task_id: int) -> dict[tuple[int, str], str]:

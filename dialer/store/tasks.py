@@ -232,12 +232,13 @@ def find_any_task(connection: Connection, named: str) -> Task | None:
     return _task_of(row) if row else None
 
 
-def fetch_listed(connection: Connection, task_id: int, phone_ids: Sequence[str]) -> set[str]:
-    """Those of the numbers that are in a task's list."""
-    found: set[str] = set()
+def fetch_listed(connection: Connection, task_id: int, phone_ids: Sequence[str]) -> dict[str, str]:
+    """Those of the numbers (`phone_id`) that are in a task's list, each as it was listed."""
+    found: dict[str, str] = {}
     for start in range(0, len(phone_ids), _ROWS_A_STATEMENT):
         some = attempt.c.phone_id.in_(phone_ids[start : start + _ROWS_A_STATEMENT])
-        found.update(connection.execute(select(attempt.c.phone_id).where(attempt.c.task_id == task_id, some)).scalars())
+        listed = select(attempt.c.phone_id, attempt.c.phone).where(attempt.c.task_id == task_id, some)
+        found.update((row.phone_id, row.phone) for row in connection.execute(listed))
     return found
 
 

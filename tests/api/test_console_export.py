@@ -9,10 +9,13 @@ from typing import Any
 
 import aiohttp
 import openpyxl
+from openpyxl.utils import get_column_letter
 
+from dialer.api.console.export_rows import MOST_PARAMS
 from dialer.api.sheets.writing import WorkbookWriter
 from tests.api.asking import ask
 from tests.api.test_console_progress import CONSOLE, post_task
+from tests.api.test_stop_list import upload
 from tests.rig.daemon import Dialer
 from tests.rig.waiting import wait_for_answer
 
@@ -63,9 +66,64 @@ async def test_csv_in_russian_is_what_excel_reads(dialer: Dialer) -> None:
     assert [row[0] for row in rows] == ["'+79520000001", "79520000002", "79520000003"]
     first = dict(zip(headings, rows[0], strict=True))
     assert (first["Итог"], first["Код итога"]) == ("Закрыт по сигналу CRM", "SUCCESS_EXTERNAL_SIGNAL")
-    assert first["Параметры"] == "имя: Анна; долг: 1;5"
+    assert (first["имя"], first["долг"], first["Клиент"]) == ("Анна", "1;5", f"'{NASTY}")
     assert (first["1. Вопрос 1?"], first["2. Вопрос 2?"]) == ("'-5, да", "нет")
     assert dict(zip(headings, rows[1], strict=True))["Итог"] == "ожидает"
+
+
+async def test_each_parameter_has_a_column_in_the_order_of_the_rows(dialer: Dialer) -> None:
+    numbers = [
+        {"number": "79520000011", "params": {"сумма": 12.5, "=1+1": "x"}},
+        {"number": "79520000012", "params": {"имя": "Яна", "сумма": 79520000012345678, "Номер": {"a": [1]}}},
+        {"number": "79520000013"},
+    ]
+    task_id = await post_task(dialer, numbers=numbers)
+    content, _ = await fetch(dialer, task_id, "?format=xlsx&lang=ru")
+    (sheet,) = openpyxl.load_workbook(io.BytesIO(content)).worksheets
+    headings, *rows = sheet.iter_rows(values_only=True)
+    assert headings[headings.index("Запись") + 1 :] == ("имя", "сумма", "=1+1", "Номер (параметр)")
+    assert [row[-4:] for row in rows] == [
+        (None, 12.5, "x", None), ("Яна", "79520000012345678", None, '{"a": [1]}'), (None,) * 4,
+    ]  # fmt: skip
+
+
+async def test_more_parameters_than_columns_stand_together(dialer: Dialer) -> None:
+    params = {f"p{place:03d}": place for place in range(MOST_PARAMS + 2)}
+    task_id = await post_task(dialer, numbers=[{"number": "79520000014", "params": params}])
+    content, _ = await fetch(dialer, task_id, "?lang=en")
+    headings, row = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    assert (len([one for one in headings if one.startswith("p")]), headings[-1]) == (MOST_PARAMS, "Other parameters")
+    assert row[-1] == "p200: 200; p201: 201"
+
+
+async def test_a_client_whom_nobody_has_named_is_not_shown(dialer: Dialer) -> None:
+    """A row of a table is called by its first number; that is no id of the CRM."""
+    table = "Телефон;Второй телефон\n79520000021;79520000022\n79520000023;\n".encode()
+    numbers = (await upload(dialer, "/upload-xls?params=1", "t.csv", table))["data"]
+    assert {one["clientId"] for one in numbers} == {"9520000021", "9520000023"}
+    task_id = await post_task(dialer, numbers=[*numbers, {"number": "79520000024", "clientId": "5"}])
+    content, _ = await fetch(dialer, task_id, "?lang=en")
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    assert [row["Client"] for row in rows] == ["", "", "", "5"]
+    shown = (await ask(dialer, "GET", f"{CONSOLE}/tasks/{task_id}/numbers")).json["data"]["rows"]
+    assert [row["clientId"] for row in shown] == [None, None, None, "5"]
+    found = (await dialer.data("GET", f"/task/{task_id}"))["results"]
+    assert [row["clientId"] for row in found] == ["9520000021", "9520000021", "9520000023", "5"], "the CRM's rows stay"
+
+
+async def test_a_sheet_has_wide_columns_a_bold_frozen_heading_and_a_filter(dialer: Dialer) -> None:
+    task_id = await a_task(dialer)
+    content, _ = await fetch(dialer, task_id, "?format=xlsx&lang=en")
+    (sheet,) = openpyxl.load_workbook(io.BytesIO(content)).worksheets
+    headings = [cell.value for cell in sheet[1]]
+    width = {
+        heading: sheet.column_dimensions[get_column_letter(place)].width for place, heading in enumerate(headings, 1)
+    }
+    assert (width["Number"], width["Client"], width["Attempt"]) == (14, len(NASTY) + 2, 9)
+    assert width["Changed"] == 21
+    assert all(cell.font.bold and cell.alignment.wrap_text for cell in sheet[1])
+    assert sheet.freeze_panes == "A2"
+    assert sheet.auto_filter.ref == sheet.dimensions == f"A1:{get_column_letter(len(headings))}4"
 
 
 async def test_no_cell_of_a_table_is_a_formula(dialer: Dialer) -> None:

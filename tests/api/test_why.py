@@ -113,9 +113,27 @@ async def test_the_command_prints_what_the_daemon_says(dialer: Dialer) -> None:
     code, out, _ = await run_why(dialer, task_id, "--phone", "+7 952 223-34-46")
     assert (code, out.splitlines()[0]) == (
         0,
-        f"task {task_id}, +79522233446: no call begins now [task_paused]: +79522233446 waits, 0 before it; "
+        f"task {task_id}, +79522233446: no call begins now [task_paused]: waits, 0 before it; "
         "the task is paused (state 2)",
     )
+
+
+async def test_a_number_alone_is_looked_for_in_the_tasks_however_it_is_written(dialer: Dialer) -> None:
+    task_id = await post(dialer, PHONE)
+    await dialer.data("PUT", f"/task/{task_id}", {"state": 2})
+    newer = await post(dialer, PHONE)
+    await dialer.data("PUT", f"/task/{newer}", {"state": 1})
+    for typed in ("7952 223 34 46", "+7 (952) 223-34-46", "89522233446"):
+        code, out, err = await run_why(dialer, typed)
+        assert (code, out.split(":")[0].split(",")[0], err) == (0, f"task {task_id}", "")
+        assert out.splitlines()[0].count("952") == 1
+    assert (await run_why(dialer, task_id, "7952 223 34 46"))[0] == 0
+    assert await run_why(dialer, "7952 000 00 00") == (1, "", "Error: no task lists 7952 000 00 00\n")
+    code, out, err = await run_why(dialer, "заказ")
+    assert (code, out, err.splitlines()[-1]) == (2, "", "Error: 'заказ': neither a task's id nor a telephone number")
+    assert "--help" in err
+    assert len(err.splitlines()) < 5, "no whole help"
+    assert (await run_why(dialer, task_id, "7952", "--phone", "7952"))[0] == 2
 
 
 async def test_the_command_says_why_it_cannot_tell(dialer: Dialer) -> None:

@@ -90,7 +90,10 @@ async def test_why_answers_for_a_task_and_for_a_number(world: World, series: int
     task_id = await waiting_task(world, series)
     assert "paused" in await world.pbx.rx(f"dialer why {task_id}")
     number = make_number(series, BUSY)
-    assert number in await world.pbx.rx(f"dialer why {task_id} {number}")
+    spaced = f"+{number[0]} {number[1:4]} {number[4:]}"
+    for typed in (f"{task_id} {number}", f"{task_id} {spaced}", number, spaced):
+        answer = (await world.pbx.rx(f"dialer why {typed}")).split(typed, 1)[1]  # behind what Asterisk repeats
+        assert (answer.count(number), "waits, 0 before it" in answer) == (1, True)
     assert "not in the task's list" in (await world.pbx.rx(f"dialer why {task_id} 79520000099")).replace("\n", " ")
 
 
@@ -104,6 +107,8 @@ async def test_why_answers_for_a_task_and_for_a_number(world: World, series: int
 async def test_what_makes_no_sense_is_answered_by_words_and_changes_nothing(world: World, typed: str) -> None:
     before = await world.dialer.data("GET", "/task?limit=1000")
     shown = await world.pbx.rx(f"dialer {typed}")
+    assert ("Try: dialer help" in shown) == ("open or paused with" not in shown), "else nothing is wrong but not found"
+    assert "dialer resume N" not in shown, "no whole help"
     assert "no such command" in shown or "there is no task" in shown or "expected" in shown, shown
     assert await world.dialer.data("GET", "/task?limit=1000") == before
 

@@ -27,7 +27,8 @@ async def test_a_table_becomes_a_new_task_after_its_report(shared: Dialer, table
     lines = said.splitlines()
     assert lines[0].split() == ["2", "new"]
     assert lines[1].split(maxsplit=1) == ["1", "there already, or twice in it"]
-    assert lines[2].strip() == "row 5, column 2: 89522233446"
+    assert lines[2].strip() == "row 5, column 2: 89522233446, as row 2: 79522233446"
+    assert lines[3].split(maxsplit=1) == ["1", "of these the same number in another form"]
     assert "row 4: no telephone number" in said
     assert lines[-1].endswith(": 2 numbers added")
     task = await shared.data("GET", f"/task/{lines[-1].split()[1].rstrip(':')}")
@@ -50,6 +51,32 @@ async def test_a_dry_run_stores_nothing(shared: Dialer, table: Path) -> None:
     report = json.loads(await done(shared, "import", str(table), "--exten", "201", "--dry-run", "--json"))
     assert (report["new"]["count"], report["invalid"]["count"]) == (2, 1)
     assert await done(shared, "tasks", "list", "--json") == before
+
+
+async def test_forms_and_columns_are_told_before_anything_is_stored(shared: Dialer, table: Path) -> None:
+    polling = {"name": "П", "questions": [{"questionId": "1", "questionText": "<имя>, долг <сумма>?"}]}
+    polling_id = str((await shared.data("POST", "/polling", polling))["id"])
+    table.write_text("Телефон;Имя;\n79522233446;Анна;х\n+7 952 223-34-16;;\n", encoding="utf-8")
+    said = (await done(shared, "import", str(table), "--polling", polling_id, "--dry-run")).splitlines()
+    forms = said.index("written in several forms, and dialled as they are written: your routes must know each of them")
+    assert [one.strip() for one in said[forms - 1 :]] == [
+        "2  subscribers",
+        said[forms],
+        "1  +7…  (row 3, column 1: +79522233416)",
+        "1  7…  (row 2, column 1: 79522233446)",
+        "columns:",
+        "1  telephone numbers (Телефон)",
+        "2  parameter <Имя>; filled for 1",
+        "3  left out: no title",
+        "Attention: no column for <сумма>: nothing is said there, unless the client's properties have it",
+    ]
+    columns = json.loads(await done(shared, "import", str(table), "--polling", polling_id, "--dry-run", "--json"))[
+        "columns"
+    ]
+    assert (columns["missing"], columns["params"][0]["used"]) == (["сумма"], True)
+    other = (await done(shared, "import", str(table), "--exten", "201", "--dry-run")).splitlines()
+    assert "2  parameter <Имя>; filled for 1" in [one.strip() for one in other]
+    assert not [one for one in other if one.startswith("Attention")]
 
 
 async def test_nobody_is_dialled_whom_nobody_has_confirmed(shared: Dialer, table: Path) -> None:

@@ -36,6 +36,11 @@ async def test_a_polling_is_posted_from_a_file_and_shown_as_a_tree(shared: Diale
     file.write_text(json.dumps(TREE, ensure_ascii=False), encoding="utf-8")
     said = await done(shared, "polling", "post", str(file))
     assert said.endswith(" is stored, id of the CRM: tree\n")
+    unnamed = {"name": "Безымянный", "questions": TREE["questions"]}
+    said = await done(shared, "polling", "post", "-", stdin=json.dumps(unnamed))
+    assert said.endswith(" is stored\n")
+    (listed,) = [line for line in (await done(shared, "polling", "list")).splitlines() if line.endswith("Безымянный")]
+    assert listed.split() == [said.split()[1], "Безымянный"]
     shown = await done(shared, "polling", "show", "tree")
     assert [line.rstrip() for line in shown.splitlines()] == [
         "polling tree: Опрос",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest_asyncio
@@ -69,6 +70,16 @@ async def test_results_are_csv_with_a_column_for_each_question(filled: Filled) -
     assert [row["answer:1"] for row in rows if row["number"] == "79530000001"] == ["v2"]
     assert [row["cause"] for row in rows if row["number"] == "79530000002"] == ["SIP 486 Busy Here"]
     assert len(rows) == 6
+
+
+async def test_times_of_csv_are_those_of_a_clock_and_of_json_the_api_s(filled: Filled) -> None:
+    rows = csv.DictReader(io.StringIO(await done(filled.dialer, "results", filled.small, "--csv", "--state", "done")))
+    told = json.loads(await done(filled.dialer, "results", filled.small, "--json", "--state", "done"))
+    for row, one in zip(rows, told, strict=True):
+        assert row["dueTime"] == ""
+        assert row["closeTime"].endswith("+03:00"), "Moscow, as the settings say"
+        for name in ("changeTime", "closeTime"):
+            assert datetime.fromisoformat(row[name]).timestamp() == int(one[name])
 
 
 async def test_only_rows_changed_since_a_time_are_told(filled: Filled) -> None:

@@ -60,9 +60,12 @@ async def test_a_task_is_shown_with_its_rules(shared: Dialer) -> None:
     task_id = await make(shared, name="Обзвон", maxAttempt=3, tryInterval=60)
     said = await done(shared, "tasks", "show", task_id)
     assert said.startswith(f"task {task_id}: Обзвон\n")
-    assert "1: 1 wait, 0 in progress, 0 done" in said
+    assert "id of the CRM" not in said, "it gave none"
+    assert "1: 1 waiting, 0 in progress, 0 done" in said
     assert "rules:\n  maxAttempt  3\n" in said
     assert json.loads(await done(shared, "tasks", "show", task_id, "--json"))["id"] == int(task_id)
+    named = await make(shared, crmId="zakaz-5")
+    assert "  id of the CRM                zakaz-5\n" in await done(shared, "tasks", "show", named)
 
 
 async def test_tasks_are_paused_resumed_and_stopped(shared: Dialer) -> None:

@@ -9,6 +9,7 @@ from playwright.async_api import Browser, Route, expect
 
 from tests.console.browsing import Look, looking
 from tests.console.conftest import Stage
+from tests.rig.daemon import BASE
 from tests.rig.waiting import wait_until
 
 CSV = "Телефон;имя;сумма\n79520100001;Анна;1250,00\n79520100002;Иван;300\n79520100001;Анна;1\n12;нет;0\n"
@@ -51,6 +52,7 @@ async def test_a_list_is_checked_before_anything_is_stored_and_then_called(look:
     await expect(page.get_by_text("Row 4, column 1")).to_be_visible()
     await page.get_by_text("Not readable: 1.").click()
     await expect(page.get_by_text("Row 5, column 1")).to_be_visible()
+    await expect(page.get_by_text("as row 2: 79520100001")).to_be_visible()
     await look.shoot("new-task-report")
     await look.check_accessible("dry run")
     assert len(await look.get("/console/v1/tasks")) == before
@@ -64,6 +66,28 @@ async def test_a_list_is_checked_before_anything_is_stored_and_then_called(look:
     assert (task["state"], task["numbers"], task["rules"]) == (0, 2, {"maxAttempt": "4", "tryInterval": "900"})
     rows = (await look.get(f"/console/v1/tasks/{task_id}/numbers"))["rows"]
     assert rows[0]["params"] == {"имя": "Анна", "сумма": "1250,00"}
+
+
+async def test_the_report_tells_forms_and_columns_and_what_the_polling_misses(look: Look, tmp_path: Path) -> None:
+    page = look.page
+    polling = {"name": "Долг", "questions": [{"questionId": "1", "questionText": "<Имя>, сумма <долг>"}]}
+    polling_id = (await look.call("POST", f"{BASE}/polling", polling))["id"]
+    table = tmp_path / "формы.csv"
+    table.write_text("Телефон;Имя;Город;\n+7 952 010-00-01;Анна;Омск;х\n8 952 010-00-02;;;\n79520100001;;;\n")
+    await look.open("tasks/new", "New task")
+    await page.get_by_label("Drop a table here").set_input_files(table)
+    await expect(page.get_by_text("2 numbers can be taken")).to_be_visible()
+    await expect(page.get_by_text("The numbers are written in several forms")).to_be_visible()
+    await expect(page.get_by_text("1 duplicate is the same number in another form.")).to_be_visible()
+    await expect(page.get_by_text("Parameter <Город>", exact=True)).to_be_visible()
+    await page.get_by_label("Polling", exact=True).last.select_option(polling_id)
+    await expect(page.get_by_text("No column for <долг>")).to_be_visible()
+    await expect(page.get_by_text("Parameter <Город>, which no text says")).to_be_visible()
+    await expect(page.get_by_text("Parameter <Имя>", exact=True)).to_be_visible()
+    await expect(page.get_by_text("no title")).to_be_visible()
+    await look.check_accessible("dry run of mixed forms")
+    await look.shoot("new-task-forms")
+    await look.call("DELETE", f"{BASE}/polling/{polling_id}")
 
 
 async def test_a_dropped_file_is_read_as_a_chosen_one_is(look: Look) -> None:

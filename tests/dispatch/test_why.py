@@ -324,7 +324,7 @@ async def test_a_number_is_told_where_it_stands(bench: Bench) -> None:
     assert (await asked.comes_to_tell(Rule.NUMBER_IN_PROGRESS, PHONE)).phone == PHONE
     told = await asked.tells("79520000003")
     assert told.found.rule is Rule.TASK_CHANNELS, "what holds the task back holds the number back"
-    assert told.found.reason.startswith("79520000003 waits, 2 before it; 1 channels are in use")
+    assert told.found.reason.startswith("79520000003 waits, 2 before it; 1 channel is in use")
     await dial(bench, BUSY, bench.take())
     told = await asked.comes_to_tell(Rule.FINISHED, PHONE)
     assert told.found.reason.startswith("79520000000 is finished: FAIL (SIP 486 Busy Here), 2")

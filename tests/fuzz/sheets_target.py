@@ -5,7 +5,7 @@ import re
 import warnings
 import zipfile
 
-from dialer.api.mikopbx.phone_sheets import MAX_DIGITS, MIN_DIGITS, numbers_of_rows
+from dialer.api.mikopbx.phone_table import MAX_DIGITS, MIN_DIGITS, numbers_of_rows
 from dialer.api.sheets.limits import Limits, Row, SheetError
 from dialer.api.sheets.reading import read_rows
 from dialer.model.safe import phone_id_of, safe_number

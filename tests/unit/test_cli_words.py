@@ -19,9 +19,10 @@ KNOWN = {
     "stop 7": Command(Verb.STOP, "7"),
     "why 7": Command(Verb.WHY, "7"),
     "why 7 79520000001": Command(Verb.WHY, "7", "79520000001"),
+    "why 7 +7 952 000-00-01": Command(Verb.WHY, "7", "+7 952 000-00-01"),
 }
 WRONG = (
-    "show", "show task", "pause", "why", "why 7 8 9", "tasks", "pa 7", "show tasks page", "show tasks page 0",
+    "show", "show task", "pause", "why", "tasks", "pa 7", "show tasks page", "show tasks page 0",
     "show tasks page ²", "show tasks page 1001", "x" * 201, "pause 7\x1b[2J",
 )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dialer.api.mikopbx.phone_sheets import Problem, numbers_of_rows, numbers_with_params, read_table
+from dialer.api.mikopbx.phone_table import Problem, numbers_of_rows, numbers_with_params, read_table
 from dialer.api.sheets.limits import Row
 
 ANNA, PETR, OLGA = "79522233446", "79522233416", "79522233417"
@@ -106,7 +106,8 @@ def test_a_table_without_numbers_gives_none() -> None:
 def test_a_table_knows_where_each_number_stands() -> None:
     table = read_table([("ФИО", "Телефон", "Моб."), ("Анна", ANNA, PETR), ("Пётр", f"8{PETR[1:]}", "нет")])
     assert [(one.number, one.row, one.column) for one in table.numbers] == [(ANNA, 2, 2), (PETR, 2, 3)]
-    assert [(one.number, one.row, one.column) for one in table.repeated] == [(f"8{PETR[1:]}", 3, 2)]
+    assert [(one.number, one.row, one.column) for one, _ in table.repeated] == [(f"8{PETR[1:]}", 3, 2)]
+    assert [first for _, first in table.repeated] == [table.numbers[1]]
     ((row, column),) = [(one.row, one.column) for one in table.problems]
     assert (row, column) == (3, 3)
 
@@ -120,6 +121,12 @@ def test_of_many_wrong_cells_the_first_twenty_are_told_and_all_are_counted() -> 
 
 def test_a_row_without_a_number_is_a_problem_of_the_whole_row() -> None:
     assert read_table([(ANNA, "Анна"), ("", "Пётр")]).problems == [Problem(2, None, "no telephone number")]
+
+
+def test_a_client_of_a_number_that_stood_before_is_that_of_its_row() -> None:
+    assert listed((ANNA, PETR), (OLGA, f"8{PETR[1:]}")) == [
+        (ANNA, ANNA[-10:]), (PETR, ANNA[-10:]), (OLGA, ANNA[-10:]),
+    ]  # fmt: skip
 
 
 def test_columns_whose_titles_no_text_can_name_are_left_out_of_params_and_told() -> None:

@@ -138,6 +138,21 @@ def test_every_rule_is_tested() -> None:
     assert len(set(RULES) - {provider_down_at_work}) == len(PROVOKED) - 1, "DIALLING is told when no rule speaks"
 
 
+@pytest.mark.parametrize(
+    ("situation", "reason"),
+    [
+        (engine(in_use=1, max_channels=1), "1 channel is in use by all tasks"),
+        (replace(CLEAR, task=replace(TASK, max_count_channels=1), in_use=1), "1 channel is in use, maxCountChannels"),
+        (
+            replace(CLEAR, phone=PHONE, number=replace(QUEUED, called_today=1, most_per_day=1)),
+            "79522233446 has been called once today, 1 is allowed",
+        ),
+    ],
+)
+def test_one_is_told_as_one(situation: Situation, reason: str) -> None:
+    assert first_block(situation).reason.startswith(reason)
+
+
 @pytest.mark.parametrize("rule", PROVOKED)
 def test_a_rule_tells_what_it_found_and_no_other_has_anything_to_say(rule: Rule) -> None:
     situation, reason = PROVOKED[rule]

@@ -1,15 +1,18 @@
 """Carries out commands: the same desk, figures and explanations as behind REST."""
 
 import asyncio
+import functools
+from contextlib import suppress
 from typing import Any
 
 from dialer.api.asterisk_cli.screens import task_screen, tasks_screen, wrapped
-from dialer.api.asterisk_cli.words import HELP, Command, Verb, WordsError, read_words
+from dialer.api.asterisk_cli.words import HELP, TRY_HELP, Command, Verb, WordsError, read_words
 from dialer.api.console.counting import Counting
+from dialer.api.mikopbx.numbers import phone_of
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.why import Explainer
 from dialer.model.audit import Author
-from dialer.model.safe import UnsafeValueError, safe_number
+from dialer.model.safe import phone_id_of
 from dialer.model.task import Task, TaskState
 from dialer.store.audit import acting_as
 from dialer.store.console import fetch_head, fetch_heads
@@ -46,7 +49,7 @@ class Operator:
             with acting_as(Author("asterisk-cli")):
                 return await self._carry_out(command)
         except WordsError as error:
-            return f"{wrapped(str(error))}\n\n{HELP}"
+            return f"{wrapped(str(error))}\n{TRY_HELP}"
         except (TaskRefusedError, StoreError) as error:
             return wrapped(f"not done: {error}")
 
@@ -74,7 +77,7 @@ class Operator:
             case Verb.SHOW_TASK:
                 return await self._show_task(await self._find(command.task))
             case Verb.WHY:
-                return await self._why(await self._find(command.task), command.option)
+                return await self._why(*await self._find_number(command))
         task, wanted = await self._find(command.task), BECOMES[command.verb]
         if task.state is wanted:
             return f"task {task.task_id} was {wanted.name.lower()} already"
@@ -91,6 +94,21 @@ class Operator:
         if task is None:
             raise WordsError(f"there is no task {typed}")
         return task
+
+    async def _find_number(self, command: Command) -> tuple[Task, str]:
+        """The task that is named, and what is typed behind it; or the task of a number that is typed alone: the newest
+        one, of those that are not closed if there are any."""
+        try:
+            return await self._find(command.task), command.option
+        except WordsError:
+            typed = f"{command.task} {command.option}".strip()
+            with suppress(ValueError):
+                phone_id = phone_id_of(phone_of(typed))
+                for unfinished in (True, False):
+                    query = functools.partial(fetch_heads, phone_id=phone_id, unfinished=unfinished, limit=1)
+                    for head in await self._store.read(query):
+                        return await self._find(str(head.id)), typed
+            raise
 
     async def _show_tasks(self, command: Command) -> str:
         which, text = command.option, command.text
@@ -126,15 +144,16 @@ class Operator:
 
     async def _why(self, task: Task, typed: str) -> str:
         try:
-            phone = safe_number(typed) if typed else None
-        except UnsafeValueError as error:
+            phone = phone_of(typed) if typed else None
+        except ValueError as error:
             raise WordsError(f"why: {error}") from None
         told = await self._explainer.explain(task.task_id, phone)
         if told is None:
             raise WordsError(f"there is no task {task.task_id} any more")
         found = told.found
         what = f"number {phone}" if phone else f"task {task.task_id}"
-        lines = [wrapped(f"{what}: {found.reason}")]
+        # many reasons begin with the number that they are about
+        lines = [wrapped(found.reason if phone and found.reason.startswith(phone) else f"{what}: {found.reason}")]
         if found.blocks:
             lines.append(wrapped(f"looked at next {found.next_look_on}"))
         return "\n".join(lines)

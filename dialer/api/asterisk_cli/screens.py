@@ -24,11 +24,12 @@ def task_screen(task: Mapping[str, Any], why: str) -> str:
     facts = {
         "State": STATES[task["state"]],
         "Name": cut(task["name"], WIDTH - 12),
-        "CRM's id": cut(task["crmId"], WIDTH - 12),
+        # without one of the CRM's it is ours
+        **({"CRM's id": cut(task["crmId"], WIDTH - 12)} if task["crmId"] != str(task["id"]) else {}),
         "Leads to": f"{task['innerNumType']} {cut(task['innerNum'], 40)}",
         "Calls": f"{task['inProgress']} in progress, {task['maxCountChannels']} at the most, "
         f"{task['perMinute']} ended in the last minute",
-        "Numbers": f"{task['numbers']}: {task['waiting']} wait, {task['done']} of {task['total']} attempts are over",
+        "Numbers": f"{task['numbers']}: {task['waiting']} waiting, {task['done']} of {task['total']} attempts are over",
     }
     lines = [f"{name + ':':<12}{value}" for name, value in facts.items()]
     for outcome, times in sorted(task["results"].items(), key=lambda one: (-one[1], one[0])):

@@ -13,8 +13,10 @@ dialer pause N          no further call begins; calls in progress go on
 dialer resume N         it goes on
 dialer stop N           closed: nothing of it is dialled any more
 dialer why N [NUMBER]   what keeps it, or a number of it, from being dialled
+dialer why NUMBER       likewise, in the newest task that lists it
 dialer help             this list
 N is the task's id, or the CRM's id of it."""
+TRY_HELP = "Try: dialer help"
 
 
 class Verb(StrEnum):
@@ -59,8 +61,8 @@ def read_words(typed: str) -> Command:
             return _which_tasks(rest)
         case ["show", what, *task] if what.lower() == "task" and task:
             return Command(Verb.SHOW_TASK, " ".join(task))
-        case ["why", task, *rest] if len(rest) <= 1:
-            return Command(Verb.WHY, task, rest[0] if rest else "")
+        case ["why", task, *number]:
+            return Command(Verb.WHY, task, " ".join(number))
         case [verb, *task] if verb in _WITH_TASK and task:
             return Command(Verb(verb), " ".join(task))
         case ["show", what] if what.lower() == "task":

@@ -1,6 +1,7 @@
 """A task's table for people: what the columns are called, and what stands in them. In Russian and English."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -16,13 +17,19 @@ Question = tuple[int, str]
 HEADINGS = {
     "ru": (
         "Номер", "Клиент", "Попытка", "Итог", "Код итога", "Причина", "Состояние вызова", "Сотрудник", "Разговор, с",
-        "Стоимость", "Изменено", "Завершено", "Звонить не раньше", "Запись", "Параметры",
+        "Стоимость", "Изменено", "Завершено", "Звонить не раньше", "Запись",
     ),
     "en": (
         "Number", "Client", "Attempt", "Result", "Result code", "Cause", "Dial status", "Employee", "Talk, s",
-        "Cost", "Changed", "Finished", "Not before", "Recording", "Parameters",
+        "Cost", "Changed", "Finished", "Not before", "Recording",
     ),
 }  # fmt: skip
+OTHER_PARAMS = {"ru": "Прочие параметры", "en": "Other parameters"}
+MOST_PARAMS = 200
+"""Columns of parameters: what is beyond stands together in one more. A sheet has 16384 columns."""
+_OF_A_PARAM = {"ru": "{} (параметр)", "en": "{} (parameter)"}
+MOST_EXACT = 10**15
+"""Spreadsheets keep fifteen digits of a number."""
 UNFINISHED = {"ru": ("ожидает", "звоним"), "en": ("waiting", "being called")}
 RESULTS: dict[str, dict[Outcome, str]] = {
     "ru": {
@@ -70,10 +77,17 @@ class Table:
     zone: tzinfo
     questions: Mapping[Question, str]
     """Their texts, in the order of the columns."""
+    params: Sequence[str] = ()
+    """Parameters with a column each."""
+    has_other_params: bool = False
+    """Whether there are more of them than columns."""
 
     def headings(self) -> list[str]:
         asked = [f"{question_id}. {text}".rstrip(". ")[:200] for (_, question_id), text in self.questions.items()]
-        return [*HEADINGS[self.lang], *asked]
+        taken = set(map(str.casefold, HEADINGS[self.lang]))
+        params = [_OF_A_PARAM[self.lang].format(name) if name.casefold() in taken else name for name in self.params]
+        others = [OTHER_PARAMS[self.lang]] if self.has_other_params else []
+        return [*HEADINGS[self.lang], *params, *others, *asked]
 
     def row(self, row: NumberRow, given: Sequence[AnswerRow]) -> list[Cell]:
         """An attempt."""
@@ -97,9 +111,16 @@ class Table:
             self._time(row.closed_us),
             self._time(row.due_us),
             row.recording if row.closed_us else None,
-            _pairs(row.params),
+            *self._params(row.params or {}),
             *(", ".join(answers.get(question, ())) or None for question in self.questions),
         ]
+
+    def _params(self, params: Mapping[str, Any]) -> list[Cell]:
+        cells = [_cell(params.get(name)) for name in self.params]
+        if self.has_other_params:
+            shown = set(self.params)
+            cells.append(_pairs({name: value for name, value in params.items() if name not in shown}))
+        return cells
 
     def _time(self, time_us: int | None) -> datetime | None:
         """In the PBX's zone, as its clocks show it."""
@@ -115,5 +136,34 @@ def harmless(cell: Cell) -> str:
     return "" if cell is None else str(cell)
 
 
-def _pairs(params: Mapping[str, Any] | None) -> str | None:
-    return "; ".join(f"{name}: {value}" for name, value in params.items()) if params else None
+class ParamNames:
+    """The names of parameters in the order of their columns. Rows may lack some: a name goes before those that follow
+    it in its row."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.has_others = False
+
+    def add(self, names: Iterable[str]) -> None:
+        place = len(self.names)
+        for name in reversed(list(names)):
+            if name in self.names:
+                place = self.names.index(name)
+                continue
+            self.names.insert(place, name)
+            if len(self.names) > MOST_PARAMS:
+                self.names.pop()
+                self.has_others = True
+
+
+def _cell(value: Any) -> Cell:
+    """A parameter's value as a cell; what a spreadsheet would round is a text."""
+    if isinstance(value, bool | dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, int | float):
+        return value if abs(value) < MOST_EXACT else str(value)
+    return None if value is None else str(value)
+
+
+def _pairs(params: Mapping[str, Any]) -> str | None:
+    return "; ".join(f"{name}: {_cell(value)}" for name, value in params.items()) or None

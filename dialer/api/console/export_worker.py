@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dialer.api.console.export_rows import Cell, Question, Table, harmless
+from dialer.api.console.export_rows import Cell, ParamNames, Question, Table, harmless
 from dialer.api.sheets.writing import WorkbookWriter
-from dialer.store.console import fetch_export_page, fetch_questions
+from dialer.store.console import fetch_export_page, fetch_params_page, fetch_questions
 from dialer.store.database import Store
 
 PAGE = 2000
@@ -49,10 +49,25 @@ async def main() -> None:
     store = await Store.open(order.url, beside_daemon=True)
     try:
         questions: dict[Question, str] = await store.read(lambda connection: fetch_questions(connection, order.task_id))
-        table = Table(order.lang, ZoneInfo(order.zone), questions)
+        params = await _param_names(store, order.task_id)
+        table = Table(order.lang, ZoneInfo(order.zone), questions, params.names, params.has_others)
         await (_write_csv if order.format == "csv" else _write_xlsx)(store, order, table)
     finally:
         await store.close()
+
+
+async def _param_names(store: Store, task_id: int) -> ParamNames:
+    """Read before the rows, because the headings come first."""
+    names, after, known = ParamNames(), None, set[tuple[str, ...]]()
+    while True:
+        page, after = await store.read(functools.partial(fetch_params_page, task_id=task_id, after=after, limit=PAGE))
+        fresh = dict.fromkeys(tuple(one) for one in page if tuple(one) not in known)
+        for one in fresh:
+            names.add(one)
+        if len(known) < PAGE:
+            known.update(fresh)
+        if after is None:
+            return names
 
 
 async def _rows(store: Store, task_id: int, table: Table) -> AsyncIterator[list[Cell]]:

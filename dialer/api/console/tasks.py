@@ -9,6 +9,7 @@ from dialer.api.console.fields import QuerySearch
 from dialer.api.console.shown import Me, Stats, TaskDetail, TaskProgress
 from dialer.api.endpoint import Endpoint, Nothing
 from dialer.api.mikopbx.fields import QueryNumber, QueryState, State
+from dialer.api.mikopbx.numbers import QueryPhone
 from dialer.api.mikopbx.replies import answers
 from dialer.api.mikopbx.rules import rules_json
 from dialer.api.mikopbx.serving import CALLER, Call
@@ -19,6 +20,7 @@ from dialer.dispatch.meter import KEPT_MINUTES, Meter, Minute
 from dialer.model.access import Role
 from dialer.model.polling import Polling
 from dialer.model.prices import shown
+from dialer.model.safe import phone_id_of
 from dialer.model.task import InnerNumType, Task
 from dialer.model.webhook import shown_url
 from dialer.store.console import fetch_head, fetch_heads
@@ -37,6 +39,8 @@ class TasksQuery(Nothing):
     """Only those that are 0 open, 1 closed, 2 paused."""
     search: QuerySearch = ""
     """A part of the name or of the CRM's id, or our id."""
+    phone: QueryPhone = None
+    """Only those that list this number; the last ten digits count."""
     limit: QueryNumber = None
     """How many, 1000 at the most; 200 by default."""
 
@@ -112,8 +116,11 @@ class Progress:
     async def tasks(self, call: Call[Nothing, TasksQuery, None]) -> list[dict[str, Any]]:
         query = call.query
         limit = DEFAULT_TASKS if query.limit is None else min(query.limit, MOST_TASKS)
+        phone_id = None if query.phone is None else phone_id_of(query.phone)
         return await self._counting.progress(
-            lambda connection: fetch_heads(connection, state=query.state, search=query.search, limit=limit)
+            lambda connection: fetch_heads(
+                connection, state=query.state, search=query.search, phone_id=phone_id, limit=limit
+            )
         )
 
     async def task(self, call: Call[TaskPath, Nothing, None]) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import available_timezones
+
+from pydantic import BeforeValidator, WithJsonSchema
 
 from dialer.api.mikopbx.fields import INTEGER, ListSchema, Schema, text_schema
 from dialer.api.mikopbx.plain import GREATEST_INTEGER, as_list, as_text, kind_of, whole
@@ -112,6 +114,14 @@ def phone_of(value: Any) -> str:
     if len(value) > MAX_PHONE_LENGTH:
         raise ValueError(f"a telephone number of {MAX_PHONE_LENGTH} characters at most expected, got {len(value)}")
     return safe_number(value.translate(_PUNCTUATION))
+
+
+QueryPhone = Annotated[
+    str | None,
+    BeforeValidator(lambda text: phone_of(text) if text else None),
+    WithJsonSchema({"anyOf": [{**PHONE_SCHEMAS[0], "$comment": "telephone number"}, {"enum": [""]}]}),
+]
+"""A telephone number of a query; empty: not said."""
 
 
 def caller_of(value: Any) -> str:

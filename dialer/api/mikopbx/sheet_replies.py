@@ -61,6 +61,78 @@ class PlacedNumbers(_Shown):
     """The first 20."""
 
 
+class Repeats(_Shown):
+    """What a number repeats."""
+
+    row: int | None
+    """Where it stands first; null: in the task already."""
+    number: str
+    """As it stands there."""
+
+
+class RepeatedNumber(PlacedNumber):
+    """A number that would not be added."""
+
+    sameAs: Repeats
+    """Perhaps in another form: 8… and +7… are one subscriber."""
+
+
+class RepeatedNumbers(_Shown):
+    count: int
+    """How many."""
+    otherForm: int
+    """How many of them are written otherwise than what they repeat."""
+    first: list[RepeatedNumber]
+    """The first 20."""
+
+
+class FormShown(_Shown):
+    """How some of the numbers are written."""
+
+    country: str
+    """The code of their country: `+7`."""
+    written: str
+    """What stands before the national number: `+7`, `7`, `8`, nothing."""
+    count: int
+    """How many."""
+    first: PlacedNumber
+    """The first of them."""
+
+
+class ColumnShown(_Shown):
+    column: int
+    """From 1."""
+    title: str
+    """Of the header's last row; empty: none."""
+
+
+class ParamColumn(ColumnShown):
+    """A column that `params` has, by its title."""
+
+    filled: int
+    """How many of the numbers have something there."""
+    used: bool | None
+    """Whether a text says it; null: it is not known which polling."""
+
+
+class LeftOutColumn(ColumnShown):
+    reason: str
+    """Why `params` has it not."""
+
+
+class ColumnsShown(_Shown):
+    """What the columns are taken for. Empty ones are not told."""
+
+    phones: list[ColumnShown]
+    """Telephone numbers."""
+    params: list[ParamColumn]
+    """Values for `<title>` in texts."""
+    leftOut: list[LeftOutColumn]
+    """Neither."""
+    missing: list[str]
+    """What texts say by `<name>` and no column has: nothing is said for it, unless the client's properties have it."""
+
+
 class DoubtedNumber(PlacedNumber):
     """A number that no numbering plan has."""
 
@@ -80,7 +152,7 @@ class TableForecastShown(_Shown):
 
     new: PlacedNumbers
     """Would be added and could be dialled now."""
-    duplicate: PlacedNumbers
+    duplicate: RepeatedNumbers
     """Stand in the table again, or in the task already."""
     invalid: WrongCells
     """Cells and rows that are left out, and why."""
@@ -91,7 +163,15 @@ class TableForecastShown(_Shown):
     outsideWindow: PlacedNumbers
     """New, but their subscribers may not be called at this hour."""
     clients: int
-    """How many clients the table's numbers belong to."""
+    """How many subscribers the table's numbers belong to: a row is one."""
+    forms: list[FormShown]
+    """How those that would be dialled are written, the most frequent first, 20 at the most; without doubtful ones."""
+    mixedForms: bool
+    """Whether numbers of one country are written in several forms: the outgoing routes must know each of them."""
+    e164: bool
+    """Whether they are dialled in their international form, as the task's `e164` says; false: as they are written."""
+    columns: ColumnsShown
+    """What the columns are taken for."""
 
 
 class TableForecast(Done[TableForecastShown]):

@@ -27,7 +27,8 @@ from dialer.api.mikopbx.fields import (
     one_of,
 )
 from dialer.api.mikopbx.numbers import PHONE_SCHEMAS, phone_of
-from dialer.api.mikopbx.phone_sheets import TABLE_FILE, PhoneTable, TableFiles, no_numbers, read_table
+from dialer.api.mikopbx.phone_sheets import TABLE_FILE, TableFiles, no_numbers
+from dialer.api.mikopbx.phone_table import PhoneTable, read_table
 from dialer.api.mikopbx.plain import as_list
 from dialer.api.mikopbx.replies import Done, Refused, answers
 from dialer.api.mikopbx.results import SECOND_US

@@ -1,12 +1,12 @@
 """/task/{id}/why"""
 
 import time
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, ConfigDict
 
 from dialer.api.endpoint import Endpoint, Nothing
-from dialer.api.mikopbx.numbers import PHONE_SCHEMAS, phone_of
+from dialer.api.mikopbx.numbers import QueryPhone
 from dialer.api.mikopbx.replies import answers
 from dialer.api.mikopbx.serving import Call
 from dialer.api.mikopbx.tasks import TaskPath, known, not_found
@@ -17,11 +17,7 @@ from dialer.model.situation import Rule
 class WhyQuery(Nothing):
     """The task, or one of its numbers."""
 
-    phone: Annotated[
-        str | None,
-        BeforeValidator(lambda text: phone_of(text) if text else None),
-        WithJsonSchema({"anyOf": [{**PHONE_SCHEMAS[0], "$comment": "telephone number"}, {"enum": [""]}]}),
-    ] = None
+    phone: QueryPhone = None
     """A number of the task to tell about; the last ten digits count. Without one the task is told about."""
 
 

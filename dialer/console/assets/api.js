@@ -125,8 +125,8 @@ export const api = {
   deleteTask: (id) => call("DELETE", `${MIKOPBX}/task/${part(id)}`),
   why: (id, phone) => call("GET", `${MIKOPBX}/task/${part(id)}/why`, { query: { phone } }),
   signalClose: (taskId, phone) => call("POST", `${MIKOPBX}/task-signal-close`, { body: { taskId, phone } }),
-  dryRun: (file, taskId) =>
-    callWhole("POST", `${MIKOPBX}/upload-xls`, { form: fileForm(file), query: { dryRun: 1, taskId } }),
+  dryRun: (file, taskId, polling) =>
+    callWhole("POST", `${MIKOPBX}/upload-xls`, { form: fileForm(file), query: { dryRun: 1, taskId, polling } }),
   readTable: (file) => callWhole("POST", `${MIKOPBX}/upload-xls`, { form: fileForm(file), query: { params: 1 } }),
   recordingAddress: (path) => `${MIKOPBX}${path.split("/").map(part).join("/")}`,
 

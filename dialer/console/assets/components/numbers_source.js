@@ -1,6 +1,6 @@
 // Where a list of numbers comes from: a table, or pasted lines. The dry run tells what would become of them first.
 import { api } from "../api.js";
-import { html, useRef, useState } from "../html.js";
+import { html, useEffect, useRef, useState } from "../html.js";
 import { number, t, told } from "../i18n/index.js";
 import { Button } from "./button.js";
 import { Dropzone } from "./dropzone.js";
@@ -12,10 +12,10 @@ import { reasonOf } from "./toasts.js";
 export const TABLES = ".csv,.xlsx,.xls,text/csv";
 
 /**
- * `taskId`: the task that the numbers are for, null for a new one. `ready` gets {file, forecast} when there is a list
+ * `taskId`: the task that the numbers are for, null for a new one, which is to hold `polling`. `ready` gets {file, forecast} when there is a list
  * that can be taken, else null.
  */
-export function NumbersSource({ taskId, ready }) {
+export function NumbersSource({ taskId, polling = null, ready }) {
   const [from, setFrom] = useState("file");
   const [pasted, setPasted] = useState("");
   const [state, setState] = useState({ file: null, forecast: null, error: null, busy: false });
@@ -26,7 +26,7 @@ export function NumbersSource({ taskId, ready }) {
     ready(null);
     setState({ file, forecast: null, error: null, busy: true });
     try {
-      const { data } = await api.dryRun(file, taskId);
+      const { data } = await api.dryRun(file, taskId, polling);
       if (mine !== turn.current) return;
       setState({ file, forecast: data, error: null, busy: false });
       if (usable(data) > 0) ready({ file, forecast: data });
@@ -34,6 +34,9 @@ export function NumbersSource({ taskId, ready }) {
       if (mine === turn.current) setState({ file, forecast: null, error, busy: false });
     }
   };
+  useEffect(() => {
+    if (state.file) look(state.file);
+  }, [polling]);
   const again = () => {
     turn.current += 1;
     ready(null);
@@ -73,8 +76,29 @@ function Report({ forecast, isNew }) {
     <dl class="report-figures">${KINDS.map(([kind]) => html`<div key=${kind}><dt>${t(`report.${kind}`)}</dt><dd>${number(forecast[kind]?.count ?? 0)}</dd></div>`)}</dl>
     ${troubles.map(([kind, mood]) => html`<details class="disclosure" key=${kind}><summary>${t(`report.${kind}`)}: ${number(forecast[kind].count)}. ${t(`report.${kind}.hint`)}</summary>
       <ul>${forecast[kind].first.map((one, place) => html`<li key=${place}><span class="place num">${t("report.place", { row: one.row, column: one.column ?? "—" })}</span>
-        ${one.number && html`<span class="num">${one.number}</span>`}${one.reason && html`<span class=${mood === "bad" ? "error" : "muted"}>${told(one.reason)}</span>`}</li>`)}
+        ${one.number && html`<span class="num">${one.number}</span>`}${one.sameAs && html`<span class="muted num">${same(one.sameAs)}</span>`}${one.reason && html`<span class=${mood === "bad" ? "error" : "muted"}>${told(one.reason)}</span>`}</li>`)}
         ${forecast[kind].count > forecast[kind].first.length && html`<li class="muted">${t("report.more", { n: forecast[kind].count - forecast[kind].first.length })}</li>`}</ul></details>`)}
+    ${forecast.duplicate.otherForm > 0 && html`<p class="muted">${t("report.otherForm", { n: forecast.duplicate.otherForm })}</p>`}
+    ${forecast.mixedForms && html`<${Forms} forecast=${forecast} />`}
+    <${Columns} columns=${forecast.columns} />
     ${!isNew && usable(forecast) === 0 && html`<p class="muted">${t("report.nothingNew")}</p>`}
   </div>`;
+}
+
+const same = ({ row, number: phone }) => (row === null ? t("report.sameInTask", { number: phone }) : t("report.sameAs", { row, number: phone }));
+
+/** Numbers of one country in several forms: the routes may not know all of them. */
+function Forms({ forecast }) {
+  return html`<${Notice} kind=${forecast.e164 ? "good" : "warn"} title=${t("report.forms")}><span class="muted">${t(forecast.e164 ? "report.formsE164" : "report.formsAsWritten")}</span>
+    <ul>${forecast.forms.map((one) => html`<li key=${`${one.country} ${one.written}`}><b class="num">${one.written ? `${one.written}…` : t("report.noCode")}</b>: ${number(one.count)} <span class="muted num">(${t("report.formFirst", { row: one.first.row, number: one.first.number })})</span></li>`)}</ul><//>`;
+}
+
+/** What the columns are taken for. */
+function Columns({ columns }) {
+  const place = (one) => html`<span class="place num">${t("report.column", { column: one.column })}</span>`;
+  return html`${columns.missing.length > 0 && html`<${Notice} kind="warn" title=${t("report.missing", { names: columns.missing.map((name) => `<${name}>`).join(", ") })}><span class="muted">${t("report.missingText")}</span><//>`}
+    ${columns.phones.length > 0 && html`<details class="disclosure" open><summary>${t("report.columns")}</summary><ul>
+      ${columns.phones.map((one) => html`<li key=${one.column}>${place(one)} ${t("report.columnPhones", { title: one.title || "—" })}</li>`)}
+      ${columns.params.map((one) => html`<li key=${one.column}>${place(one)} <span>${t(one.used === false ? "report.columnUnused" : "report.columnParam", { title: one.title })}</span> <span class="muted">${t("report.filled", { n: one.filled })}</span></li>`)}
+      ${columns.leftOut.map((one) => html`<li key=${one.column}>${place(one)} <span>${t("report.columnLeftOut", { title: one.title || "—" })}</span> <span class="muted">${told(one.reason)}</span></li>`)}</ul></details>`}`;
 }

@@ -64,7 +64,7 @@ export function TaskNew() {
       <${Field.Errors} errors=${errors[""]} />
       <${Basics} form=${form} setForm=${setForm} errors=${errors} />
       <section class="card form-section" aria-labelledby="numbers-title"><header><h2 id="numbers-title">${t("form.numbers")}</h2><p class="hint">${t("form.numbersHint")}</p></header>
-        <${NumbersSource} taskId=${null} ready=${setList} /></section>
+        <${NumbersSource} taskId=${null} polling=${form.innerNumType === "polling" && form.innerNum ? form.innerNum : null} ready=${setList} /></section>
       <${Rules} form=${form} setForm=${setForm} errors=${errors} />
       <div class="form-foot"><${Button} kind="primary" icon="play" act=${() => create(OPEN)}>${list ? t("form.createStartN", { n: usable(list.forecast) }) : t("form.createStart")}<//>
         <${Button} icon="pause" act=${() => create(PAUSED)}>${t("form.createPaused")}<//></div>
