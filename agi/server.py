@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Protocol
 
+from agi.connections import ConnectionTasks
 from agi.dialogue import AnswerBook, Speaker, Voice
 from agi.session import MAX_LINE_BYTES, AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
 from dialer.model.about import work_on
@@ -60,7 +61,7 @@ class FastAgiServer:
         self._desk = desk
         self._speaker = Speaker(voice, desk, recordings, dialogue_limit_s)
         self._server: asyncio.Server | None = None
-        self._sessions: set[asyncio.Task[None]] = set()
+        self._sessions = ConnectionTasks(self._serve)
         self.press_key: Callable[[str, str, str], Awaitable[str]] | None = None
         """What the key of a task on a telephone does: the telephone's channel, the task as it was dialled, the number
         of who pressed it; returns what has become of the task: `paused`, `resumed`, or `refused`."""
@@ -82,24 +83,19 @@ class FastAgiServer:
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(
-            self._serve, self._host, self._port, backlog=BACKLOG, limit=MAX_LINE_BYTES
+            self._sessions.accept, self._host, self._port, backlog=BACKLOG, limit=MAX_LINE_BYTES
         )
 
     async def close(self) -> None:
         """Stop listening and drop the sessions that are left."""
         if self._server is not None:
             self._server.close()
-        for session in self._sessions:
-            session.cancel()
-        await asyncio.gather(*self._sessions, return_exceptions=True)
+        await self._sessions.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = AgiSession(reader, writer)
         session.on_command = self._timing(session)
         end = "failed"
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - start_server runs us as one
-        self._sessions.add(task)
         try:
             await session.read_environment()
             await self._route(session)
@@ -113,9 +109,7 @@ class FastAgiServer:
             # without an answer Asterisk does not dial; the call is given back or reported by its hangup handlers
             log.exception("FastAGI session %s failed", session.script)
         finally:
-            self._sessions.discard(task)
             self.on_end(session.script, end)
-            writer.close()
 
     def _timing(self, session: AgiSession) -> Callable[[str], None]:
         """Tells, at the first command and at the first prompt, how long that took from now."""

@@ -12,6 +12,7 @@ import click
 from dialer.commands.exits import EXIT_CONFIG
 from dialer.commands.language import N_
 from dialer.commands.options import DEFAULT_CONFIG
+from dialer.compose.speech import build_cache, build_engines, build_prompts
 from dialer.config import ConfigError, Settings, default_settings, load_settings
 from dialer.model.flow import Prompt, PromptError
 from dialer.model.texts import fill_text
@@ -19,7 +20,6 @@ from dialer.speech.chain import EngineChain
 from dialer.speech.engines import SpeechEngine
 from dialer.speech.reading import read_aloud
 from dialer.speech.uploads import Uploads
-from dialer.voices import build_cache, build_engines, build_prompts
 
 _NEEDED = {
     "yandex": N_("needs [tts.yandex] api_key in the settings"),

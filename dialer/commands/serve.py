@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from dialer import logs
-from dialer.app import StartError
 from dialer.app import serve as serve_daemon
 from dialer.commands.exits import EXIT_CONFIG, NOT_NOW
 from dialer.commands.options import config_option, settings_of
+from dialer.compose.starting import StartError
 from dialer.config import ConfigError, Settings
 from dialer.store.errors import DatabaseRefusedError, StoreError
 

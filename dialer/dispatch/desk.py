@@ -93,7 +93,7 @@ class TaskDesk:
 
     async def delete(self, task_id: int) -> bool:
         """Delete the task and its rows; calls in progress finish. False: no such task."""
-        gone = Change("task.delete", str(task_id))
+        gone = Change("task.delete", str(task_id), task_id=task_id)
         found = await self._store.write(audited(delete_task(task_id), lambda done: gone if done else None))
         if found:
             log.info("task %d: deleted", task_id, extra={"task_id": task_id})
@@ -106,7 +106,8 @@ class TaskDesk:
         """The user ends numbers of a task, all of them for None: nothing of them is dialled any more. Calls in progress
         go on, or are ended, too (`hang_up`)."""
         which = "all numbers" if attempt_ids is None else f"{len(attempt_ids)} numbers"
-        ended = Change("task.end", str(task_id), which + ", calls hung up" * hang_up)
+        said = which + ", calls hung up" * hang_up
+        ended = Change("task.end", str(task_id), said, task_id=task_id, attempt_ids=attempt_ids or ())
         ending = audited(
             end_numbers(task_id, attempt_ids, hang_up=hang_up),
             lambda _in_progress: ended if attempt_ids is None or attempt_ids else None,
@@ -145,9 +146,10 @@ class TaskDesk:
 
 
 def _numbers_added(done: tuple[Task, int] | None) -> Change | None:
-    return (
-        None if done is None or not done[1] else Change("task.add-numbers", str(done[0].task_id), f"{done[1]} numbers")
-    )
+    if done is None or not done[1]:
+        return None
+    task_id, count = done[0].task_id, done[1]
+    return Change("task.add-numbers", str(task_id), f"{count} numbers", task_id=task_id)
 
 
 T = TypeVar("T", bound=Task | None)

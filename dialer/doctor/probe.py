@@ -14,6 +14,7 @@ from gettext import gettext as _
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from agi.connections import ConnectionTasks
 from agi.session import AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
 from dialer.config import Settings
 from dialer.dispatch.callfile import Spool, render_probe
@@ -88,7 +89,6 @@ class _Listener:
         finally:
             if ours and session.argument(1):
                 self.came.set()
-            writer.close()
 
 
 async def place_probe(settings: Settings, ami: Ami, user: str | None, *, daemon_runs: bool) -> ProbeResult:
@@ -269,16 +269,18 @@ def _understand(record: str, result: ProbeResult, asked_s: float) -> None:
 @asynccontextmanager
 async def _listening(listener: _Listener, host: str, port: int, *, in_its_place: bool) -> AsyncIterator[int]:
     """Yields the port of our own."""
-    own = await asyncio.start_server(listener.serve, host, 0)
+    connections = ConnectionTasks(listener.serve)
+    own = await asyncio.start_server(connections.accept, host, 0)
     servers = [own]
     if in_its_place:
         with contextlib.suppress(OSError):  # somebody else is there: Asterisk will tell
-            servers.append(await asyncio.start_server(listener.serve, host, port))
+            servers.append(await asyncio.start_server(connections.accept, host, port))
     try:
         yield int(own.sockets[0].getsockname()[1])
     finally:
         for server in servers:
             server.close()
+        await connections.close()
 
 
 @contextlib.contextmanager

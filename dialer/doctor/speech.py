@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from gettext import gettext as _
 from pathlib import Path
 
+from dialer.compose.speech import build_engines
 from dialer.config import Settings
 from dialer.doctor.findings import Finding, fail, ok, warn
 from dialer.speech.engines import SpeechEngine, SpeechError
-from dialer.voices import build_engines
 
 _WORD = "Проверка."
 _LANG = "ru-RU"

@@ -1,2 +1,2 @@
 """What Prometheus is told. One module a part of the daemon. Each object is told by hooks what happens and does not know
-whom it measures: `dialer/measuring.py` joins them."""
+whom it measures: `dialer/compose/measuring.py` joins them."""

@@ -1,6 +1,6 @@
 """Who changed what: an entry of the audit log. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -44,6 +44,12 @@ class Change:
     """What it is about: an id or a name."""
     detail: str = ""
     """In a few words."""
+    task_id: int | None = None
+    """Whose task, where it is about one. This and what follows is for the log: rows do not have it."""
+    attempt_ids: Sequence[int] = ()
+    """Which numbers of it, where these were named."""
+    number: str = ""
+    """The telephone number, masked, where it is about one."""
 
 
 def masked(phone: str) -> str:
@@ -56,7 +62,7 @@ def task_change(before: Task | None, after: Task, numbers: int | None) -> Change
     said = [f"{numbers} numbers"] if numbers is not None else []
     if before is None:
         said = [f"name {_shown(after.name)}", f"state {after.state.name.lower()}", *said]
-        return Change("task.create", str(after.task_id), _detail(said))
+        return _of_task("task.create", after, said)
     action = "task.change"
     for name in (one.name for one in fields(Task)):
         old, new = getattr(before, name), getattr(after, name)
@@ -69,7 +75,11 @@ def task_change(before: Task | None, after: Task, numbers: int | None) -> Change
     changed = [one.name for one in fields(Rules) if getattr(before.rules, one.name) != getattr(after.rules, one.name)]
     if changed:
         said.append(f"rules: {', '.join(changed)}")
-    return Change(action, str(after.task_id), _detail(said)) if said else None
+    return _of_task(action, after, said) if said else None
+
+
+def _of_task(action: str, task: Task, said: list[str]) -> Change:
+    return Change(action, str(task.task_id), _detail(said), task_id=task.task_id)
 
 
 def said_of(values: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from dialer.store.schema import audit
 T = TypeVar("T")
 log = logging.getLogger("dialer.audit")
 TOPIC = "audit"
-"""Told with each row, once it is committed; the detail is the row in JSON."""
+"""Told with each row, once it is committed; the detail is JSON: the fields of its log line."""
 DAY_US = 86_400 * 1_000_000
 PRUNED_AT_ONCE = 2000
 LOOKED_AT = 100_000
@@ -34,6 +34,7 @@ _ADD = insert(audit).values(
     target=bindparam("new_target"),
     detail=bindparam("new_detail"),
 )
+LOGGED_IDS = 100
 AuditRow = Row[Any]
 
 
@@ -102,21 +103,27 @@ def add_entry(tx: Transaction, author: Author, change: Change) -> None:
         "new_detail": change.detail,
     }
     place = tx.add_later(_ADD, values)
-    said = {"who": author.name, "address": author.address, "action": change.action}
     # two that say the same are told twice
-    tx.tell(TOPIC, json.dumps({**said, "target": change.target, "detail": change.detail, "place": [tx.now_us, place]}))
+    tx.tell(TOPIC, json.dumps({**_fields(author, change), "place": [tx.now_us, place]}))
 
 
 def write_line(detail: str) -> None:
-    """The log line of a row; a listener of TOPIC."""
-    row = json.loads(detail)
-    where = f" from {row['address']}" if row["address"] else ""
-    # what clients have sent is in JSON's spelling: a line stays one line
-    log.info(
-        "%s%s: %s %s %s",
-        json.dumps(row["who"]), where, row["action"], json.dumps(row["target"]),
-        json.dumps(row["detail"], ensure_ascii=False),
-    )  # fmt: skip
+    """The log line of a row; a listener of TOPIC. The message is the action alone: what clients have sent stands in
+    fields, which are quoted, and so does not look like one of them."""
+    fields = json.loads(detail)
+    del fields["place"]
+    log.info("%s", fields["action"], extra=fields)
+
+
+def _fields(author: Author, change: Change) -> dict[str, Any]:
+    """`address` is empty for this machine itself; ids and number only where there are; many numbers: the first."""
+    said = {"who": author.name, "address": author.address, "action": change.action, "target": change.target}
+    about: dict[str, Any] = {"task_id": change.task_id, "detail": change.detail, "number": change.number or None}
+    if len(change.attempt_ids) == 1:
+        about["attempt_id"] = change.attempt_ids[0]
+    elif change.attempt_ids:
+        about["attempt_ids"] = list(change.attempt_ids[:LOGGED_IDS])
+    return {**said, **about}
 
 
 def prune_audit(keep_days: int) -> Operation[bool]:

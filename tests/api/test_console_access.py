@@ -225,7 +225,8 @@ async def test_every_accepted_change_has_its_row_and_nothing_else_has() -> None:
         ]
         assert await audited(dialer) == [("local", *row) for row in reversed(expected)]
         lines = [line for line in dialer.log_file.read_text().splitlines() if "dialer.audit" in line]
-        assert [line for line in lines if f'task.pause "{task_id}" "state open → paused"' in line]
+        paused = f"task_id={task_id} who=local address=127.0.0.1 action=task.pause target={task_id}"
+        assert [line for line in lines if f'{paused} detail="state open → paused"' in line]
         assert len(lines) == len(expected)
 
 

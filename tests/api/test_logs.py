@@ -26,7 +26,12 @@ async def test_every_line_is_json_and_fail2ban_reads_it() -> None:
     assert banned == ["192.0.2.7"] * 3
     assert all(list(line)[:4] == ["time", "level", "logger", "message"] for line in lines)
     about_it = [line for line in lines if line.get("task_id") == int(task["id"])]
-    assert [line["message"].partition(": ")[2][:6] for line in about_it] == ["stored", "delete"]
+    by_desk = [line for line in about_it if line["logger"] != "dialer.audit"]
+    assert [line["message"].partition(": ")[2][:6] for line in by_desk] == ["stored", "delete"]
+    audited = [line for line in about_it if line["logger"] == "dialer.audit"]
+    assert [line["action"] for line in audited] == ["task.create", "task.delete"]
+    who = {"who": "local", "address": "127.0.0.1", "target": task["id"]}
+    assert all(line["message"] == line["action"] and who.items() <= line.items() for line in audited)
 
 
 async def test_a_level_of_the_settings_holds() -> None:

@@ -53,6 +53,24 @@ async def test_sigterm_drains(own_world: World, series: int) -> None:
     await astdb_is_empty(world)
 
 
+async def test_sigterm_amid_dialogues_is_no_fault(own_world: World, series: int) -> None:
+    """Without a grace period they are cut: their subscribers' results are taken from Asterisk at the next start."""
+    world, numbers = own_world, [make_number(series + place, "67") for place in range(3)]
+    await world.dialer.stop()
+    async with world.dialer.changed({"dialing": {"shutdown_grace_s": 0}}):
+        task_id = await post(world, numbers, 3)
+        await wait_until(lambda: world.dialer.log_file.read_text().count("state=EVENT_POLLING") == 3, "three dialogues")
+        assert await world.dialer.stop() == 0
+    log = world.dialer.log_file.read_text()
+    assert "3 calls go on without us" in log
+    assert [line for line in log.splitlines() if " ERROR " in line or "Traceback" in line] == []
+    await world.dialer.start()
+    task = await world.dialer.wait_finished(task_id)
+    assert [row["result"] for row in task["results"]] == ["FAIL_POLLING"] * 3
+    assert dialled(world, numbers) == 3
+    await astdb_is_empty(world)
+
+
 async def test_a_killed_daemon_loses_no_result_and_dials_nobody_twice(own_world: World, series: int) -> None:
     world = own_world
     numbers = [make_number(series + place, kind) for place, kind in enumerate(("73", "66", "70", "62") * 6)]

@@ -1,15 +1,18 @@
 """The audit log: a row with each change, or neither."""
 
 import json
+import logging
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 import pytest_asyncio
 
+from dialer.logs import JsonLines, TextLines
 from dialer.model.access import Role
 from dialer.model.audit import Author, Change, task_change
 from dialer.model.rules import Rules
@@ -70,6 +73,69 @@ async def test_what_nobody_has_done_and_what_was_not_done_leaves_no_row(store: S
     assert await rows(store) == []
 
 
+@pytest.mark.parametrize(
+    ("author", "change", "fields", "text"),
+    [
+        (
+            AUTHOR,
+            Change("task.pause", "7", "state open → paused", task_id=7),
+            {"task_id": 7, "who": "user:anna", "address": "192.0.2.7", "action": "task.pause", "target": "7",
+             "detail": "state open → paused"},
+            'task_id=7 who=user:anna address=192.0.2.7 action=task.pause target=7 detail="state open → paused"',
+        ),
+        (
+            Author("command:root"),
+            Change("task.end", "7", "1 numbers", task_id=7, attempt_ids=[70]),
+            {"task_id": 7, "attempt_id": 70, "who": "command:root", "address": "", "action": "task.end", "target": "7",
+             "detail": "1 numbers"},
+            'task_id=7 attempt_id=70 who=command:root address="" action=task.end target=7 detail="1 numbers"',
+        ),
+        (
+            AUTHOR,
+            Change("task.end", "7", "900 numbers", task_id=7, attempt_ids=tuple(range(900))),
+            {"task_id": 7, "who": "user:anna", "address": "192.0.2.7", "action": "task.end", "target": "7",
+             "detail": "900 numbers", "attempt_ids": list(range(100))},
+            None,
+        ),
+        (
+            AUTHOR,
+            Change("stop-list.add", "…0001", number="…0001"),
+            {"who": "user:anna", "address": "192.0.2.7", "action": "stop-list.add", "target": "…0001", "detail": "",
+             "number": "…0001"},
+            'who=user:anna address=192.0.2.7 action=stop-list.add target=…0001 detail="" number=…0001',
+        ),
+        (
+            Author("key:x\nwho=root"),
+            Change("apikey.create", 'x" who=root', "a\nb who=root"),
+            {"who": "key:x\nwho=root", "address": "", "action": "apikey.create", "target": 'x" who=root',
+             "detail": "a\nb who=root"},
+            r'who="key:x\nwho=root" address="" action=apikey.create target="x\" who=root" detail="a\nb who=root"',
+        ),
+    ],
+    ids=["task", "number", "many numbers", "telephone", "stranger"],
+)  # fmt: skip
+async def test_a_line_of_the_log_has_what_a_row_says_as_fields(
+    store: Store, author: Author, change: Change, fields: dict[str, Any], text: str | None
+) -> None:
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.extend(form.format(record) for form in (JsonLines(), TextLines()))  # type: ignore[method-assign]
+    logger = logging.getLogger("dialer.audit")
+    store.listen(audit.TOPIC, audit.write_line)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        await store.write(entry(author, change))
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    said = json.loads(lines[0])
+    assert said.pop("time")
+    assert said == {"level": "INFO", "logger": "dialer.audit", "message": change.action, **fields}
+    if text is not None:
+        assert lines[1].partition(" INFO ")[2] == f"dialer.audit: {change.action} {text}"
+
+
 async def test_old_rows_go_and_new_ones_stay(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "PRUNED_AT_ONCE", 3)
     now_s = 1_760_000_000
@@ -116,12 +182,12 @@ async def test_a_user_s_sessions_end_with_a_change(store: Store) -> None:
     ],
 )  # fmt: skip
 def test_a_change_of_a_task_is_told_in_words_without_secrets(after: Task, action: str, detail: str) -> None:
-    assert task_change(TASK, after, None) == Change(action, "7", detail)
+    assert task_change(TASK, after, None) == Change(action, "7", detail, task_id=7)
 
 
 def test_what_was_so_already_is_no_change_of_a_task() -> None:
     assert task_change(TASK, TASK, None) is None
-    assert task_change(TASK, TASK, 2) == Change("task.change", "7", "2 numbers")
+    assert task_change(TASK, TASK, 2) == Change("task.change", "7", "2 numbers", task_id=7)
 
 
 async def test_a_row_costs_a_post_little(store: Store) -> None:

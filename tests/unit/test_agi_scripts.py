@@ -87,10 +87,10 @@ class Asterisk:
     def __init__(self, desk: Desk, server: FastAgiServer, port: int) -> None:
         self.desk = desk
         self.server = server
-        self._port = port
+        self.port = port
 
     async def begin(self, script: str, *more: str) -> None:
-        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port)
         arguments = "".join(f"agi_arg_{place}: {one}\n" for place, one in enumerate(("17", "rig-1.2", *more), 1))
         self._writer.write(f"agi_network_script: {script}\n{arguments}\n".encode())
 
@@ -191,3 +191,22 @@ async def test_a_message_that_cannot_be_played_is_told(asterisk: Asterisk) -> No
 async def test_no_message_no_verb(asterisk: Asterisk) -> None:
     asterisk.desk.message = None
     assert await asterisk.run("message") == []
+
+
+async def test_what_is_left_at_the_end_ends_without_a_fault(
+    asterisk: Asterisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Amid a script, and before its first line."""
+    ends: list[str] = []
+    asterisk.server.on_end = lambda _script, end: ends.append(end)
+    await asterisk.begin("employee")
+    silent_reader, silent = await asyncio.open_connection("127.0.0.1", asterisk.port)
+    await wait_until(lambda: asterisk.desk.asked and asterisk.server.sessions == 2, "both are being served")
+    await asterisk.server.close()
+    assert asterisk.server.sessions == 0
+    assert asterisk.desk.cancelled
+    assert await asterisk.verbs() == []
+    assert await silent_reader.read() == b""
+    silent.close()
+    assert ends == ["failed", "failed"]
+    assert caplog.records == []

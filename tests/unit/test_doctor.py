@@ -143,6 +143,22 @@ async def test_in_the_daemon_s_place_only_the_own_probe_is_answered(
     assert not (result.came or listener.came.is_set())
 
 
+async def test_who_is_still_connected_after_the_probe_is_let_go(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = _Listener(PROBE_ID, tmp_path / "sound", tmp_path / "recording", ProbeResult())
+    async with _listening(listener, "127.0.0.1", 0, in_its_place=False) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"agi_network_script: doctor\nagi_extension: {PROBE_ID}\n\n".encode())
+        async with asyncio.timeout(5):
+            assert await reader.readline() == b'SET VARIABLE AUTODIALER_DAEMON "here"\n'
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    assert caplog.records == []
+
+
 def test_events_without_their_time_are_no_warning_but_an_advice() -> None:
     ami = DoctorAmi(settings())
     ami.heard = [{"Event": "UserEvent"}]

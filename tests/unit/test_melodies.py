@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dialer.compose.speech import build_cache, build_prompts
 from dialer.config import default_settings
 from dialer.model.flow import Prompt, PromptError
 from dialer.speech.cache import PromptCache
@@ -19,7 +20,6 @@ from dialer.speech.local import EspeakNg
 from dialer.speech.melodies import CLASS, IN_USE_S, PLACES, Melodies
 from dialer.speech.prompts import PromptLibrary
 from dialer.speech.uploads import Uploads
-from dialer.voices import build_cache, build_prompts
 
 CLASSES = Path(__file__).resolve().parents[2] / "dialplan" / "musiconhold_autodialer.conf"
 

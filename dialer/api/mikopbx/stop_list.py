@@ -234,7 +234,8 @@ class StopLists:
         """What is left of it."""
         phone_id = phone_id_of(call.path.phone)
         task_id = call.query.taskId
-        removed = Change("stop-list.remove", masked(phone_id), _whose(task_id))
+        shown = masked(phone_id)
+        removed = Change("stop-list.remove", shown, _whose(task_id), task_id=task_id, number=shown)
         removing = audited(remove_stop(phone_id, task_id), lambda done: removed if done else None)
         if not await self._store.write(removing):
             raise RefusedError(f"phone: {call.path.phone} is not on this list", data={"error": "StopNotFound"})
@@ -282,7 +283,8 @@ def _audited(stops: Sequence[Stop], task_id: int | None) -> Operation[int]:
 
     def told(added: int) -> Change:
         target = masked(stops[0].phone_id) if len(stops) == 1 else ""
-        return Change("stop-list.add", target, f"{_whose(task_id)}; {added} added, {len(stops) - added} known")
+        said = f"{_whose(task_id)}; {added} added, {len(stops) - added} known"
+        return Change("stop-list.add", target, said, task_id=task_id, number=target)
 
     return audited(add_stops(stops, task_id), told)
 

@@ -156,15 +156,13 @@ class Tasks:
             if task is None:
                 raise not_found(task_id, "taskId")
         phone_id = phone_id_of(phone)
-        closing = audited(
-            close_by_signal(phone_id, task_id),
-            lambda count: (
-                Change("task.signal", str(task_id or ""), f"{masked(phone_id)}: {count} attempts closed")
-                if count
-                else None
-            ),
-        )
-        closed = await self._store.write(closing)
+
+        def told(count: int) -> Change | None:
+            shown, target = masked(phone_id), str(task_id or "")
+            said = f"{shown}: {count} attempts closed"
+            return Change("task.signal", target, said, task_id=task_id, number=shown) if count else None
+
+        closed = await self._store.write(audited(close_by_signal(phone_id, task_id), told))
         return {
             "phone": phone,
             "phoneId": phone_id,

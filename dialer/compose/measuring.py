@@ -4,18 +4,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from agi.server import FastAgiServer
 from dialer.api.health import HealthReport
-from dialer.dispatch.ledger import Ledger
-from dialer.dispatch.scheduler import Scheduler
-from dialer.dispatch.traffic import Traffic
+from dialer.compose.dialling import Dialling
+from dialer.compose.dialogues import Dialogues
+from dialer.compose.pbx import Pbx
+from dialer.compose.speech import Speech
 from dialer.dispatch.webhooks import Webhooks
 from dialer.metrics.exposition import Metrics
-from dialer.pbx.ami import AmiClient, AmiState
-from dialer.pbx.link import PbxLink
-from dialer.speech.cache import PromptCache
-from dialer.speech.chain import EngineChain
-from dialer.speech.prompts import PromptLibrary
+from dialer.pbx.ami import AmiState
 from dialer.store.database import Store, StoreError
 from dialer.store.tasks import count_tasks
 
@@ -25,15 +21,10 @@ class Parts:
     """What is measured of a daemon."""
 
     store: Store
-    ledger: Ledger
-    scheduler: Scheduler
-    traffic: Traffic
-    agi: FastAgiServer
-    ami: AmiClient
-    link: PbxLink
-    voices: EngineChain
-    prompts: PromptLibrary
-    cache: PromptCache
+    dialling: Dialling
+    pbx: Pbx
+    speech: Speech
+    dialogues: Dialogues
     webhooks: Webhooks | None
     report: Callable[[], HealthReport]
     """What /health says."""
@@ -41,15 +32,15 @@ class Parts:
 
 def measure(metrics: Metrics, parts: Parts) -> None:
     """Have every part tell the metrics what happens there. Called once, before anything runs."""
-    parts.ledger.observers.append(metrics.calls)
-    metrics.calls.is_dialled = parts.scheduler.dials
-    parts.scheduler.on_held = metrics.calls.held
-    parts.agi.on_reply, parts.agi.on_prompt = metrics.agi.replied, metrics.agi.prompted
-    parts.agi.on_claim, parts.agi.on_end = metrics.agi.claimed, metrics.agi.ended
-    metrics.ami.events = frozenset({*parts.ami.events, "FullyBooted"})
-    parts.ami.on_message, parts.ami.on_pong = metrics.ami.heard, metrics.ami.pinged
-    metrics.speech.engines_are(parts.voices.report())
-    parts.voices.on_tried, parts.prompts.on_looked_up = metrics.speech.tried, metrics.speech.looked_up
+    parts.dialling.ledger.observers.append(metrics.calls)
+    metrics.calls.is_dialled = parts.dialling.scheduler.dials
+    parts.dialling.scheduler.on_held = metrics.calls.held
+    parts.dialogues.agi.on_reply, parts.dialogues.agi.on_prompt = metrics.agi.replied, metrics.agi.prompted
+    parts.dialogues.agi.on_claim, parts.dialogues.agi.on_end = metrics.agi.claimed, metrics.agi.ended
+    metrics.ami.events = frozenset({*parts.pbx.ami.events, "FullyBooted"})
+    parts.pbx.ami.on_message, parts.pbx.ami.on_pong = metrics.ami.heard, metrics.ami.pinged
+    metrics.speech.engines_are(parts.speech.voices.report())
+    parts.speech.voices.on_tried, parts.speech.prompts.on_looked_up = metrics.speech.tried, metrics.speech.looked_up
     parts.store.on_commit, parts.store.on_refused_commit = metrics.database.committed, metrics.database.failed
     if parts.webhooks is not None:
         parts.webhooks.on_tried, parts.webhooks.on_given_up = metrics.outbox.tried, metrics.outbox.given_up
@@ -69,16 +60,16 @@ def _look(metrics: Metrics, parts: Parts) -> None:
     daemon.draining.set(report.status == "draining")
     daemon.troubled.set(report.trouble is not None)
     daemon.nobody_free.set(len(report.waiting_for))
-    daemon.show_slowed_down(parts.traffic.who_is_slowed_down())
-    metrics.calls.show(parts.ledger.states())
-    metrics.agi.open.set(parts.agi.sessions)
-    metrics.ami.ready.set(parts.ami.state is AmiState.READY)
-    metrics.ami.unread.set(parts.ami.unread_bytes)
-    metrics.ami.actions.set(parts.ami.actions_waiting)
-    metrics.ami.to_forget.set(parts.link.to_forget)
+    daemon.show_slowed_down(parts.dialling.traffic.who_is_slowed_down())
+    metrics.calls.show(parts.dialling.ledger.states())
+    metrics.agi.open.set(parts.dialogues.agi.sessions)
+    metrics.ami.ready.set(parts.pbx.ami.state is AmiState.READY)
+    metrics.ami.unread.set(parts.pbx.ami.unread_bytes)
+    metrics.ami.actions.set(parts.pbx.ami.actions_waiting)
+    metrics.ami.to_forget.set(parts.pbx.link.to_forget)
     metrics.speech.show({engine: bool(state["resting"]) for engine, state in report.speech.items()})
-    metrics.speech.cache_bytes.set(parts.cache.size_bytes)
-    metrics.speech.cache_max_bytes.set(parts.cache.max_bytes)
+    metrics.speech.cache_bytes.set(parts.speech.cache.size_bytes)
+    metrics.speech.cache_max_bytes.set(parts.speech.cache.max_bytes)
     metrics.database.waiting.set(parts.store.operations_waiting)
     if report.webhooks is not None:
         metrics.outbox.show(report.webhooks)

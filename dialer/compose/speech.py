@@ -1,5 +1,6 @@
-"""The prompt library put together as the settings say: which engines speak, in which order."""
+"""What subscribers hear: which engines speak, in which order, and where what they said is kept."""
 
+from dialer.compose import MB
 from dialer.config import Settings, Tts
 from dialer.speech.cache import PromptCache
 from dialer.speech.chain import EngineChain
@@ -11,7 +12,16 @@ from dialer.speech.uploads import Uploads
 from dialer.speech.yandex import Yandex
 
 DAY_S = 86_400
-MB = 1_000_000
+
+
+class Speech:
+    """The engines behind their cache."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.voices = EngineChain(build_engines(settings.tts))
+        self.cache = build_cache(settings)
+        self.uploads = Uploads(settings.audio.dir)
+        self.prompts = build_prompts(settings, self.voices, self.cache, self.uploads)
 
 
 def build_engines(settings: Tts) -> list[SpeechEngine]:
