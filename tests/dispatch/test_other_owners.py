@@ -40,7 +40,7 @@ async def test_the_cli_says_that_a_votbox_task_cannot_go_on_and_it_cannot(bench:
         "A task of the VotBox API cannot go on"
     )
     shown = await cli.answer(f"show task {task_id}")
-    assert "0 wait, 3 of 3 attempts are over" in shown
+    assert "0 waiting, 3 of 3 attempts are over" in shown
     assert "is over and cannot go on" in " ".join((await cli.answer(f"resume {task_id}")).split())
     assert await state_of(bench, task_id) is TaskState.CLOSED
 
