@@ -31,7 +31,7 @@ demo: rig  ## the main job: 40 numbers, a polling, a real Asterisk, the web cons
 
 test: rig lint  ## all tests: unit, store, API, and calls through the real Asterisk
 	@tests/rig/prometheus.sh >/dev/null
-	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not alone" --ignore=tests/calls --ignore=tests/chaos
+	$(BIN)/python -m pytest -n 4 -m "not alone" --ignore=tests/calls --ignore=tests/chaos
 	$(BIN)/python -m pytest -n 4 -m "not alone" --dist loadfile --no-loadscope-reorder tests/chaos tests/calls
 	$(BIN)/python -m pytest -m alone tests/api tests/calls
 
