@@ -34,11 +34,11 @@ async def test_a_polling_is_watched_paused_and_finished_in_the_page(
         page = look.page
         await look.open(f"tasks/{task_id}", "Опрос вживую")
         await other.open("", "Overview")
-        await expect(page.get_by_text("Задача на паузе")).to_be_visible()
+        await expect(page.get_by_text("Задача на паузе", exact=True)).to_be_visible()
         await look.button("Запустить").click()
         bar = page.get_by_role("progressbar").first
         await expect(bar).to_have_attribute("aria-valuetext", _calling(4), timeout=20_000)
-        await expect(page.get_by_text("Задача работает в полную силу")).to_be_visible(timeout=20_000)
+        await expect(page.get_by_text("Задача работает в полную силу", exact=True)).to_be_visible(timeout=20_000)
         await wait_for_answer(lambda: _done(bar), lambda done: done >= 4, "four calls are over in the page", 40)
         await expect(other.page.get_by_role("link", name="Опрос вживую")).to_be_visible()
         await expect(other.page.locator(".chart canvas")).to_be_visible()
