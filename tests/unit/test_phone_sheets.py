@@ -75,6 +75,7 @@ def test_a_client_has_the_same_id_wherever_its_row_stands() -> None:
     ("cell", "reason"),
     [
         ("7.95222E+10", "the spreadsheet program has rounded 7.95222E+10: make it a text cell"),
+        ("7,95222E+10", "the spreadsheet program has rounded 7,95222E+10: make it a text cell"),
         ("2026-11-25", "a telephone number expected, got the date 2026-11-25"),
         ("2026-11-25T09:00:00", "a telephone number expected, got the date 2026-11-25T09:00:00"),
         ("1234", "a telephone number of 5 to 15 digits expected, got '1234'"),

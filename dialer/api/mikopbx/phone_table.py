@@ -18,6 +18,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?", re.ASCII)
 """A date cell as `sheets` reads it; without its dashes it would be dialled."""
 _PHONE_TITLE = re.compile(r"тел|phone|моб|mobile|сотов|\bcell\b|\btel\b", re.IGNORECASE)
 _BETWEEN_NUMBERS = re.compile(r"[,;/\n]")
+_ROUNDED = re.compile(r"[0-9][.,][0-9]+[eE]\+?[0-9]{2}", re.ASCII)
 
 
 class _NotAPhoneError(ValueError):
@@ -248,7 +249,7 @@ def _phones_of_row(row: Row, place: int, columns: list[int], tell: Callable[[Pro
 
 def _texts(cell: str) -> list[str]:
     """Several numbers in one cell are written with commas between them, and the like."""
-    if whole_number(cell) != cell:  # 7,9522233446E+10 and 79522233446,0
+    if whole_number(cell) != cell or _ROUNDED.fullmatch(cell):  # 7,9522233446E+10 and 79522233446,0
         return [cell]
     return [text for part in _BETWEEN_NUMBERS.split(cell) if (text := part.strip())]
 
@@ -270,7 +271,7 @@ def _phone(text: str) -> str:
     try:
         phone = phone_of(whole_number(text))
     except ValueError as error:
-        if re.fullmatch(r"[0-9][.,][0-9]+[eE]\+?[0-9]{2}", text, re.ASCII):
+        if _ROUNDED.fullmatch(text):
             raise _NotAPhoneError(f"the spreadsheet program has rounded {text[:60]}: make it a text cell") from None
         raise _NotAPhoneError(f"telephone number: {error}") from None
     digits = phone.removeprefix("+")
