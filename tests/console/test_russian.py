@@ -17,9 +17,10 @@ from tests.api.conftest import running_dialer
 from tests.console.browsing import Look, looking
 from tests.console.conftest import GUARDED, Stage
 from tests.console.past import make_past
+from tests.console.said_of_tables import OTHER_FILES, patterns_of_tables
 from tests.console.test_screens import HEADINGS
 from tests.rig.daemon import BASE
-from tests.unit.test_why import PROVOKED
+from tests.unit.test_why import OF_ONE, PROVOKED
 
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[./:=@+-][A-Za-z0-9_]+)*")
 CODES = {
@@ -30,7 +31,7 @@ CODES = {
     "dialing", "max_channels", "max_calls_per_s", "ami", "username",
     "secret", "webhooks", "audio", "recordings_dir", "read", "system",
     "manager_autodialer.conf", "extensions_autodialer.conf",
-    "dialplan", "reload",
+    "dialplan", "reload", "UTF-8", "UTF-16", "Windows-1251",
 }  # fmt: skip
 """Names of codes, formats, settings and products: they are the same in every language."""
 DATA = {
@@ -45,6 +46,12 @@ SEEN = """() => { const NAMES = ['aria-label', 'title', 'placeholder'];
     return [document.title, document.body.innerText, ...named, ...chosen].join('\\n'); }"""
 REFUSALS = (Path(__file__).parent / "refusals.txt").read_text().splitlines()
 """What the daemon refuses forms of the console with: one of each kind."""
+OF_TABLES = (Path(__file__).parent / "table_refusals.txt").read_text().splitlines()
+"""What it says of tables of numbers, of their cells and numbers: one of each kind."""
+DOUBTFUL = (
+    "Телефон;имя\n79520100001;Анна\n+71230000001;нет кода\n7952010;короткий\n795201000012;длинный\n*123456;код\n"
+    "2026-01-02;дата\n7,95222E+10;округлён\n12;мал\nнет;слово\n"
+)
 DETAILS = (
     "name old → б; state open → paused; maxCountChannels 5 → 12; notifyUrl changed; 3 numbers",
     "rules: max_attempts, weekdays, retry_on",
@@ -119,7 +126,7 @@ async def test_causes_of_all_kinds_are_in_russian(russian: Look, own: Stage) -> 
 
 
 async def test_why_nothing_is_dialled_is_in_russian(russian: Look) -> None:
-    said = [first_block(situation) for situation, _ in PROVOKED.values()]
+    said = [first_block(situation) for situation, _ in (*PROVOKED.values(), *OF_ONE)]
     reasons = [found.reason for found in said] + [found.next_look_on for found in said]
     for module in (dialer.model.why, dialer.pbx.link):
         for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text())):
@@ -147,8 +154,62 @@ async def test_what_forms_are_refused_with_is_in_russian(russian: Look) -> None:
     await check(russian, "told", [re.sub(r"^[A-Za-z][\w.\[\]]*: ", "", refusal) for refusal in REFUSALS])
 
 
+async def test_what_is_wrong_with_a_table_is_in_russian(russian: Look) -> None:
+    await check(russian, "told", [*OF_TABLES, *OTHER_FILES])
+
+
+def test_all_that_can_be_said_of_a_table_is_among_what_is_checked() -> None:
+    untold = [one for one in patterns_of_tables() if not any(re.search(rf"(^|: ){one}$", text) for text in OF_TABLES)]
+    assert not untold
+    assert len(patterns_of_tables()) > 40
+
+
+async def test_the_report_of_a_dry_run_is_in_russian(russian: Look, tmp_path: Path) -> None:
+    page = russian.page
+    table = tmp_path / "список.csv"
+    table.write_text(DOUBTFUL)
+    await russian.open("tasks/new", "Новая задача")
+    await page.get_by_label("Перетащите таблицу сюда").set_input_files(table)
+    for count, reasons in (("Сомнительные: 3", ".muted"), ("Не прочитаны: 5", ".error")):
+        listed = page.locator(".report details").filter(has_text=count).locator(f"li {reasons}")
+        await expect(listed).to_have_count(int(count[-1]))
+    await expect(page.get_by_text("такого кода нет: +7 123")).to_be_attached()
+    assert not await seen(russian) - {"csv"}
+    await russian.button("Другие номера").click()
+    table.write_text('Телефон\n"79520100001\n')
+    await page.get_by_label("Перетащите таблицу сюда").set_input_files(table)
+    await expect(page.get_by_text("кавычка открыта и не закрыта")).to_be_visible()
+    assert not await seen(russian) - {"csv"}
+
+
 async def test_the_audit_log_is_in_russian(russian: Look) -> None:
     await check(russian, "detailTold", list(DETAILS))
+
+
+async def test_what_users_have_called_things_is_told_as_it_is(russian: Look) -> None:
+    """Whatever it means elsewhere: to us, or to JavaScript."""
+    for name in ("polling", "True", "None", "open", "admin", "constructor"):
+        details = {
+            f"name {name}; state open": f"название: {name}; состояние: выполняется",
+            f"name {name} → b": f"название: {name} → b",
+            f"innerNum 201 → {name}": f"опрос или внутренний номер: 201 → {name}",
+            f"{name} changed": f"{name}: изменено",
+            f"name {name}; questions 4": f"название: {name}; вопросов: 4",
+        }
+        told = await russian.page.evaluate(
+            "texts => import('/console/assets/i18n/index.js').then(one => texts.map(one.detailTold))", list(details)
+        )
+        assert told == list(details.values())
+
+
+async def test_the_name_of_a_new_script_is_no_word_of_the_log(russian: Look) -> None:
+    row = {"id": 1, "time": 1_767_225_600, "who": "votbox:crm", "address": "", "target": "5"}
+    rows = [{**row, "action": "template.create", "detail": "password"}]
+    await russian.page.route("**/console/v1/audit*", lambda route: route.fulfill(
+        json={"result": True, "data": {"rows": rows, "next": None}, "messages": []}
+    ))  # fmt: skip
+    await russian.open("audit", "Журнал изменений")
+    await expect(russian.page.get_by_text("password", exact=True)).to_be_visible()
 
 
 async def test_a_missing_task_is_told_of_as_a_page(russian: Look) -> None:

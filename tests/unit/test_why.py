@@ -120,6 +120,20 @@ PROVOKED: dict[Rule, tuple[Situation, str]] = {
     Rule.DIALLING: (CLEAR, "dialling: nothing holds the next call back, 3 numbers wait"),
 }
 """The order of the table, and a situation in which each rule speaks and no other."""
+OF_ONE = (
+    (engine(in_use=1, max_channels=1), "1 channel is in use by all tasks"),
+    (replace(CLEAR, task=replace(TASK, max_count_channels=1), in_use=1), "1 channel is in use, maxCountChannels"),
+    (
+        replace(CLEAR, phone=PHONE, number=replace(QUEUED, called_today=1, most_per_day=1)),
+        "79522233446 has been called once today, 1 is allowed",
+    ),
+    (
+        replace(CLEAR, task=replace(TASK, state=TaskState.CLOSED), waiting=1, in_use=1),
+        "the task is closed (state 1): by the CRM, 1 number waits, 1 call is in progress",
+    ),
+    (replace(CLEAR, waiting=1), "dialling: nothing holds the next call back, 1 number waits"),
+)
+"""Situations in which a count is 1, and how it is told."""
 FROM_THE_LINK = (Rule.AMI_REFUSED, Rule.ASTERISK_BOOTING, Rule.ASTERISK_SETUP, Rule.ASTERISK_LOOKING)
 """Told in AMI_AWAY's place, by what the link knows."""
 SILENT = {
@@ -138,17 +152,7 @@ def test_every_rule_is_tested() -> None:
     assert len(set(RULES) - {provider_down_at_work}) == len(PROVOKED) - 1, "DIALLING is told when no rule speaks"
 
 
-@pytest.mark.parametrize(
-    ("situation", "reason"),
-    [
-        (engine(in_use=1, max_channels=1), "1 channel is in use by all tasks"),
-        (replace(CLEAR, task=replace(TASK, max_count_channels=1), in_use=1), "1 channel is in use, maxCountChannels"),
-        (
-            replace(CLEAR, phone=PHONE, number=replace(QUEUED, called_today=1, most_per_day=1)),
-            "79522233446 has been called once today, 1 is allowed",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("situation", "reason"), OF_ONE)
 def test_one_is_told_as_one(situation: Situation, reason: str) -> None:
     assert first_block(situation).reason.startswith(reason)
 

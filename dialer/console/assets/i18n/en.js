@@ -222,7 +222,7 @@ export default {
 
   "why.unknown": "It is not known what holds the calls back",
   "why.next": "Looked at again at {time}.",
-  "why.nextOn": "Looked at {when}.",
+  "why.nextOn": "Next look: {when}.",
   "why.details": "In the dialer's words",
   "why.moreThan": "more than {n}",
   "why.dialling": "Dialling",
@@ -615,6 +615,7 @@ export default {
   "stop.notOn": "On no list",
   "stop.notOnText": "This number may be called.",
   "stop.tasks": "Tasks with this number",
+  "stop.moreTasks": "and more: the newest ones are shown",
   "stop.noTasks": "No task lists this number.",
   "stop.number": "Number",
   "stop.numbers": "Numbers",

@@ -54,7 +54,7 @@ export function t(name, values = {}) {
 }
 
 /** Whether there is such a text. */
-export const has = (name) => name in DICTIONARIES.en;
+export const has = (name) => Object.hasOwn(DICTIONARIES.en, name);
 
 export const number = (value, digits = 0) => format(Intl.NumberFormat, { maximumFractionDigits: digits }).format(value);
 

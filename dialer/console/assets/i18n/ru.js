@@ -240,7 +240,7 @@ export default {
 
   "why.unknown": "Не удалось узнать, что мешает звонкам",
   "why.next": "Следующая проверка в {time}.",
-  "why.nextOn": "Проверяется: {when}.",
+  "why.nextOn": "Следующая проверка: {when}.",
   "why.details": "Словами программы",
   "why.moreThan": "больше {n}",
   "why.dialling": "Обзвон идёт",
@@ -633,6 +633,7 @@ export default {
   "stop.notOn": "Номера нет ни в одном списке",
   "stop.notOnText": "На него можно звонить.",
   "stop.tasks": "Задачи с этим номером",
+  "stop.moreTasks": "и другие: показаны самые новые",
   "stop.noTasks": "Этого номера нет ни в одной задаче.",
   "stop.number": "Номер",
   "stop.numbers": "Номера",

@@ -1,4 +1,5 @@
 // What was changed, in the audit log: dialer/model/audit.py and whoever writes an entry.
+import { own } from "../own.js";
 import ru from "./ru.js";
 import { sayerOf } from "./said.js";
 
@@ -16,25 +17,29 @@ const RULES = {
   weight: "вес", max_calls_per_s: "звонков в секунду", max_cost_u: "бюджет", lang: "язык текстов", schedule: "расписание", not_before_us: "не раньше", ring_timeout_s: "сколько звонит",
   success_after_s: "успех после", tells_progress: "извещения о ходе", breakable: "прерывание фраз", max_per_day: "звонков в день",
 };
-const VALUES = { ...STATES, ...ROLES, polling: "опрос", exten: "сотрудники", script: "сценарий", True: "да", False: "нет", None: "нет", "": "пусто" };
-const value = (text) => VALUES[text] ?? text;
+/** Values that are no user's words, by the field that has them. */
+const VALUES = {
+  state: STATES, role: ROLES, innerNumType: { polling: "опрос", exten: "сотрудники", script: "сценарий" }, recordTalk: { True: "да", False: "нет" },
+};
+const value = (field, text) => (text === "" ? "пусто" : own(own(VALUES, field) ?? {}, text) ?? text);
+const named = (field) => own(FIELDS, field) ?? own(RULES, field);
 
 const PART = sayerOf([
   [/^(\d+) numbers$/, (count) => `номеров: ${count}`],
   [/^(\d+) numbers, calls hung up$/, (count) => `номеров: ${count}, звонки прерваны`],
   [/^all numbers(, calls hung up)?$/, (cut) => `все номера${cut ? ", звонки прерваны" : ""}`],
-  [/^rules: (.*)$/, (names) => `правила: ${names.split(", ").map((name) => RULES[name] ?? name).join(", ")}`],
+  [/^rules: (.*)$/, (names) => `правила: ${names.split(", ").map((name) => own(RULES, name) ?? name).join(", ")}`],
   [/^(\d+) added, (\d+) known$/, (added, known) => `внесено ${added}, уже были ${known}`],
   [/^of all tasks$/, () => "для всех задач"],
   [/^of task (\d+)$/, (id) => `для задачи ${id}`],
   [/^(\S+): (\d+) attempts closed$/, (phone, count) => `${phone}: закрыто попыток ${count}`],
   [/^(\d+) events$/, (count) => `уведомлений: ${count}`],
   [/^password$/, () => "пароль"],
-  [/^role (\S+)$/, (role) => `роль: ${value(role)}`],
+  [/^role (\S+)$/, (role) => `роль: ${value("role", role)}`],
   [/^(read-only|operator|admin)$/, (role) => ROLES[role]],
-  [/^(\w+) changed$/, (name) => `${FIELDS[name] ?? RULES[name] ?? name}: изменено`],
-  [/^(\w+) (.*) → (.*)$/, (name, before, after) => (FIELDS[name] ? `${FIELDS[name]}: ${value(before)} → ${value(after)}` : `${name} ${before} → ${after}`)],
-  [/^(\w+) (.*)$/, (name, said) => (FIELDS[name] ? `${FIELDS[name]}: ${value(said)}` : `${name} ${said}`)],
+  [/^(\w+) changed$/, (name) => `${named(name) ?? name}: изменено`],
+  [/^(\w+) (.*) → (.*)$/, (name, before, after) => (own(FIELDS, name) ? `${FIELDS[name]}: ${value(name, before)} → ${value(name, after)}` : `${name} ${before} → ${after}`)],
+  [/^(\w+) (.*)$/, (name, said) => (own(FIELDS, name) ? `${FIELDS[name]}: ${value(name, said)}` : `${name} ${said}`)],
 ]);
 
 /** @param {string} text */

@@ -1,10 +1,9 @@
 // What is wrong with what was sent: the words of dialer/api and of whatever it asks, as refusals have them.
+import { own } from "../own.js";
+import { expected } from "./ru_expected.js";
+import { tableSayer } from "./ru_tables.js";
 import { sayerOf, whole } from "./said.js";
 
-const VALUE = String.raw`(?:, got ([\s\S]*))?`;
-const NOTHING = { none: "", "an empty list": "", "a text": "", "a list": "", "''": ", а здесь пусто" };
-const got = (value) => (value === undefined ? "" : NOTHING[value] ?? `, а здесь ${value.replace(/^'([\s\S]*)'$/, "«$1»")}`);
-const expected = (pattern, words) => [new RegExp(`^${pattern}${VALUE}$`), (...groups) => words(...groups.slice(0, -1)) + got(groups.at(-1))];
 const CHOICES = {
   polling: "опрос", exten: "сотрудники", text: "текст", file: "файл", off: "не распознавать", hangup: "положить трубку", message: "оставить сообщение",
   answer: "сохранить ответ", playback: "проиграть", playback_record: "записать голос", dial: "соединить", restart: "начать сначала",
@@ -12,7 +11,7 @@ const CHOICES = {
   "read-only": "только просмотр", operator: "оператор", admin: "администратор",
 };
 
-export const messageInRussian = sayerOf([
+const MESSAGES = sayerOf([
   ...whole({
     missing: "не заполнено",
     "missing, and there is no questionFile": "нужен текст или звуковой файл",
@@ -25,7 +24,6 @@ export const messageInRussian = sayerOf([
     "a text expected": "нужен текст",
     "no title": "нет заголовка",
     "no header that names the columns": "нет строки с названиями столбцов",
-    "no telephone number": "нет номера телефона",
     "no telephone number in it": "в файле нет ни одного номера",
     "it is empty": "файл пуст",
     "nothing to hear in it": "в файле нечего слушать",
@@ -72,7 +70,7 @@ export const messageInRussian = sayerOf([
   expected("(?:a number of )?(\\S+) to (\\S+) expected", (least, most) => `нужно число от ${least} до ${most}`),
   expected("(\\S+) or more expected", (least) => `нужно не меньше ${least}`),
   expected("(\\S+) or less expected", (most) => `нужно не больше ${most}`),
-  expected("'([\\w-]*)'((?:, '[\\w-]*')*) or '([\\w-]*)' expected", (...some) => `нужно одно из: ${some.join(" ").match(/[\w-]+/g).map((one) => CHOICES[one] ?? one).join(", ")}`),
+  expected("'([\\w-]*)'((?:, '[\\w-]*')*) or '([\\w-]*)' expected", (...some) => `нужно одно из: ${some.join(" ").match(/[\w-]+/g).map((one) => own(CHOICES, one) ?? one).join(", ")}`),
   expected(".*telephone number.* expected", () => "нужен номер телефона"),
   [/^the title '(.*)' stands a second time$/, (title) => `заголовок «${title}» повторяется`],
   expected("a title of (\\d+) characters at most without < and > expected", (most) => `нужен заголовок не длиннее ${most} символов без < и >`),
@@ -99,3 +97,11 @@ export const messageInRussian = sayerOf([
   [/^not a WAV file that can be read \(.*\)$/, () => "этот файл WAV не читается"],
   [/^(?:yandex|rhvoice|espeak-ng|piper)\b.*$/, () => "этот текст сейчас нечем произнести: посмотрите голоса на обзоре"],
 ]);
+
+const tableInRussian = tableSayer((text) => messageInRussian(text) ?? text);
+
+/**
+ * @param {string} text
+ * @returns {string | null}
+ */
+export const messageInRussian = (text) => tableInRussian(text) ?? MESSAGES(text);

@@ -27,7 +27,7 @@ const REASONS = sayerOf([
   [/^(\S+) is in progress: (\w+) since (.*)$/, (phone, name, time) => `на ${phone} звонят: ${state(name)}, с ${time}`],
   [/^(\S+) waits for its time: (.*)$/, (phone, time) => `${phone} ждёт своего времени: ${time}`],
   [/^(\S+) waits for (\S+), another number of the same client$/, (phone, other) => `${phone} ждёт, пока звонят на ${other}: это номер того же клиента`],
-  [/^(\S+) has been called (\d+) times today, (\d+) are allowed$/, (phone, times, most) => `на ${phone} сегодня звонили ${times} раз, разрешено ${most}`],
+  [/^(\S+) has been called (once|\d+ times) today, (\d+) (?:is|are) allowed$/, (phone, times, most) => `на ${phone} сегодня звонили: ${times === "once" ? 1 : parseInt(times, 10)}, разрешено ${most}`],
   [/^none of the numbers that wait may be called now: (.*)$/, (why) => `никому из ожидающих сейчас звонить нельзя: ${say(why)}`],
   [/^(\S+) may not be called now: (.*)$/, (phone, why) => `на ${phone} сейчас звонить нельзя: ${say(why)}`],
   // hours
@@ -44,7 +44,7 @@ const REASONS = sayerOf([
   [/^the task is paused \(state 2\): its calls have cost (\S+), maxCost is (\S+)$/, (cost, most) => `задача на паузе: её звонки обошлись в ${cost}, бюджет ${most}`],
   [/^no number waits: (\d+) in progress, all others are finished$/, (calls) => `никто не ждёт: идёт звонков: ${calls}, остальные завершены`],
   [/^no number waits: all are finished, or the list is empty$/, () => "никто не ждёт: все завершены или список пуст"],
-  [/^(\d+) channels are in use, maxCountChannels of the task is (\d+)$/, (used, most) => `занято каналов: ${used}, у задачи их ${most}`],
+  [/^(\d+) channels? (?:is|are) in use, maxCountChannels of the task is (\d+)$/, (used, most) => `занято каналов: ${used}, у задачи их ${most}`],
   [/^each number that waits does so for another number of the same client, which is being called$/, () => "каждый ожидающий номер ждёт, пока звонят на другой номер того же клиента"],
   [/^all numbers that wait do so for their time: [^:]*?(?:, the next at (.*))?$/, (time) => `все ожидающие номера ждут своего времени: следующей попытки, заданного часа или следующего дня${time ? `; ближайший в ${time}` : ""}`],
   [/^dialling: nothing holds the next call back, (.*) numbers? waits?$/, (count) => `обзвон идёт: следующему звонку ничто не мешает, ${waiting(count)}`],
@@ -67,8 +67,8 @@ const REASONS = sayerOf([
   [/^abandon rate (.*) over the last (\d+) min, at most (.*)$/, (rate, minutes, most) => `за последние ${minutes} мин не дождались ${rate}, разрешено ${most}`],
   // limits
   [/^(.*), of all tasks$/, (why) => `${say(why)}, для всех задач`],
-  [/^(\d+) channels are in use by all tasks, \[dialing\] max_channels allows (\d+)$/, (used, most) => `все задачи заняли каналов: ${used}, разрешено ${most} ([dialing] max_channels)`],
-  [/^(\d+) calls are in progress, (.*) allows (\d+)$/, (used, who, most) => `идёт звонков: ${used}, ${limit(who)} разрешает ${most}`],
+  [/^(\d+) channels? (?:is|are) in use by all tasks, \[dialing\] max_channels allows (\d+)$/, (used, most) => `все задачи заняли каналов: ${used}, разрешено ${most} ([dialing] max_channels)`],
+  [/^(\d+) calls? (?:is|are) in progress, (.*) allows (\d+)$/, (used, who, most) => `идёт звонков: ${used}, ${limit(who)} разрешает ${most}`],
   [/^(.*) allows (\S+) calls a second$/, (who, rate) => `${limit(who)} разрешает звонков в секунду: ${rate}`],
   [/^(.*): (.*), slowed down to (\S+) calls a second$/, (who, why, rate) => `${limit(who)}: ${say(why)}, поэтому звонков в секунду: ${rate}`],
   [/^Asterisk took (\S+) s to begin a call$/, (time) => `Asterisk начинал звонок ${time} с`],

@@ -20,7 +20,7 @@ const WORDS = {
 /** Where a message begins with the place it is about: `innerNum: …`. */
 const PLACED = /^([A-Za-z][\w.[\]]*): ([\s\S]+)$/;
 /** Places that a user has not filled in: what is said of them says enough. */
-const OF_PROGRAMS = new Set(["id", "file", "filename", "phone", "taskId", "login", "name", "text", "state", "numbers"]);
+const OF_PROGRAMS = new Set(["id", "file", "filename", "phone", "taskId", "login", "name", "text", "state", "numbers", "polling"]);
 
 export function translateMessage(message, lang) {
   const [, place, reason] = PLACED.exec(message) ?? [null, "", message];

@@ -8,6 +8,8 @@ import { PageHead } from "../components/page.js";
 import { Empty, Failure, Skeletons } from "../components/states.js";
 
 const LIMIT = 100;
+/** Changes that tell a name, as a user has written it. */
+const NAMING = new Set(["template.create"]);
 
 export function Audit() {
   const [search, setSearch] = useState("");
@@ -35,7 +37,7 @@ export function Audit() {
         : html`<div class="table-wrap"><table class="table folds"><thead><tr><th scope="col">${t("audit.time")}</th><th scope="col">${t("audit.who")}</th><th scope="col">${t("audit.action")}</th><th scope="col">${t("audit.target")}</th></tr></thead>
           <tbody>${rows.map((row) => html`<tr class="hoverable" key=${row.id}><td class="num nowrap">${dateTime(row.time, true)}</td><td data-label=${t("audit.who")}><span class="stack-xs"><b>${whoOf(row.who)}</b>${row.address && html`<span class="muted small num">${row.address}</span>`}</span></td>
             <td data-label=${t("audit.action")}>${has(`audit.${row.action}`) ? t(`audit.${row.action}`) : html`<code>${row.action}</code>`}</td>
-            <td data-label=${t("audit.target")}><span class="audit-what"><span class="num">${row.target}</span>${row.detail && html`<span class="muted small">${detailTold(row.detail)}</span>`}</span></td></tr>`)}</tbody></table></div>`}
+            <td data-label=${t("audit.target")}><span class="audit-what"><span class="num">${row.target}</span>${row.detail && html`<span class="muted small">${NAMING.has(row.action) ? row.detail : detailTold(row.detail)}</span>`}</span></td></tr>`)}</tbody></table></div>`}
       ${rows && next !== null && html`<div class="card-body"><${Button} act=${() => load(next, rows)}>${t("audit.older")}<//></div>`}
     </section>`;
 }
