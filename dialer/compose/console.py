@@ -25,6 +25,8 @@ from dialer.speech.prompts import PromptLibrary
 from dialer.store.database import Store
 
 FILES = Path(__file__).resolve().parents[1] / "console"
+TOLD_MINUTES = 2
+"""Of the stream: the one before is told once more, with the calls that ended after the last look at it."""
 
 
 class Console:
@@ -47,7 +49,9 @@ class Console:
             store, desk, self.counting, meter, dialling.ledger,
             max_channels=dialing.max_channels, version=VERSION, zone=dialing.timezone,
         )  # fmt: skip
-        self.live = Live(self.counting, lambda: asdict(report()), lambda: progress.stats_of(1), gate.is_still_in)
+        self.live = Live(
+            self.counting, lambda: asdict(report()), lambda: progress.stats_of(TOLD_MINUTES), gate.is_still_in
+        )
         self.files = ConsoleFiles(FILES)
         self.resources: tuple[Resource, ...] = (
             progress,

@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.api.conftest import running_dialer
 from tests.console.browsing import Look, looking
 from tests.console.conftest import Stage
+from tests.rig.waiting import wait_until
 
 BASE = "/pbxcore/api/module-dialer/v1"
 EMPTY = {
@@ -127,6 +128,35 @@ async def test_a_daemon_that_drains_says_so_and_nothing_else(browser: Browser) -
         for contradiction in ("Обзвон не идёт", "Звонкам ничто не мешает"):
             await expect(look.page.get_by_text(contradiction)).to_have_count(0)
         await look.shoot("overview-draining")
+
+
+async def test_minutes_are_asked_for_again_when_the_browser_has_come_again_by_itself(look: Look) -> None:
+    """Its stream was cut: nobody has told it of what was meanwhile."""
+    asked, told = list[str](), "retry: 100\n\nevent: tasks\ndata: []\n\n"
+
+    async def note(route: Route) -> None:
+        asked.append(route.request.url)
+        await route.continue_()
+
+    await look.page.route("**/console/v1/stats?*", note)
+    await look.page.route("**/console/v1/live", lambda route: route.fulfill(
+        content_type="text/event-stream", body=told
+    ))  # fmt: skip
+    await look.open("", "Overview")
+    await wait_until(lambda: len(asked) >= 3, "minutes are asked for at each beginning of the stream")
+
+
+async def test_the_last_hour_is_one_by_the_clock(look: Look) -> None:
+    """Not sixty minutes, whichever."""
+    await look.open("", "Overview")
+    now = 1_767_225_600
+    old = [{"time": now - 60 * before} for before in range(70, 10, -1)]
+    merged = await look.page.evaluate(
+        "([before, after]) => import('/console/assets/live.js').then(one => one.merged(before, after))",
+        [{"minutes": old}, {"minutes": [{"time": now - 60}, {"time": now}]}],
+    )
+    times = [one["time"] for one in merged["minutes"]]
+    assert times == [*(now - 60 * before for before in range(59, 10, -1)), now - 60, now]
 
 
 async def test_the_overview_knows_the_hour_before_the_daemons_start(look: Look) -> None:

@@ -84,7 +84,7 @@ class Live:
             200: Answer(
                 "Events: `tasks` (a list of TaskProgress, where `counted` is false without figures yet: they follow), "
                 "`removed` (a list of ids), `health` (as GET /health), "
-                "`stats` (as GET /stats, the last minute); all of it at the beginning, then what changes",
+                "`stats` (as GET /stats, the last two minutes); all of it at the beginning, then what changes",
                 media_type="text/event-stream",
                 others={"application/json": Refused},
             ),

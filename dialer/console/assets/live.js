@@ -5,6 +5,7 @@ import { Store, useStore } from "./store.js";
 
 const RETRY_MS = [1000, 2000, 4000, 8000, 15000];
 const MINUTES = 60;
+const MINUTE_S = 60;
 
 /**
  * status: connecting, live, lost. `since`: when it was lost, ms. Tasks by their ids.
@@ -26,7 +27,6 @@ export const useLive = (part) => useStore(live, part);
 export function startLive() {
   if (source && source.readyState !== EventSource.CLOSED) return;
   connect();
-  loadMinutes();
 }
 
 export function stopLive() {
@@ -42,7 +42,7 @@ function connect() {
   source = new EventSource(`${CONSOLE}/live`);
   source.addEventListener("open", () => {
     first = true; // everything is told anew, also when the browser has come again by itself
-    if (tries) loadMinutes();
+    loadMinutes(); // those of which nobody was told
     tries = 0;
     live.patch({ status: "live" });
   });
@@ -87,14 +87,15 @@ async function loadMinutes() {
   }
 }
 
-/** The later figures over the earlier ones. */
-function merged(before, after) {
+/** The later figures over the earlier ones, of the last hour. */
+export function merged(before, after) {
   if (!before) return after;
   if (!after) return before;
   const minutes = new Map(before.minutes.map((one) => [one.time, one]));
   for (const one of after.minutes) minutes.set(one.time, one);
-  const latest = [...minutes.values()].sort((one, other) => one.time - other.time).slice(-MINUTES);
-  return { ...after, minutes: latest };
+  const ordered = [...minutes.values()].sort((one, other) => one.time - other.time);
+  const since = (ordered.at(-1)?.time ?? 0) - (MINUTES - 1) * MINUTE_S;
+  return { ...after, minutes: ordered.filter((one) => one.time >= since) };
 }
 
 /** A task's progress as the server has just answered it, ahead of the stream. */
