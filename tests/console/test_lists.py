@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.console.browsing import Look
 from tests.console.conftest import Stage
 from tests.console.past import tone
 from tests.console.test_pollings import HEARD
 from tests.rig.daemon import BASE
+
+MANY = 60
 
 
 async def test_a_sound_is_uploaded_heard_replaced_and_deleted(look: Look, tmp_path: Path) -> None:
@@ -105,3 +107,36 @@ async def test_a_stop_list_and_the_tasks_know_of_each_other(look: Look, stage: S
     await expect(tasks).to_contain_text("Running")
     await page.get_by_label("Is this number on a list?").fill("79999999999")
     await expect(tasks).to_contain_text("No task lists this number.")
+
+
+async def test_a_number_is_a_link_however_often_and_what_is_typed_stands_in_the_address(look: Look) -> None:
+    page, number = look.page, "79520000777"
+    await look.open("stop-list", "Stop list")
+    field = page.get_by_label("Is this number on a list?")
+    for _ in range(2):
+        await page.get_by_role("link", name=number).click()
+        await expect(field).to_have_value(number)
+        await expect(page.get_by_role("link", name=number)).to_have_count(0)
+        await field.fill("")
+        await expect(page.get_by_role("link", name=number)).to_be_visible()
+    await field.fill("8 952 000 07 78")
+    await page.wait_for_url("**/#/stop-list?phone=89520000778")
+    await expect(field).to_have_value("8 952 000 07 78")
+    await page.reload()
+    await expect(page.get_by_role("row", name="79520000778")).to_be_visible()
+
+
+async def test_more_tasks_with_a_number_than_are_shown_are_spoken_of(look: Look, stage: Stage) -> None:
+    task = (await look.get("/console/v1/tasks"))[0]
+    asked = list[str]()
+
+    async def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        tasks = [{**task, "id": place} for place in range(1, MANY + 1)]
+        await route.fulfill(json={"result": True, "data": tasks[: int(asked[-1].rpartition("limit=")[2])]})
+
+    await look.page.route("**/console/v1/tasks?phone=*", answer)
+    await look.open(f"stop-list?phone={stage.past.waiting}", "Stop list")
+    tasks = look.page.get_by_role("region", name="Tasks with this number")
+    await expect(tasks.get_by_role("link")).to_have_count(50)
+    await expect(tasks.get_by_text("and more")).to_be_visible()

@@ -14,6 +14,8 @@ PLACED = """() => { const box = one => document.querySelector(one).getBoundingCl
     return {before: Boolean(graph.compareDocumentPosition(form) & Node.DOCUMENT_POSITION_FOLLOWING),
         seen_first: seen.bottom <= next.top + 1 || seen.right <= next.left + 1, wide: innerWidth,
         frame: box('.graph-scroll'), start: box('svg.graph .node.start')}; }"""
+DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+"""Also what is done after a drawing."""
 HEARD = """() => { window.heard = 0; const start = AudioBufferSourceNode.prototype.start;
     AudioBufferSourceNode.prototype.start = function () {
         window.heard = this.buffer.duration; return start.call(this); }; }"""
@@ -130,6 +132,58 @@ async def test_a_renamed_question_takes_its_ways_along(look: Look, stage: Stage)
     await page.get_by_role("link", name="Audio files").click()
     await look.button("Leave", page.get_by_role("dialog")).click()
     await expect(page.locator("h1")).to_have_text("Audio files")
+
+
+async def test_an_error_of_all_questions_stands_until_it_is_mended(look: Look, stage: Stage) -> None:
+    page = look.page
+    await look.open(f"pollings/{stage.past.graph_id}", "Запись на приём")
+    question = page.locator("#question-2")
+    await question.get_by_text("More of this question").click()
+    await question.get_by_label("Id", exact=True).fill("1")
+    await look.button("Save").click()
+    error = page.get_by_role("alert").get_by_text("a questionId is given twice")
+    await expect(error).to_be_visible()
+    await question.get_by_label("What is said").first.fill("Спасибо, ждём!")
+    await look.button("Add a question").click()
+    await expect(page.locator("#question-4")).to_be_visible()
+    await expect(error).to_be_visible()
+    await question.get_by_label("Id", exact=True).fill("3")
+    await expect(error).to_have_count(0)
+    await leave(look)
+
+
+async def test_the_graph_stays_where_it_was_scrolled_to(browser: Browser, stage: Stage) -> None:
+    async with looking(browser, stage.url, phone=True) as look:
+        page = look.page
+        await look.log_in()
+        await look.open(f"pollings/{stage.past.graph_id}", "Запись на приём")
+        frame, graph = page.locator(".graph-scroll"), page.locator("svg.graph")
+        assert await frame.evaluate("one => one.scrollLeft") > 0
+        await frame.evaluate("one => { one.scrollLeft = 1; }")
+        wide = await graph.get_attribute("viewBox")
+        await page.locator("#question-0").get_by_role("button", name="Add a key").click()
+        last = page.locator("#question-0 .press").last
+        await last.get_by_label("What it does").select_option("dial")
+        await last.get_by_label("Internal number").fill("777777777777777")
+        await expect(graph.locator(".node.dial")).to_have_count(2)
+        assert await graph.get_attribute("viewBox") != wide
+        await page.evaluate(DRAWN)
+        assert await frame.evaluate("one => one.scrollLeft") == 1
+        await leave(look)
+
+
+async def leave(look: Look) -> None:
+    """Without saving."""
+    await look.page.evaluate("location.hash = '#/audio'")
+    await look.button("Leave", look.page.get_by_role("dialog")).click()
+    await expect(look.page.locator("h1")).to_have_text("Audio files")
+
+
+async def test_a_sample_has_no_value_before_it_is_given_one(look: Look, stage: Stage) -> None:
+    await look.open(f"pollings/{stage.past.graph_id}", "Запись на приём")
+    await look.page.locator("#question-0").get_by_label("What is said").first.fill("<constructor>, добрый день!")
+    await expect(look.page.get_by_role("textbox", name="constructor")).to_have_value("")
+    await leave(look)
 
 
 async def test_closing_the_tab_asks_when_something_is_unsaved(browser: Browser, stage: Stage, admin: Any) -> None:

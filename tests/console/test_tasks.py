@@ -1,5 +1,6 @@
 """Tasks as an operator works with them."""
 
+import asyncio
 import io
 import zipfile
 from pathlib import Path
@@ -88,6 +89,44 @@ async def test_the_report_tells_forms_and_columns_and_what_the_polling_misses(lo
     await look.check_accessible("dry run of mixed forms")
     await look.shoot("new-task-forms")
     await look.call("DELETE", f"{BASE}/polling/{polling_id}")
+
+
+async def test_a_list_is_sent_again_for_the_polling_that_the_choice_stays_at(look: Look, tmp_path: Path) -> None:
+    page, sent, may_answer = look.page, list[str](), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        sent.append(route.request.url)
+        await may_answer.wait()
+        await route.continue_()
+
+    table = tmp_path / "список.csv"
+    table.write_text(CSV)
+    await look.open("tasks/new", "New task")
+    await page.get_by_label("Drop a table here").set_input_files(table)
+    await expect(page.get_by_text("2 numbers can be taken")).to_be_visible()
+    await page.route("**/upload-xls?*", hold)
+    choice = page.get_by_label("Polling", exact=True).last
+    for label in ("Запись на приём (№ 2)", "Choose a polling", "Запись на приём (№ 2)", "Оценка обслуживания (№ 1)"):
+        await choice.select_option(label=label)
+    create = look.button("Create and call 2 numbers")
+    await expect(create).to_have_attribute("aria-disabled", "true")
+    await create.click(force=True)
+    may_answer.set()
+    await expect(create).not_to_have_attribute("aria-disabled", "true")
+    await expect(page.get_by_text("A list of numbers is needed")).to_have_count(0)
+    assert [url.rpartition("polling=")[2] for url in sent] == ["1"]
+    assert page.url.endswith("tasks/new")
+
+
+async def test_an_address_that_names_no_state_shows_all_and_an_old_one_what_it_meant(look: Look) -> None:
+    await look.open("tasks", "Tasks")
+    chosen = look.page.get_by_role("group", name="State").locator("[aria-pressed=true]")
+    for state, shown in (("constructor", "All"), ("2", "Paused"), ("0", "Running"), ("1", "Finished")):
+        await look.open(f"tasks?state={state}", "Tasks")
+        await expect(chosen).to_have_text(shown)
+        await look.open("audio", "Audio files")
+    await look.open("access/constructor", "Access")
+    await expect(look.page.get_by_role("button", name="Add a user")).to_be_visible()
 
 
 async def test_a_dropped_file_is_read_as_a_chosen_one_is(look: Look) -> None:

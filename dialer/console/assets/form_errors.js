@@ -18,6 +18,6 @@ export function withoutQuestion(errors, position, before, part) {
     const changed = part.press.flatMap((press, place) => (press === before.press[place] ? [] : [`${question}.press[${place}]`]));
     fields.push(`${question}.defPress`, ...(sameKeys ? changed : [`${question}.press`]));
   }
-  const whole = new Set([question, "questions", ...(part.press ? [`${question}.press`] : [])]);
+  const whole = new Set([question, ...("questionId" in part ? ["questions"] : []), ...(part.press ? [`${question}.press`] : [])]);
   return Object.fromEntries(Object.entries(without(errors, fields)).filter(([path]) => !whole.has(path)));
 }

@@ -6,41 +6,53 @@ import { Button } from "./button.js";
 import { Dropzone } from "./dropzone.js";
 import { Segments, TextArea } from "./field.js";
 import { Icon } from "./icon.js";
+import { useSettled } from "./loading.js";
 import { Notice, Skeletons } from "./states.js";
 import { reasonOf } from "./toasts.js";
 
 export const TABLES = ".csv,.xlsx,.xls,text/csv";
+/** A list of pollings is gone through by its arrow keys: the file is sent again for the one that it stays at. */
+const SETTLES_MS = 500;
 
 /**
  * `taskId`: the task that the numbers are for, null for a new one, which is to hold `polling`. `ready` gets {file, forecast} when there is a list
- * that can be taken, else null.
+ * that can be taken, else null; `looking` whether a list is being looked at.
  */
-export function NumbersSource({ taskId, polling = null, ready }) {
+export function NumbersSource({ taskId, polling = null, ready, looking = () => {} }) {
   const [from, setFrom] = useState("file");
   const [pasted, setPasted] = useState("");
   const [state, setState] = useState({ file: null, forecast: null, error: null, busy: false });
   const turn = useRef(0);
+  const seenWith = useRef(polling);
+  const settled = useSettled(polling, SETTLES_MS);
 
+  const show = (now) => {
+    setState(now);
+    looking(now.busy);
+  };
   const look = async (file) => {
     const mine = ++turn.current;
-    ready(null);
-    setState({ file, forecast: null, error: null, busy: true });
+    seenWith.current = polling;
+    if (file !== state.file) ready(null);
+    show({ file, forecast: null, error: null, busy: true });
     try {
       const { data } = await api.dryRun(file, taskId, polling);
       if (mine !== turn.current) return;
-      setState({ file, forecast: data, error: null, busy: false });
-      if (usable(data) > 0) ready({ file, forecast: data });
+      show({ file, forecast: data, error: null, busy: false });
+      ready(usable(data) > 0 ? { file, forecast: data } : null);
     } catch (error) {
-      if (mine === turn.current) setState({ file, forecast: null, error, busy: false });
+      if (mine !== turn.current) return;
+      show({ file, forecast: null, error, busy: false });
+      ready(null);
     }
   };
   useEffect(() => {
-    if (state.file) look(state.file);
-  }, [polling]);
+    if (state.file && settled !== seenWith.current) look(state.file);
+  }, [settled]);
   const again = () => {
     turn.current += 1;
     ready(null);
-    setState({ file: null, forecast: null, error: null, busy: false });
+    show({ file: null, forecast: null, error: null, busy: false });
   };
   const lookAtPasted = () => look(new File([`${t("numbers.phone")};\n${pasted}`], "pasted.csv", { type: "text/csv" }));
 

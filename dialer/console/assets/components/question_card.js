@@ -1,6 +1,7 @@
 // One question of the editor: what is said, and what each key does.
 import { html, useState } from "../html.js";
 import { has, t } from "../i18n/index.js";
+import { own } from "../own.js";
 import { Button } from "./button.js";
 import { Field, SelectField, TextField, UnitField } from "./field.js";
 import { PromptButton } from "./prompt_button.js";
@@ -16,7 +17,7 @@ export const parametersOf = (text) => [...new Set([...text.matchAll(PARAMETER)].
 export function QuestionCard({ question, position, questions, sounds, errors, chosen, set, choose, marked, remove, up, down }) {
   const [samples, setSamples] = useState({});
   const at = (field) => errors[`questions[${position}].${field}`];
-  const own = errors[`questions[${position}]`];
+  const general = errors[`questions[${position}]`];
   const names = parametersOf(question.questionText);
   const nextOptions = [["", t("question.end")], ...questions.map((one) => [one.questionId, nameOf(one)]), ...(question.nextQuestion && !questions.some((one) => one.questionId === question.nextQuestion) ? [[question.nextQuestion, t("question.unknown", { id: question.nextQuestion })]] : [])];
   const setPress = (place, part) => set({ press: question.press.map((one, other) => (other === place ? { ...one, ...part } : one)) });
@@ -30,11 +31,11 @@ export function QuestionCard({ question, position, questions, sounds, errors, ch
       ${down && html`<${Button} small=${true} iconOnly=${true} kind="ghost" icon="arrow-down" label=${t("question.down")} act=${down} />`}
       ${remove && html`<${Button} small=${true} iconOnly=${true} kind="ghost bad" icon="trash-2" label="${t("action.remove")}: ${title}" act=${remove} />`}</span></div>
     <div class="question-body">
-      <${Field.Errors} errors=${own} />
+      <${Field.Errors} errors=${general} />
       <${Field} label=${t("question.text")} hint=${question.questionFile ? t("question.textUnused") : t("question.textHint")} errors=${at("questionText")}>
         ${(control) => html`<textarea class="input" ...${control} rows="2" value=${question.questionText} onInput=${(event) => set({ questionText: event.currentTarget.value })} />`}<//>
       ${names.length > 0 && !question.questionFile && html`<fieldset class="field"><legend class="label">${t("question.samples")}</legend><div class="fields">
-        ${names.map((name) => html`<${TextField} key=${name} label=${name} value=${samples[name] ?? ""} set=${(value) => setSamples({ ...samples, [name]: value })} />`)}</div></fieldset>`}
+        ${names.map((name) => html`<${TextField} key=${name} label=${name} value=${own(samples, name) ?? ""} set=${(value) => setSamples({ ...samples, [name]: value })} />`)}</div></fieldset>`}
       <details class="disclosure" open=${["questionFile", "lang", "timeout", "defPress", "nextQuestion", "questionId"].some((field) => at(field)) || undefined}><summary>${t("question.more")}</summary>
         <div class="fields">
           <${TextField} label=${t("question.id")} hint=${t("question.idHint")} value=${question.questionId} set=${(questionId) => set({ questionId })} errors=${at("questionId")} maxlength="100" />

@@ -97,7 +97,7 @@ export function QuestionGraph({ questions, chosen, choose, wrong }) {
   const { width = 0, height = 0 } = graph.graph();
   const names = [...graph.nodes()];
   const frame = useRef(null);
-  useEffect(() => centre(frame.current, width, graph.node("start")), [width]);
+  useEffect(() => centre(frame.current, width, graph.node("start")), [width > 0]); // who edits has scrolled to what is edited
   return html`<div class="graph-scroll" ref=${frame} tabindex="0" role="region" aria-label=${t("graph.label")}>
     <svg class="graph" style=${{ "--wide": `${Math.ceil(width)}px` }} viewBox="0 0 ${width} ${height}" role="group" aria-label=${summaryOf(flow)}>
       <defs>${["plain", "loop"].map((kind) => html`<marker id="arrow-${kind}" class=${kind} viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path d="M0,1 9,5 0,9Z" /></marker>`)}</defs>

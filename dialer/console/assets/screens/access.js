@@ -1,6 +1,7 @@
 import { api } from "../api.js";
 import { html, useState } from "../html.js";
 import { dateTime, moment, t } from "../i18n/index.js";
+import { own } from "../own.js";
 import { hrefOf } from "../router.js";
 import { session } from "../session.js";
 import { Button } from "../components/button.js";
@@ -16,7 +17,7 @@ const roleOptions = () => ROLES.map((role) => [role, t(`role.${role}`)]);
 
 export function Access({ tab }) {
   const tabs = [["users", "access.users"], ["keys", "access.keys"], ["sessions", "access.sessions"]];
-  const Shown = { users: Users, keys: Keys, sessions: Sessions }[tab] ?? Users;
+  const Shown = own({ users: Users, keys: Keys, sessions: Sessions }, tab) ?? Users;
   return html`<${Shown} key=${tab} tabs=${html`<${Tabs} label=${t("nav.access")} tabs=${tabs.map(([key, text]) => [hrefOf("access", key), t(text), key === tab])} />`} />`;
 }
 

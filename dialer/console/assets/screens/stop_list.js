@@ -1,5 +1,5 @@
 import { api } from "../api.js";
-import { html, useEffect, useState } from "../html.js";
+import { html, useEffect, useRef, useState } from "../html.js";
 import { dateTime, number, t, told } from "../i18n/index.js";
 import { go, hrefOf } from "../router.js";
 import { may } from "../session.js";
@@ -23,10 +23,20 @@ export function StopList({ query }) {
   const taskId = query.get("task") ?? "";
   const asked = query.get("phone") ?? "";
   const [search, setSearch] = useState(asked);
-  useEffect(() => setSearch(asked), [asked]);
+  const written = useRef(asked);
   const [open, setOpen] = useState(null);
   const [older, setOlder] = useState([]);
   const phone = useSettled(search.replace(/[\s()-]/g, ""), 350);
+  // a link, or the browser's way back, asks for another number than the field has written
+  useEffect(() => {
+    if (asked !== written.current) setSearch(asked);
+    written.current = asked;
+  }, [asked]);
+  useEffect(() => {
+    if (phone === asked) return;
+    written.current = phone;
+    go(addressOf(phone, taskId), { replace: true });
+  }, [phone]);
   const asks = phone.replace(/\D/g, "").length >= LEAST_DIGITS;
   const { data: tasks } = useLoaded(() => api.tasks({ limit: 1000 }), []);
   const { data, error, reload } = useLoaded(() => (asks ? api.stopsOf(phone) : api.stops({ taskId, limit: LIMIT })), [taskId, asks ? phone : ""]);
@@ -50,7 +60,7 @@ export function StopList({ query }) {
   const nameOf = (id) => tasks?.find((one) => String(one.id) === id)?.name || t("task.number", { id });
   return html`<${PageHead} title=${t("nav.stopList")} sub=${t("stop.text")} actions=${may("operator") && html`<${Button} icon="upload" act=${() => setOpen("import")}>${t("stop.import")}<//><${Button} kind="primary" icon="plus" act=${() => setOpen("add")}>${t("stop.add")}<//>`} />
     <div class="filters"><${SearchField} label=${t("stop.search")} value=${search} set=${setSearch} />
-      <select class="input" aria-label=${t("stop.list")} value=${taskId} onChange=${(event) => go(event.currentTarget.value ? `#/stop-list?task=${event.currentTarget.value}` : "#/stop-list", { replace: true })}>
+      <select class="input" aria-label=${t("stop.list")} value=${taskId} onChange=${(event) => go(addressOf("", event.currentTarget.value), { replace: true })}>
         <option value="">${t("stop.ofAll")}</option>${(tasks ?? []).filter((one) => one.owner === "").map((one) => html`<option key=${one.id} value=${String(one.id)} selected=${String(one.id) === taskId}>${t("stop.ofTask", { name: one.name || one.id })}</option>`)}</select></div>
     <section class="card" aria-label=${t("nav.stopList")}>
       ${error && !data ? html`<${Failure} error=${error} retry=${reload} />` : !data ? html`<${Skeletons} lines=${6} />`
@@ -66,16 +76,19 @@ export function StopList({ query }) {
     ${open === "import" && html`<${ImportDialog} taskId=${taskId} close=${() => setOpen(null)} added=${reload} />`}`;
 }
 
-const addressOf = (phone, taskId) => `#/stop-list?${new URLSearchParams({ phone, ...(taskId ? { task: taskId } : {}) })}`;
+function addressOf(phone, taskId) {
+  const said = new URLSearchParams(Object.entries({ phone, task: taskId }).filter(([, value]) => value));
+  return `#/stop-list${[...said].length ? `?${said}` : ""}`;
+}
 
 /** The tasks that list the number. */
 function TasksOf({ phone }) {
-  const { data, error, reload } = useLoaded(() => api.tasks({ phone, limit: MOST_TASKS }), [phone]);
+  const { data, error, reload } = useLoaded(() => api.tasks({ phone, limit: MOST_TASKS + 1 }), [phone]);
   return html`<section class="card" aria-labelledby="tasks-of-title"><div class="card-head"><h2 id="tasks-of-title">${t("stop.tasks")}</h2></div>
     ${error && !data ? html`<${Failure} error=${error} retry=${reload} />` : !data ? html`<${Skeletons} lines=${2} />`
       : data.length === 0 ? html`<p class="card-body muted">${t("stop.noTasks")}</p>`
-      : html`<ul class="task-list">${data.map((one) => html`<li class="task-line" key=${one.id}><a class="name clip" href=${`${hrefOf("tasks", one.id, "numbers")}?${new URLSearchParams({ search: phone })}`}>${one.name || t("task.unnamed", { id: one.id })}</a>
-          <span class="row"><span class="muted num small">${doneOf(one)}</span><${StatePill} task=${one} /></span></li>`)}</ul>`}</section>`;
+      : html`<ul class="task-list">${data.slice(0, MOST_TASKS).map((one) => html`<li class="task-line" key=${one.id}><a class="name clip" href=${`${hrefOf("tasks", one.id, "numbers")}?${new URLSearchParams({ search: phone })}`}>${one.name || t("task.unnamed", { id: one.id })}</a>
+          <span class="row"><span class="muted num small">${doneOf(one)}</span><${StatePill} task=${one} /></span></li>`)}${data.length > MOST_TASKS && html`<li class="task-line muted">${t("stop.moreTasks")}</li>`}</ul>`}</section>`;
 }
 
 const saidOf = ({ added, known }) => [t("stop.added", { n: added }), known ? t("stop.known", { n: known }) : ""].filter(Boolean).join(" ");

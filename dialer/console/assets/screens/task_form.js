@@ -56,6 +56,7 @@ function sorted(error) {
 export function TaskNew() {
   const { form, errors, setErrors, edit } = useForm(formOf());
   const [list, setList] = useState(null);
+  const [looking, setLooking] = useState(false);
   const [untouched] = useState(JSON.stringify(form));
   const [onceKey] = useState(newKey);
   useUnsaved(JSON.stringify(form) !== untouched || list !== null);
@@ -86,10 +87,10 @@ export function TaskNew() {
       <${Field.Errors} errors=${errors[""]} />
       <${Basics} form=${form} edit=${edit} errors=${errors} />
       <section class="card form-section" aria-labelledby="numbers-title"><header><h2 id="numbers-title">${t("form.numbers")}</h2><p class="hint">${t("form.numbersHint")}</p></header>
-        <${NumbersSource} taskId=${null} polling=${form.innerNumType === "polling" && form.innerNum ? form.innerNum : null} ready=${listed} /></section>
+        <${NumbersSource} taskId=${null} polling=${form.innerNumType === "polling" && form.innerNum ? form.innerNum : null} ready=${listed} looking=${setLooking} /></section>
       <${Rules} form=${form} edit=${edit} errors=${errors} />
-      <div class="form-foot"><${Button} kind="primary" icon="play" act=${() => create(OPEN)}>${list ? t("form.createStartN", { n: usable(list.forecast) }) : t("form.createStart")}<//>
-        <${Button} icon="pause" act=${() => create(PAUSED)}>${t("form.createPaused")}<//></div>
+      <div class="form-foot"><${Button} kind="primary" icon="play" busy=${looking} act=${() => create(OPEN)}>${list ? t("form.createStartN", { n: usable(list.forecast) }) : t("form.createStart")}<//>
+        <${Button} icon="pause" busy=${looking} act=${() => create(PAUSED)}>${t("form.createPaused")}<//></div>
     </form>`;
 }
 

@@ -2,6 +2,7 @@ import { api } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { number, percent, t } from "../i18n/index.js";
 import { useLive } from "../live.js";
+import { own } from "../own.js";
 import { CLOSED, OPEN, PAUSED, grouped, stateOf } from "../outcomes.js";
 import { go, hrefOf } from "../router.js";
 import { may } from "../session.js";
@@ -16,12 +17,14 @@ import { TaskActions } from "../components/task_actions.js";
 /** What the server is asked for. */
 const STATES = { "": {}, open: { state: OPEN }, paused: { state: PAUSED }, stopped: { state: CLOSED, left: 1 }, finished: { state: CLOSED, left: 0 } };
 const ALL = "";
+/** What bookmarks of earlier versions say. */
+const ONCE_CALLED = { 0: "open", 1: "finished", 2: "paused" };
 const MOST = 1000;
 
 export function Tasks({ query }) {
   const [search, setSearch] = useState(query.get("search") ?? "");
   const said = query.get("state") ?? ALL;
-  const state = said in STATES ? said : ALL;
+  const state = Object.hasOwn(STATES, said) ? said : own(ONCE_CALLED, said) ?? ALL;
   const settled = useSettled(search.trim());
   const known = useLive((one) => one.tasks);
   const { data: pollings } = useLoaded(() => api.pollings(), []);
