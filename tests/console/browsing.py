@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.async_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import (
     Browser,
     BrowserContext,
@@ -21,7 +22,7 @@ from playwright.async_api import (
 SCREENSHOTS = Path(__file__).resolve().parents[2] / ".screenshots"
 CHROMIUM = os.environ.get("AUTODIALER_CHROMIUM", "/usr/bin/chromium")
 LOGIN, PASSWORD = "admin", "кролик-и-2-удава"
-_axe = Axe()
+_axe = Axe("")  # half a megabyte of script: once for a page, not at each look at it
 expect.set_options(timeout=10_000)
 
 
@@ -81,6 +82,8 @@ class Look:
         """Axe finds nothing that is worse than minor."""
         await self.settled()
         only = {"runOnly": ["color-contrast"]} if colours_only else {}
+        if not await self.page.evaluate("'axe' in window"):
+            await self.page.evaluate(AXE_SCRIPT)
         found = await _axe.run(self.page, options={"resultTypes": ["violations"], **only})
         serious = [one for one in found.response["violations"] if one["impact"] != "minor"]
         assert not serious, f"{name}: {[_shown(one) for one in serious]}"

@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from playwright.async_api import Browser, BrowserContext
 
 from tests.api.conftest import running_dialer
-from tests.console.browsing import PASSWORD, Look, chromium, looking, new_context, tab_of
+from tests.console.browsing import LOGIN, PASSWORD, Look, chromium, new_context, tab_of
 from tests.console.past import Past, make_past
 from tests.rig.daemon import Dialer
 
@@ -45,10 +45,20 @@ async def stage() -> AsyncIterator[Stage]:
 
 @pytest_asyncio.fixture(scope="session")
 async def admin(browser: Browser, stage: Stage) -> Any:
-    """The cookies of an administrator who has logged in."""
-    async with looking(browser, stage.url) as one:
-        await one.log_in()
-        return await one.page.context.storage_state()
+    return await cookies_of(browser, stage.url)
+
+
+async def cookies_of(browser: Browser, url: str) -> Any:
+    """The cookies of an administrator who has logged in, past the page."""
+    context = await new_context(browser)
+    try:
+        reply = await context.request.post(
+            f"{url}/admin-cabinet/session/start", form={"login": LOGIN, "password": PASSWORD}
+        )
+        assert (await reply.json())["success"] is True
+        return await context.storage_state()
+    finally:
+        await context.close()
 
 
 @pytest_asyncio.fixture(scope="session")

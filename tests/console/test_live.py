@@ -1,5 +1,6 @@
 """What happens is seen as it happens; and it is said when it is not."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -144,6 +145,29 @@ async def test_minutes_are_asked_for_again_when_the_browser_has_come_again_by_it
     ))  # fmt: skip
     await look.open("", "Overview")
     await wait_until(lambda: len(asked) >= 3, "minutes are asked for at each beginning of the stream")
+
+
+async def test_a_session_that_ends_with_the_stream_is_told_of_before_the_browser_comes_again(
+    browser: Browser, stage: Stage
+) -> None:
+    ends = asyncio.Event()
+    async with looking(browser, stage.url) as look:
+        look.allowed += ("401 (Unauthorized)",)
+
+        async def end_both(route: Route) -> None:
+            await ends.wait()
+            await look.page.context.clear_cookies()
+            await route.fulfill(content_type="text/event-stream", body="retry: 1000000\n\n")
+
+        await look.page.route("**/console/v1/live", end_both)
+        await look.log_in()
+        await look.open("audio", "Audio files")
+        await look.settled()
+        await look.page.route("**/console/v1/stats?*", lambda route: route.fulfill(
+            json={"result": True, "data": {"minutes": [], "inProgress": 0, "maxChannels": 0}}
+        ))  # fmt: skip
+        ends.set()
+        await expect(look.page.get_by_role("dialog")).to_contain_text("Your session has ended")
 
 
 async def test_the_last_hour_is_one_by_the_clock(look: Look) -> None:

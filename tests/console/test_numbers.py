@@ -60,6 +60,7 @@ async def test_why_a_number_waits_is_told_in_the_users_words(look: Look, stage: 
     await expect(details.get_by_text("имя", exact=True)).to_be_visible()
     await details.get_by_text("In the dialer's words").click()
     await expect(details.get_by_text("is paused (state 2)")).to_be_visible()
+    await expect(details.get_by_text("Next look: when the CRM sets state 0.")).to_be_visible()
     await look.shoot("number-waits")
 
 

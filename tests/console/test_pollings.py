@@ -37,11 +37,12 @@ async def test_the_graph_shows_ways_ends_loops_and_what_nothing_leads_to(look: L
     await expect(graph.locator(".node.chosen")).to_contain_text("Скажите")
 
 
-async def test_the_graph_stands_before_the_questions_and_begins_in_its_frame(browser: Browser, stage: Stage) -> None:
+async def test_the_graph_stands_before_the_questions_and_begins_in_its_frame(
+    browser: Browser, stage: Stage, admin: Any
+) -> None:
     """The order that is read aloud is the one that is seen; what is too wide is scrolled in its frame."""
     for how in ({"phone": True}, {}, {"viewport": {"width": 1720, "height": 1000}}):
-        async with looking(browser, stage.url, **how) as look:
-            await look.log_in()
+        async with looking(browser, stage.url, storage_state=admin, **how) as look:
             await look.open(f"pollings/{stage.past.graph_id}", "Запись на приём")
             await expect(look.page.locator("svg.graph .node.start")).to_be_visible()
             placed = await look.page.evaluate(PLACED)
@@ -152,10 +153,9 @@ async def test_an_error_of_all_questions_stands_until_it_is_mended(look: Look, s
     await leave(look)
 
 
-async def test_the_graph_stays_where_it_was_scrolled_to(browser: Browser, stage: Stage) -> None:
-    async with looking(browser, stage.url, phone=True) as look:
+async def test_the_graph_stays_where_it_was_scrolled_to(browser: Browser, stage: Stage, admin: Any) -> None:
+    async with looking(browser, stage.url, storage_state=admin, phone=True) as look:
         page = look.page
-        await look.log_in()
         await look.open(f"pollings/{stage.past.graph_id}", "Запись на приём")
         frame, graph = page.locator(".graph-scroll"), page.locator("svg.graph")
         assert await frame.evaluate("one => one.scrollLeft") > 0

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, BrowserContext, expect
 
 import dialer.model.why
 import dialer.pbx.link
@@ -14,8 +14,8 @@ from dialer.api.mikopbx.rules import _CAUSES
 from dialer.model.why import first_block
 from dialer.store.finishing import ENDED_BY_USER, LIFETIME_OVER, STOPPED
 from tests.api.conftest import running_dialer
-from tests.console.browsing import Look, looking
-from tests.console.conftest import GUARDED, Stage
+from tests.console.browsing import Look, new_context, tab_of
+from tests.console.conftest import GUARDED, Stage, cookies_of
 from tests.console.past import make_past
 from tests.console.said_of_tables import OTHER_FILES, patterns_of_tables
 from tests.console.test_screens import HEADINGS
@@ -87,10 +87,20 @@ async def own() -> AsyncIterator[Stage]:
             yield Stage(dialer, past)
 
 
+@pytest_asyncio.fixture(scope="module")
+async def desk(browser: Browser, own: Stage) -> AsyncIterator[BrowserContext]:
+    """Where a Russian administrator sits: one browser for all tests, its cache kept."""
+    context = await new_context(browser, lang="ru", storage_state=await cookies_of(browser, own.url))
+    try:
+        yield context
+    finally:
+        await context.close()
+
+
 @pytest_asyncio.fixture
-async def russian(browser: Browser, own: Stage) -> AsyncIterator[Look]:
-    async with looking(browser, own.url, lang="ru") as look:
-        await look.log_in()
+async def russian(desk: BrowserContext, own: Stage) -> AsyncIterator[Look]:
+    async with tab_of(desk, own.url) as look:
+        await look.open("", "Обзор")
         yield look
 
 

@@ -25,7 +25,7 @@ export const useLive = (part) => useStore(live, part);
 
 /** Also after a login: what had ended begins again at once. */
 export function startLive() {
-  if (source && source.readyState !== EventSource.CLOSED) return;
+  if (source?.readyState === EventSource.OPEN) return;
   connect();
 }
 
@@ -38,6 +38,7 @@ export function stopLive() {
 
 function connect() {
   clearTimeout(timer);
+  source?.close();
   first = true;
   source = new EventSource(`${CONSOLE}/live`);
   source.addEventListener("open", () => {
@@ -68,7 +69,10 @@ function listen(name, handler) {
 
 function lost() {
   const { status } = live.value;
-  if (status !== "lost") live.patch({ status: "lost", since: Date.now() });
+  if (status !== "lost") {
+    live.patch({ status: "lost", since: Date.now() });
+    refreshSession(); // perhaps it was ended from afar
+  }
   if (source.readyState !== EventSource.CLOSED) return; // the browser comes again by itself
   source.close();
   const wait = RETRY_MS[Math.min(tries, RETRY_MS.length - 1)];

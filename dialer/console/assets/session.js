@@ -20,7 +20,7 @@ export async function refreshSession() {
     setZone(me.timezone);
     session.set({ status: "in", me, error: null });
   } catch (error) {
-    if (error.status !== 401) session.patch({ status: session.value.me ? "in" : "failed", error });
+    if (error.status !== 401) session.patch({ status: session.value.me ? session.value.status : "failed", error });
   }
 }
 
