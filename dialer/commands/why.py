@@ -20,8 +20,7 @@ from dialer.commands.tasks import CLOSED
 Ask = Callable[..., Any]
 _NUMBER = re.compile(r"[ \u00a0()-]*\+?([0-9*#][ \u00a0()-]*){1,32}", re.ASCII)
 _TASK = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
-"""Ids of tasks have ten digits at the most for long; so has a telephone number that somebody has written without its code.
-"""
+"""Ids of tasks have ten digits at the most for long; so has a telephone number that is written without its code."""
 
 
 @click.command()

@@ -24,7 +24,7 @@ async def why(bench: Bench, typed: str) -> str:  # noqa: F811
 @pytest.mark.parametrize("typed", ["1999999999 79161234567", "5 79161234567", "zakaz 79161234567"])
 async def test_a_task_that_is_not_there_is_no_part_of_the_number_behind_it(bench: Bench, typed: str) -> None:  # noqa: F811
     await post(bench, "", "79161234567")
-    assert await why(bench, typed) == f"there is no task {typed.split()[0]} Try: dialer help"
+    assert await why(bench, typed) == f"there is no task {typed.split(maxsplit=1)[0]} Try: dialer help"
 
 
 @pytest.mark.parametrize(

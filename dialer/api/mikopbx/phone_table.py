@@ -142,8 +142,8 @@ def read_table(rows: Sequence[Row]) -> PhoneTable:
 
 
 def leave_out_twins(table: PhoneTable, twins: Mapping[str, str]) -> None:
-    """Take numbers out that are, by the numbering plan, an earlier one in another form. Their rows are that one's client,
-    as in `read_table`."""
+    """Take numbers out that are, by the numbering plan, an earlier one in another form. Their rows become that one's
+    client, as in `read_table`."""
     if not twins:
         return
     at = {one.number: one for one in table.numbers}
