@@ -365,8 +365,10 @@ def test_secrets_of_the_files_before_are_not_shown(place: Place, more: tuple[str
             "extconfig_autodialer.conf": "autodialer => curl,http://127.0.0.1:4574/token-of-old,x\n",
         }
     )
+    (place.etc / "manager.conf").write_text("[general]\nenabled = yes\n[admin]\nsecret = of-old, too\n")
     shown = place.install("--dry-run", *more, yes=False)
     assert "-read = all" in shown.output
+    assert "\n secret = ********\n" in shown.output, "of others, beside what is changed"
     assert not [one for one in ("of-old", "of older") if one in shown.output]
     place.install()
     secret = str(place.settings()["ami"]["secret"])
@@ -517,6 +519,19 @@ def test_it_comes_back_also_when_ours_was_deleted(place: Place) -> None:
     assert f"put back {place.etc}/manager_autodialer.conf <- manager_autodialer.conf.before-autodialer" in shown
     assert f"remove {place.etc}/manager_autodialer.conf" not in shown
     assert place.uninstall().exit_code == 0
+    assert snapshot(place.etc) == before
+
+
+def test_what_came_back_before_a_crash_is_not_taken_for_edited(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write(PLAIN | {"manager_autodialer.conf": "[autodialer]\nsecret = of-old\n"})
+    before = snapshot(place.etc)
+    place.install()
+    with monkeypatch.context() as patched:
+        last = place.etc / "extconfig_autodialer.conf"
+        patched.setattr(doing, "_change_file", failing_at(last, doing._change_file))
+        assert place.uninstall().exit_code == 1
+    said = flat(place.uninstall())
+    assert ("edited by somebody" in said, "is gone" in said) == (False, False), said
     assert snapshot(place.etc) == before
 
 
