@@ -62,7 +62,7 @@ class Daemon:
         gate, login = build_gate(settings, store)
         explainer = build_explainer(store, dialling, pbx, dialogues)
         self._console = Console(settings, store, dialling, speech.prompts, gate=gate, report=self._health.report)
-        operator = Operator(store, dialling.desk, self._console.counting, explainer)
+        operator = Operator(store, dialling.desk, self._console.counting, explainer, settings.dialing.region)
         self._cli = build_cli_listener(settings, operator)
         dialogues.agi.press_key = Keys(pbx.ami, operator).press
         store.listen(AUDIT_TOPIC, write_line)

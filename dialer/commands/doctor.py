@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from dialer.commands import screen
 from dialer.commands.daemon import KEY_VARIABLE, fetch_health
 from dialer.commands.exits import NoPermissionError, UnavailableError
 from dialer.commands.options import config_option, config_words
@@ -69,7 +70,7 @@ def doctor(config_file: Path, as_json: bool, user: str | None, no_call: bool) ->
     Exit codes: 0 all is well; 1 warnings; 3 something must be mended.
     """
     logging.basicConfig(level=logging.CRITICAL)  # what the parts log is told by the findings
-    console = Console(soft_wrap=True, highlight=False)
+    console = screen.console(soft_wrap=True)
     found: list[Finding] = []
     for one in _examine(config_file, user or _usual_user(), calls=not no_call):
         found.append(_for_these_settings(one, config_file))

@@ -15,22 +15,24 @@ from zoneinfo import available_timezones
 import click
 from rich.console import Console
 from rich.syntax import Syntax
+from rich.text import Text
 
 from dialer.api.access.passwords import hash_password
+from dialer.commands import screen
 from dialer.commands.asking import be_sure
 from dialer.commands.exits import LEFT_EDITED, NotNowError
 from dialer.commands.options import config_option, config_words, settings_of
-from dialer.config import ConfigError, load_settings
+from dialer.config import ConfigError, Settings, load_settings
 from dialer.install.changes import FileChange, Kind, Plan
 from dialer.install.doing import DoingError, do
 from dialer.install.look import Found, LookError, look
-from dialer.install.manifest import ManifestError, left_path, manifest_path, read_manifest, with_left
+from dialer.install.manifest import Manifest, ManifestError, left_path, manifest_path, read_manifest, with_left
 from dialer.install.options import DATA_DIR, remembered
 from dialer.install.plan import SYSTEMD_DIR, Known, PlanError, Wishes, plan_installation
 from dialer.install.settings_file import NewSecrets, local_time_zone, new_secrets, settings_text
 from dialer.install.shipped import NotShippedError
 from dialer.install.undo import data_folders, plan_removal
-from dialer.store.sole import database_file, in_use
+from dialer.store.sole import database_file, in_use, locked_databases
 
 T = TypeVar("T")
 _ETC = Path("/etc/asterisk")
@@ -110,7 +112,7 @@ def install(  # noqa: PLR0917 - click passes them by name
     Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again; 4 done, but for files that
     somebody has edited: --repair puts them back.
     """
-    console = Console(soft_wrap=True, highlight=False)
+    console, config_file = screen.console(soft_wrap=True), config_file.absolute()
     old = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
     left = _or_refuse(lambda: read_manifest(left_path(config_file)))
     etc = asterisk_etc or (_ETC if old is None else Path(old.etc))
@@ -141,7 +143,7 @@ def install(  # noqa: PLR0917 - click passes them by name
     found = _or_refuse(lambda: look(asked.etc))
     known, made = _known(found, config_file, asked)
     wishes = Wishes(
-        config_file.absolute(),
+        config_file,
         asked.data_dir,
         options["user"],
         options["make_user"],
@@ -194,7 +196,7 @@ def uninstall(  # noqa: PLR0917 - click passes them by name
 
     Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again; 75 not done, a daemon runs.
     """
-    console = Console(soft_wrap=True, highlight=False)
+    console, config_file = screen.console(soft_wrap=True), config_file.absolute()
     installed = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
     left = _or_refuse(lambda: read_manifest(left_path(config_file)))
     if installed is None:
@@ -216,9 +218,7 @@ def uninstall(  # noqa: PLR0917 - click passes them by name
     if installed is None and not purge:
         _tell_notes(console, plan)
         return
-    databases = {_database(config_file, Path(manifest.data_dir))}
-    for folder in data_folders(manifest):
-        databases |= {lock.with_suffix("") for lock in folder.rglob("*.lock")}
+    databases = _databases(config_file, manifest)
 
     def make_sure_idle() -> None:
         """The dialplan of calls in progress must not go away under them: their results would be lost."""
@@ -244,11 +244,32 @@ def uninstall(  # noqa: PLR0917 - click passes them by name
 
 
 def _database(config_file: Path, data_dir: Path) -> Path:
-    try:
-        file = database_file(load_settings(config_file).store.url)
-    except ConfigError:  # gone, or broken: no reason to keep the rest
-        file = None
+    settings = _settings(config_file)
+    file = None if settings is None else database_file(settings.store.url)
     return file or (data_dir / "dialer.db").resolve()
+
+
+def _settings(config_file: Path) -> Settings | None:
+    """None: gone, or broken: no reason to keep the rest."""
+    try:
+        return load_settings(config_file)
+    except ConfigError:
+        return None
+
+
+def _databases(config_file: Path, manifest: Manifest) -> set[Path]:
+    """That a daemon may be using: the one of the settings, and all others below the folders for data. Not among sounds
+    and recordings: others write there."""
+    settings, data_dir = _settings(config_file), Path(manifest.data_dir or DATA_DIR)
+    audio = {data_dir / "audio"} if settings is None else {settings.audio.dir, settings.audio.recordings}
+    users = {0}
+    with suppress(KeyError):
+        users.add(pwd.getpwnam(manifest.user).pw_uid)
+    found = {_database(config_file, data_dir)}
+    for folder in {*data_folders(manifest), data_dir}:
+        if not audio.intersection((folder, *folder.parents)):
+            found |= locked_databases(folder, users, but=audio)
+    return found
 
 
 def _carry_out(
@@ -285,14 +306,14 @@ def _carry_out(
 def _tell_notes(console: Console, plan: Plan) -> None:
     left = _("left for you:")
     for note in plan.notes:
-        console.print(f"[yellow]{left}[/] {_plain(note)}")
+        console.print(Text.assemble((left, "yellow"), f" {note}"))
 
 
 def _show(console: Console, plan: Plan, *, verbose: bool) -> None:
     def tell(verb: str, what: object, why: str = "") -> None:
         """Verbs are given translated."""
         behind = f"  ({why})" if why else ""
-        console.print(f"[cyan]{verb}[/] {_plain(f'{what}{behind}')}")
+        console.print(Text.assemble((verb, "cyan"), f" {what}{behind}"))
 
     if plan.stops:
         tell(_("run"), f"systemctl stop {plan.stops}", _("calls in progress are waited for"))
@@ -327,7 +348,8 @@ def _show_file(
     if file.restore_from is not None:
         tell(_("put back"), f"{file.path} <- {file.restore_from.name}")
     if file.after is None and file.kind is not Kind.LINES:
-        tell(_("remove"), file.path)
+        if file.before is not None:
+            tell(_("remove"), file.path)
     elif file.before is None and file.after is not None and not verbose:
         lines = file.after.count(b"\n")
         size = ngettext("{count} line", "{count} lines", lines).format(count=lines)
@@ -343,11 +365,6 @@ def _owner(owner: int | str, group: int | str) -> str:
     with suppress(KeyError):
         group = group if isinstance(group, str) else grp.getgrgid(group).gr_name
     return f"{owner}:{group}"
-
-
-def _plain(text: str) -> str:
-    """Square brackets are rich's markup."""
-    return text.replace("[", r"\[")
 
 
 def _known(found: Found, config_file: Path, asked: _Asked) -> tuple[Known, NewSecrets | None]:

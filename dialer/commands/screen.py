@@ -1,4 +1,4 @@
-"""Rich's console, as our commands use it."""
+"""Rich's console, as our commands use it: what others say is printed as it is, with its brackets and colons."""
 
 from rich.console import Console
 
@@ -15,9 +15,8 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
     """Of standard output, or of standard error for what is not the result. Colours on terminals only, and where
-    NO_COLOR is not set."""
-    if stderr:
-        return _Console(stderr=True, highlight=False)
-    return _Console(highlight=False, width=None if is_terminal() else PIPE_WIDTH)
+    NO_COLOR is not set. `soft_wrap`: lines are the terminal's to wrap."""
+    width = None if stderr or soft_wrap or is_terminal() else PIPE_WIDTH
+    return _Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=soft_wrap, width=width)

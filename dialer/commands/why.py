@@ -12,13 +12,15 @@ import click
 
 from dialer.commands.completing import complete_tasks
 from dialer.commands.daemon import CONSOLE_BASE, connected
+from dialer.commands.exits import REFUSED
 from dialer.commands.options import config_option, json_option, settings_of
 from dialer.commands.tables import print_json
 from dialer.commands.tasks import CLOSED
 
+Ask = Callable[..., Any]
 _NUMBER = re.compile(r"[ \u00a0()-]*\+?([0-9*#][ \u00a0()-]*){1,32}", re.ASCII)
 _TASK = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
-"""Ids of tasks have ten digits at the most for long; a telephone number has more, or other characters in it."""
+"""Ids of tasks have ten digits at the most for long; so has a telephone number that is written without its code."""
 
 
 @click.command()
@@ -38,13 +40,11 @@ def why(what: str, number: str | None, phone: str | None, as_json: bool, config_
     phone = number if phone is None else phone
     with connected(settings_of(config_file)) as ask:
         if _TASK.fullmatch(what):
-            task_id = int(what)
+            told = _told_of_task(ask, what, phone)
         elif phone is None and _NUMBER.fullmatch(what):
-            task_id, phone = _task_of(ask, what), what
+            told = _told_of_number(ask, what)
         else:
             raise click.UsageError(_("{what}: neither a task's id nor a telephone number").format(what=repr(what)))
-        query = "" if phone is None else f"?{urlencode({'phone': phone})}"
-        told = ask("GET", f"/task/{task_id}/why{query}")
     if as_json:
         print_json(told)
         return
@@ -52,13 +52,34 @@ def why(what: str, number: str | None, phone: str | None, as_json: bool, config_
         click.echo(line)
 
 
-def _task_of(ask: Callable[..., Any], phone: str) -> int:
-    """The task that is meant when only a number of it is named."""
+def _told_of_task(ask: Ask, task_id: str, phone: str | None) -> Any:
+    """Digits that are no task's id may be a telephone number."""
+    try:
+        return _told(ask, task_id, phone)
+    except click.ClickException as refused:
+        if phone is not None or refused.exit_code != REFUSED:
+            raise
+        try:
+            return _told_of_number(ask, task_id)
+        except _NotListedError:
+            raise refused from None
+
+
+def _told_of_number(ask: Ask, phone: str) -> Any:
+    """Of the task that is meant when only a number of it is named."""
     found = ask("GET", f"/tasks?{urlencode({'phone': phone, 'limit': 1000})}", base=CONSOLE_BASE)
     unfinished = [task for task in found if task["state"] != CLOSED]
     if not found:
-        raise click.ClickException(_("no task lists {phone}").format(phone=phone))
-    return int((unfinished or found)[0]["id"])
+        raise _NotListedError(_("no task lists {phone}").format(phone=phone))
+    return _told(ask, (unfinished or found)[0]["id"], phone)
+
+
+def _told(ask: Ask, task_id: object, phone: str | None) -> Any:
+    return ask("GET", f"/task/{task_id}/why" + ("" if phone is None else f"?{urlencode({'phone': phone})}"))
+
+
+class _NotListedError(click.ClickException):
+    """No task has the number."""
 
 
 def shown(told: dict[str, Any], now_s: float) -> list[str]:

@@ -8,12 +8,22 @@ from typing import TypeVar
 
 from dialer.dispatch.numbering import zone_of
 from dialer.dispatch.scheduler import Scheduler
+from dialer.dispatch.twins import fetch_twins
 from dialer.model.audit import Change, task_change
 from dialer.model.task import Number, Task, TaskState
 from dialer.store.audit import audited, audited_change
 from dialer.store.database import Operation, Store, Transaction, as_it_is
 from dialer.store.finishing import close_ended, end_numbers, fetch_half_ended, fetch_hung_up
-from dialer.store.tasks import TaskChange, add_numbers, change_task, delete_task, fetch_task_of, find_task, save_task
+from dialer.store.tasks import (
+    TaskChange,
+    add_numbers,
+    change_task,
+    delete_task,
+    fetch_listed,
+    fetch_task_of,
+    find_task,
+    save_task,
+)
 
 log = logging.getLogger(__name__)
 ENDED_AT_ONCE = 500
@@ -81,8 +91,9 @@ class TaskDesk:
         return task
 
     async def add_numbers(self, task_id: int, numbers: Sequence[Number]) -> tuple[Task, int] | None:
-        """Add numbers to a task's list, and open a closed one; how many are new. None: the PBX has no such task of its
-        own. Raises TaskRefusedError."""
+        """Add numbers to a task's list, and open a closed one; how many are new. Those that are in it stay as they are,
+        also in another form. None: the PBX has no such task of its own. Raises TaskRefusedError."""
+        numbers = await self._without_twins(task_id, numbers)
         change = await self._with_zones(TaskChange(numbers=numbers), None, task_id)
         operation = audited(add_numbers(task_id, change.numbers or ()), _numbers_added)
         added = await self._store.write(operation)
@@ -127,6 +138,13 @@ class TaskDesk:
         for task_id in await self._store.read(fetch_half_ended):
             while await self._store.write(close_ended(task_id)):
                 pass
+
+    async def _without_twins(self, task_id: int, numbers: Sequence[Number]) -> Sequence[Number]:
+        phone_ids = [one.phone_id for one in numbers]
+        listed = await self._store.read(lambda connection: fetch_listed(connection, task_id, phone_ids))
+        others = [one.phone for one in numbers if one.phone_id not in listed]
+        twins = await fetch_twins(self._store, task_id, others, self._region)
+        return [one for one in numbers if one.phone not in twins] if twins else numbers
 
     async def _with_zones(self, change: TaskChange, crm_id: str | None, task_id: int | None) -> TaskChange:
         """The list with the zones that its numbers' regions tell, where the task wants that. Numbers that are stored

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from dialer.dispatch.numbering import Form, find_twins, form_of, problem_of, zone_of
 from dialer.dispatch.task_queue import TaskQueue
+from dialer.dispatch.twins import fetch_twins
 from dialer.model.safe import phone_id_of
 from dialer.model.task import InnerNumType, Task
 from dialer.model.texts import parameter_names
@@ -89,6 +90,9 @@ class DryRun:
         listed: dict[str, str] = {}
         if task is not None:
             listed = await self._store.read(functools.partial(fetch_listed, task_id=task.task_id, phone_ids=phone_ids))
+            others = [phone for phone, phone_id in zip(phones, phone_ids, strict=True) if phone_id not in listed]
+            twins = await fetch_twins(self._store, task.task_id, others, self._region)
+            listed |= {phone_id_of(phone): known for phone, known in twins.items()}
         queue = None if task is None else self._queue_of(task)
         return await asyncio.to_thread(self._sort, list(zip(phones, phone_ids, strict=True)), stopped, listed, queue)
 

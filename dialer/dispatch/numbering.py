@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 _ZONES_PUT_RIGHT = {"+7401": "Europe/Kaliningrad", "+7845": "Europe/Saratov"}
 """Where phonenumbers 9.0.42 names a zone with other hours (Bucharest, Moscow)."""
 _YEAR_DAYS = 366
-_SHARED_DIGITS = 7
+SHARED_DIGITS = 7
 """All forms of a public number end with its national number; hardly any of those is shorter."""
+
+_ID_DIGITS = 10
+"""That a subscriber is known by (`phone_id_of`)."""
 
 
 class Form(NamedTuple):
@@ -57,11 +60,22 @@ def form_of(phone: str, region: str) -> Form | None:
     return Form(f"+{number.country_code}", phone.removesuffix(national)) if phone.endswith(national) else None
 
 
+def is_short(phone: str, region: str) -> bool:
+    """Whether the last ten digits of `phone`, dialled in `region`, are others in another form: its national number has
+    less than ten."""
+    number = _known(phone, region)
+    if number is None:
+        return False
+    import phonenumbers  # noqa: PLC0415
+
+    return len(phonenumbers.national_significant_number(number)) < _ID_DIGITS
+
+
 def find_twins(phones: Iterable[str], region: str) -> dict[str, str]:
     """The numbers that are an earlier one in another form, each with that one. Parses only those whose ends agree."""
     by_end: dict[str, list[str]] = {}
     for phone in phones:
-        by_end.setdefault(phone[-_SHARED_DIGITS:], []).append(phone)
+        by_end.setdefault(phone[-SHARED_DIGITS:], []).append(phone)
     twins: dict[str, str] = {}
     for alike in by_end.values():
         first: dict[str, str] = {}

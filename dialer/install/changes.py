@@ -2,9 +2,16 @@
 
 import difflib
 import hashlib
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+HIDDEN = "********"
+_SECRET = re.compile(
+    r"(^.[\s;#]*[\w-]*(?:secret|password|token)[\w-]*\s*=>?\s*|\bcurl,https?://[^/\s]+/).+", re.IGNORECASE
+)
+"""A key and its value in a line of a diff; the address at which Asterisk's CLI asks, whose path is the token."""
 
 
 class Kind(StrEnum):
@@ -35,11 +42,11 @@ class FileChange:
 
     def diff(self, secrets: tuple[str, ...] = ()) -> str:
         """A unified diff, with secrets hidden."""
-        old, new = (_text(content, secrets) for content in (self.before, self.after))
+        old, new = (_text(content) for content in (self.before, self.after))
         from_name = "/dev/null" if self.before is None else str(self.path)
         to_name = "/dev/null" if self.after is None else str(self.path)
         lines = difflib.unified_diff(old, new, from_name, to_name, lineterm="")
-        return "\n".join(lines)
+        return "\n".join(_hidden(line, secrets) for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +127,13 @@ def digest(content: bytes | None) -> str | None:
     return None if content is None else hashlib.sha256(content).hexdigest()
 
 
-def _text(content: bytes | None, secrets: tuple[str, ...]) -> list[str]:
-    text = (content or b"").decode(errors="replace")
+def _hidden(line: str, secrets: tuple[str, ...]) -> str:
+    """Of a diff: known secrets, and those of somebody else, or of old, by what stands before them."""
     for secret in secrets:
-        text = text.replace(secret, "********")
+        line = line.replace(secret, HIDDEN)
+    return _SECRET.sub(rf"\1{HIDDEN}", line)
+
+
+def _text(content: bytes | None) -> list[str]:
+    text = (content or b"").decode(errors="replace")
     return text.split("\n")[:-1] if text.endswith("\n") else text.split("\n") if text else []

@@ -86,6 +86,8 @@ def _change_file(change: FileChange) -> None:
                 there = place.read()
         except FileNotFoundError:  # nor its folder
             there = None
+        if there is None and change.after is None and change.restore_from is None:
+            return  # gone already: with a folder that was purged
         if (None if there is None else there[0]) != change.before:
             raise DoingError(
                 _("{path}: changed by somebody else just now: run the command again").format(path=change.path)

@@ -24,7 +24,7 @@ class FileDone:
     kept_as: str | None = None
     """Where what was there before lies."""
     writing: str | None = None
-    """SHA-256 of what a run that has not come to its end writes, or has written."""
+    """SHA-256 of what a run that has not come to its end writes, or has written; empty: it takes the file away."""
 
     def is_ours(self, found: str | None) -> bool:
         """Whether what is there is what we wrote, by its SHA-256."""
@@ -61,7 +61,8 @@ class Manifest:
 
     def settled(self) -> "Manifest":
         """As it is when the run has come to its end."""
-        files = [one if one.writing is None else replace(one, written=one.writing, writing=None) for one in self.files]
+        kept = (one for one in self.files if one.writing != "")
+        files = [one if one.writing is None else replace(one, written=one.writing, writing=None) for one in kept]
         return replace(self, files=files, pending=False, unit_enabling=False)
 
     def as_json(self) -> bytes:

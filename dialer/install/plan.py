@@ -306,8 +306,12 @@ def _plan_own(
             drawing.plan.notes.append(said.format(path=path))
             drawing.plan.left_edited = True
             return False
-        was_there = done is None or (done.kept_as is not None and digest(before) == done.original)
-        kept_as = path.with_name(path.name + KEPT) if was_there else free_name(path, EDITED)
+        if done is None:
+            kept_as = free_name(path, KEPT)
+        elif done.kept_as is not None and digest(before) == done.original:  # a run that has not come to its end
+            kept_as = Path(done.kept_as)
+        else:
+            kept_as = free_name(path, EDITED)
         planned = FileChange(
             path, Kind.OWN, before, content, planned.owner, planned.group, planned.mode, keep_before_as=kept_as
         )
@@ -316,10 +320,40 @@ def _plan_own(
     return True
 
 
+def _plan_taken_back(drawing: _Drawing, path: Path) -> bool:
+    """A file of ours that is needed no more. Whether anything changes."""
+    done, before = drawing.manifest.file(path), path.read_bytes() if path.exists() else None
+    if done is None:
+        return False
+    done.writing = ""
+    if digest(before) == done.original:
+        return False
+    kept = kept_before(drawing.plan, done)
+    keep_as = None if before is None or done.is_ours(digest(before)) else free_name(path, EDITED)
+    if keep_as is not None:
+        note_edited(drawing.plan, path, keep_as)
+    drawing.plan.files.append(FileChange(path, Kind.OWN, before, None, keep_before_as=keep_as, restore_from=kept))
+    return True
+
+
+def kept_before(plan: Plan, done: FileDone) -> Path | None:
+    """What was there before a file of ours, to be put back; a note where it is gone."""
+    kept = Path(done.kept_as) if done.kept_as and not done.kept_as.endswith(EDITED) else None
+    if kept is None or kept.exists():
+        return kept
+    said = _("{kept}: what was there before {name} is gone")
+    plan.notes.append(said.format(kept=kept, name=Path(done.path).name))
+    return None
+
+
+def note_edited(plan: Plan, path: Path, kept_as: Path) -> None:
+    plan.notes.append(_("{path}: edited by somebody; kept as {name}").format(path=path, name=kept_as.name))
+
+
 def free_name(path: Path, behind: str) -> Path:
     """Beside the file: what an earlier run has kept stays."""
     names = (path.with_name(f"{path.name}{behind}{number}") for number in ("", *(f".{n}" for n in range(2, 10_000))))
-    return next(one for one in names if not one.exists())
+    return next(one for one in names if not (one.exists() or one.is_symlink()))
 
 
 def _plan_lines(
@@ -375,12 +409,15 @@ def _plan_unit(drawing: _Drawing, found: Found, wishes: Wishes, known: Known, sy
             _plan_folder(drawing, FolderMade(path.parent, os.geteuid(), os.getegid(), 0o755))
     else:
         path, content = systemd_dir / UNIT, filled_unit(text, place)
-    changed = content is not None and _plan_own(
-        drawing,
-        path,
-        content.encode(),
-        lambda path, before, after, kind: FileChange(path, kind, before, after, mode=0o644),
-    )
+    if content is None:
+        changed = _plan_taken_back(drawing, path)
+    else:
+        changed = _plan_own(
+            drawing,
+            path,
+            content.encode(),
+            lambda path, before, after, kind: FileChange(path, kind, before, after, mode=0o644),
+        )
     if systemd_dir != SYSTEMD_DIR or shutil.which("systemctl") is None:
         return
     runs = Path("/run/systemd/system").is_dir()

@@ -9,7 +9,7 @@ from dialer.install.changes import Command, FileChange, Kind, ModeChange, Plan, 
 from dialer.install.includes import INCLUDES
 from dialer.install.manifest import FileDone, Manifest, left_path, manifest_path
 from dialer.install.marked import our_lines, take_out
-from dialer.install.plan import EDITED, free_name
+from dialer.install.plan import EDITED, free_name, kept_before, note_edited
 
 
 def plan_removal(
@@ -35,47 +35,53 @@ def plan_removal(
             plan.asterisk.append(include.reload)
     for folder, before, after in manifest.modes:
         _plan_mode(plan, Path(folder), before, after)
-    _plan_folders(plan, manifest, purge=purge)
-    if config_file.exists() and manifest.file(config_file) is None:
+    gone = {*(file.path for file in plan.files), manifest_path(config_file), left_path(config_file)}
+    _plan_folders(plan, manifest, gone, purge=purge)
+    if config_file.exists() and not any(_is_same(config_file, Path(one.path)) for one in manifest.files):
         said = _("{path}: your settings stay: they were there before the installation")
         plan.notes.append(said.format(path=config_file))
     _plan_user(plan, manifest, purge=purge)
     if manifest.unit and systemd:
         plan.commands_after.append(Command(("systemctl", "daemon-reload"), _("the unit is gone"), must=False))
-    _plan_manifest(plan, manifest, config_file, purge=purge)
+    _plan_manifest(plan, manifest, config_file, gone, purge=purge)
     return plan
 
 
 def data_folders(manifest: Manifest) -> list[Path]:
-    """Where database, sounds and recordings are, without those that lie in another one."""
-    found = {Path(one) for one in (*manifest.data_folders, manifest.data_dir) if one}
+    """Folders of ours for database, sounds and recordings, without those that lie in another one of them."""
+    found = {Path(one) for one in (*manifest.data_folders, manifest.data_dir) if one in manifest.folders}
     return sorted(one for one in found if not found.intersection(one.parents))
 
 
-def _plan_folders(plan: Plan, manifest: Manifest, *, purge: bool) -> None:
-    for folder in data_folders(manifest):
-        ours = str(folder) in manifest.folders
-        if not folder.is_dir():
-            continue
-        if purge and ours:
+def _is_same(one: Path, other: Path) -> bool:
+    """By whatever name."""
+    return one == other or (other.exists() and one.samefile(other))
+
+
+def _plan_folders(plan: Plan, manifest: Manifest, gone: Set[Path], *, purge: bool) -> None:
+    ours = data_folders(manifest)
+    for folder in filter(Path.is_dir, ours):
+        if purge:
             plan.purged.append(folder)
-        elif any(path.is_file() for path in folder.rglob("*")):
-            said = (
-                _("{data_dir}: database and recordings stay (--purge removes them)")
-                if ours
-                else _("{data_dir}: database and recordings stay: the folder was there before the installation")
-            )
+        elif any(_stays(path, gone) for path in folder.rglob("*")):
+            said = _("{data_dir}: database and recordings stay (--purge removes them)")
             plan.notes.append(said.format(data_dir=folder))
+    data_dir = Path(manifest.data_dir)
+    if manifest.data_dir and not {data_dir, *data_dir.parents}.intersection(ours):
+        beside = (path for path in data_dir.rglob("*") if not set(ours).intersection(path.parents))
+        if any(_stays(path, gone) for path in beside):
+            said = _("{data_dir}: database and recordings stay: the folder was there before the installation")
+            plan.notes.append(said.format(data_dir=data_dir))
     for made in sorted(map(Path, manifest.folders), key=lambda path: len(path.parts), reverse=True):
         if not {made, *made.parents}.intersection(plan.purged):
             plan.removed_folders.append(made)
 
 
-def _plan_manifest(plan: Plan, manifest: Manifest, config_file: Path, *, purge: bool) -> None:
+def _plan_manifest(plan: Plan, manifest: Manifest, config_file: Path, gone: Set[Path], *, purge: bool) -> None:
     """What is to be known of what stays has a file of its own: `installed.json` is there while something is."""
     installed, left = manifest_path(config_file), left_path(config_file)
     before = left.read_bytes() if left.exists() else None
-    if not purge and (what_stays := _what_stays(plan, manifest, left.parent)) is not None:
+    if not purge and (what_stays := _what_stays(manifest, left.parent, gone)) is not None:
         after = what_stays.as_json()
         plan.left = FileChange(left, Kind.OWN, before, after, os.geteuid(), os.getegid(), mode=0o600)
     elif before is not None:
@@ -84,9 +90,8 @@ def _plan_manifest(plan: Plan, manifest: Manifest, config_file: Path, *, purge: 
         plan.manifest = FileChange(installed, Kind.OWN, installed.read_bytes(), None)
 
 
-def _what_stays(plan: Plan, manifest: Manifest, settings_folder: Path) -> Manifest | None:
+def _what_stays(manifest: Manifest, settings_folder: Path, gone: Set[Path]) -> Manifest | None:
     """None: nothing of ours. Folders that are empty go: should they be there again later, they are somebody else's."""
-    gone = {file.path for file in plan.files}
     settings = [one for one in manifest.files if one.kind == Kind.SETTINGS and _stays(Path(one.path), gone)]
     folders = [one for one in manifest.folders if any(_stays(path, gone) for path in Path(one).rglob("*"))]
     data = [str(one) for one in data_folders(manifest) if str(one) in folders]
@@ -114,16 +119,18 @@ def _stays(path: Path, gone: Set[Path]) -> bool:
 def _plan_file(plan: Plan, done: FileDone, *, purge: bool, keep_settings: bool) -> None:
     path = Path(done.path)
     now = path.read_bytes() if path.exists() else None
-    if now is None:
-        return
     if done.kind == Kind.LINES:
-        _plan_lines(plan, path, now, done)
+        if now is not None:
+            _plan_lines(plan, path, now, done)
+        return
+    if digest(now) == done.original:  # as it was
+        return
+    kept = kept_before(plan, done)
+    if now is None:
+        if kept is not None:
+            plan.files.append(FileChange(path, Kind.OWN, None, None, restore_from=kept))
         return
     untouched = done.is_ours(digest(now))
-    kept = Path(done.kept_as) if done.kept_as and not done.kept_as.endswith(EDITED) else None
-    if kept is not None and not kept.exists():
-        plan.notes.append(_("{kept}: what was there before {name} is gone").format(kept=kept, name=path.name))
-        kept = None
     if done.kind == Kind.SETTINGS and not purge:
         if untouched and not keep_settings:
             plan.files.append(FileChange(path, Kind.SETTINGS, now, None))
@@ -132,9 +139,8 @@ def _plan_file(plan: Plan, done: FileDone, *, purge: bool, keep_settings: bool) 
         return
     keep_as = None if untouched or purge else free_name(path, EDITED)
     if keep_as is not None:
-        plan.notes.append(_("{path}: edited by somebody; kept as {name}").format(path=path, name=keep_as.name))
-    if digest(now) != done.original:
-        plan.files.append(FileChange(path, Kind.OWN, now, None, keep_before_as=keep_as, restore_from=kept))
+        note_edited(plan, path, keep_as)
+    plan.files.append(FileChange(path, Kind.OWN, now, None, keep_before_as=keep_as, restore_from=kept))
 
 
 def _plan_lines(plan: Plan, path: Path, now: bytes, done: FileDone) -> None:

@@ -116,7 +116,8 @@ def write_line(detail: str) -> None:
 
 
 def _fields(author: Author, change: Change) -> dict[str, Any]:
-    """`address` is empty for this machine itself; ids and number only where there are; many numbers: the first."""
+    """`address` is empty for Asterisk's CLI and for telephones (of REST from this machine it is 127.0.0.1); ids and
+    number only where there are; many numbers: the first."""
     said = {"who": author.name, "address": author.address, "action": change.action, "target": change.target}
     about: dict[str, Any] = {"task_id": change.task_id, "detail": change.detail, "number": change.number or None}
     if len(change.attempt_ids) == 1:

@@ -1,9 +1,11 @@
 """One daemon at a time on one SQLite file."""
 
+import errno
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import stat
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -36,21 +38,42 @@ def sole_user(url: str) -> Iterator[None]:
 
 
 def in_use(url: str) -> bool:
-    """Whether some process holds the database; makes nothing. Raises OSError for a lock that cannot be looked at."""
+    """Whether some process holds the database; makes nothing. What is no file (a link, a pipe) is no lock. Raises
+    OSError for a lock that cannot be looked at."""
     file = database_file(url)
     try:
-        lock = None if file is None else os.open(_lock_of(file), os.O_RDONLY | os.O_NOFOLLOW)
+        lock = None if file is None else os.open(_lock_of(file), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link; a socket
+            return False
+        raise
     if lock is None:
         return False
     try:
+        if not stat.S_ISREG(os.fstat(lock).st_mode):
+            return False
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:
         os.close(lock)
     return False
+
+
+def locked_databases(folder: Path, users: Collection[int], *, but: Collection[Path] = ()) -> set[Path]:
+    """The SQLite files below the folder beside which a lock lies, one of these users or of whoever owns the folder;
+    not those below the folders `but`."""
+    found: set[Path] = set()
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if Path(place, name) not in but]
+        for lock in (Path(place, name) for name in names if name.endswith(".lock")):
+            with suppress(FileNotFoundError):
+                seen, owner = lock.lstat(), Path(place).stat().st_uid
+                if stat.S_ISREG(seen.st_mode) and seen.st_uid in {owner, *users}:
+                    found.add(lock.with_suffix(""))
+    return found
 
 
 def database_file(url: str) -> Path | None:

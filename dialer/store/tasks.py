@@ -1,6 +1,6 @@
 """Tasks and their lists of numbers."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -240,6 +240,18 @@ def fetch_listed(connection: Connection, task_id: int, phone_ids: Sequence[str])
         listed = select(attempt.c.phone_id, attempt.c.phone).where(attempt.c.task_id == task_id, some)
         found.update((row.phone_id, row.phone) for row in connection.execute(listed))
     return found
+
+
+def fetch_ending(connection: Connection, task_id: int, ends: Set[str], length: int) -> list[str]:
+    """The numbers of a task's list whose last characters (`length`) are one of these, as they are listed. Reads the
+    whole list, by its index."""
+    found: list[str] = []
+    query = select(attempt.c.phone_id).where(attempt.c.task_id == task_id).order_by(attempt.c.phone_id)
+    page = query.limit(_ROWS_A_TURN)
+    while phone_ids := connection.execute(page).scalars().all():
+        found += dict.fromkeys(one for one in phone_ids if one[-length:] in ends)
+        page = query.where(attempt.c.phone_id > phone_ids[-1]).limit(_ROWS_A_TURN)
+    return list(fetch_listed(connection, task_id, found).values())
 
 
 def fetch_open_tasks(connection: Connection) -> list[Task]:

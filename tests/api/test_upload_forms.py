@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tests.api.asking import ask
+from tests.api.test_console_progress import CONSOLE
 from tests.api.test_stop_list import post, upload
 from tests.rig.daemon import Dialer
 
@@ -49,6 +51,14 @@ async def test_a_number_that_stands_again_in_another_form_is_told_with_what_it_r
     assert data["e164"] is True
 
 
+async def test_a_number_that_is_in_the_task_in_the_same_spelling_repeats_no_row(dialer: Dialer) -> None:
+    task_id = await post(dialer, ["79520001144"], state=2)
+    data = await look(dialer, MIXED, f"&taskId={task_id}")
+    told = {one["number"]: one["sameAs"] for one in data["duplicate"]["first"]}
+    assert told["79520001144"] == {"row": None, "number": "79520001144"}
+    assert data["duplicate"]["otherForm"] == 1
+
+
 async def test_forms_whose_last_ten_digits_differ_are_one_number_too(dialer: Dialer) -> None:
     """Who uploads a table dials a subscriber once; the original's own reply lists what it always did."""
     table = "Телефон;Имя\n+298212345;Анна\n810298212345;Анна\n79520001122;Олег\n".encode()
@@ -58,6 +68,34 @@ async def test_forms_whose_last_ten_digits_differ_are_one_number_too(dialer: Dia
     listed = (await upload(dialer, "/upload-xls?params=1", "t.csv", table))["data"]
     assert [one["number"] for one in listed] == ["+298212345", "79520001122"]
     assert len((await upload(dialer, "/upload-xls", "t.csv", table))["data"]) == 3
+
+
+async def test_what_the_task_has_in_another_form_is_known_to_the_dry_run_and_to_what_adds(dialer: Dialer) -> None:
+    task_id = await post(dialer, ["+298212345", "79520001133"], state=2)
+    table = "Телефон\n810298212345\n79520001122\n89520001133\n+298212346\n".encode()
+    data = await look(dialer, table, f"&taskId={task_id}")
+    assert (data["new"]["count"], data["duplicate"]["count"]) == (2, 2)
+    assert [one["sameAs"] for one in data["duplicate"]["first"]] == [
+        {"row": None, "number": "+298212345"}, {"row": None, "number": "79520001133"},
+    ]  # fmt: skip
+    listed = (await upload(dialer, "/upload-xls?params=1", "t.csv", table))["data"]
+    path = f"{CONSOLE}/tasks/{task_id}/numbers"
+    added = await ask(dialer, "POST", path, json={"numbers": listed})
+    assert added.json["data"]["added"] == 2
+    rows = (await ask(dialer, "GET", path)).json["data"]["rows"]
+    assert sorted(one["number"] for one in rows) == ["+298212345", "+298212346", "79520001122", "79520001133"]
+    again = await ask(dialer, "POST", path, json={"numbers": ["810298212346"]})
+    assert again.json["data"]["added"] == 0
+
+
+async def test_the_row_of_a_number_in_another_form_is_the_client_that_it_repeats(dialer: Dialer) -> None:
+    table = "Телефон;Мобильный\n+298212345;+298212346\n810298212345;+298212347\n+298212347;+298212348\n".encode()
+    assert (await look(dialer, table))["clients"] == 1
+    listed = (await upload(dialer, "/upload-xls?params=1", "t.csv", table))["data"]
+    assert [(one["number"], one["clientId"]) for one in listed] == [
+        ("+298212345", "298212345"), ("+298212346", "298212345"), ("+298212347", "298212345"),
+        ("+298212348", "298212345"),
+    ]  # fmt: skip
 
 
 async def test_what_the_columns_are_taken_for_is_told(dialer: Dialer) -> None:

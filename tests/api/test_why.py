@@ -123,12 +123,13 @@ async def test_a_number_alone_is_looked_for_in_the_tasks_however_it_is_written(d
     await dialer.data("PUT", f"/task/{task_id}", {"state": 2})
     newer = await post(dialer, PHONE)
     await dialer.data("PUT", f"/task/{newer}", {"state": 1})
-    for typed in ("7952 223 34 46", "+7 (952) 223-34-46", "89522233446"):
+    for typed in ("7952 223 34 46", "+7 (952) 223-34-46", "89522233446", "9522233446"):
         code, out, err = await run_why(dialer, typed)
         assert (code, out.split(":")[0].split(",")[0], err) == (0, f"task {task_id}", "")
         assert out.splitlines()[0].count("952") == 1
     assert (await run_why(dialer, task_id, "7952 223 34 46"))[0] == 0
     assert await run_why(dialer, "7952 000 00 00") == (1, "", "Error: no task lists 7952 000 00 00\n")
+    assert await run_why(dialer, "9520000000") == (1, "", "Error: id: there is no task '9520000000'\n")
     code, out, err = await run_why(dialer, "заказ")
     assert (code, out, err.splitlines()[-1]) == (2, "", "Error: 'заказ': neither a task's id nor a telephone number")
     assert "--help" in err

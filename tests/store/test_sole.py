@@ -1,5 +1,6 @@
 """One daemon at a time on one SQLite file, by whatever name it calls it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,11 @@ def test_whether_it_is_in_use_is_seen_without_making_anything(tmp_path: Path) ->
 @pytest.mark.parametrize("url", ["postgresql://host/dialer", "nonsense", "sqlite://"])
 def test_what_is_no_file_is_not_in_use(url: str) -> None:
     assert not in_use(url)
+
+
+def test_what_is_no_lock_of_ours_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.lock")
+    (tmp_path / "link.lock").symlink_to("nowhere")
+    (tmp_path / "folder.lock").mkdir()
+    for name in ("pipe", "link", "folder"):
+        assert not in_use(f"sqlite:///{tmp_path}/{name}"), name

@@ -1,11 +1,12 @@
 """`dialer install` and `uninstall` on folders of every kind. Calls through one: tests/calls/test_install.py."""
 
+import fcntl
 import json
 import os
 import re
 import shutil
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -313,6 +314,77 @@ def test_a_dry_run_changes_nothing_and_shows_every_line(place: Place) -> None:
     assert "+exten => " in whole.output
 
 
+@pytest.mark.parametrize("odd", ["[/etc/foo] [red]", ":cat: [/]"])
+def test_what_others_say_is_shown_as_it_is(
+    place: Place, tmp_path: Path, odd: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Square brackets and colons are a language of the library that prints."""
+    place.folder = tmp_path / odd.replace("/", "|")
+    place.folder.mkdir()
+    place.config = place.folder / "dialer.toml"
+    place.write(PLAIN | {"manager.conf": f"; {odd}\n"})
+    monkeypatch.setattr(doing, "ask_asterisk", lambda socket, command: f"{odd} said")
+    monkeypatch.setattr(install, "do", told_by_do := TellingOdd(doing.do, odd))
+    installed = place.install("--verbose")
+    assert installed.exit_code == 0, installed.output
+    said = flat(installed)
+    assert f"asterisk: dialplan reload: {odd} said" in said
+    assert f"usermod: failed: {odd}" in said and told_by_do.told
+    assert f"write {place.folder}/installed.json" in said
+    assert f"dialer doctor --config {place.config}" in said
+    (place.etc / "musiconhold.conf").write_text(f"; {odd}\n")
+    assert f"{place.folder}" in flat(place.uninstall("--dry-run"))
+    assert place.uninstall("--purge").exit_code == 0
+    place.config.parent.mkdir(exist_ok=True)
+    place.config.touch()
+    gone = flat(place.uninstall())
+    assert f"nothing to take back: {place.folder}/installed.json is not there" in gone
+    assert f"{place.config}: stays: no installation" in gone
+
+
+class TellingOdd:
+    """As if a command had failed with these words."""
+
+    def __init__(self, do: Callable[..., None], said: str) -> None:
+        self._do, self._said, self.told = do, said, False
+
+    def __call__(
+        self, plan: Plan, socket: Path, tell: Callable[[str], None], make_sure_idle: Callable[[], None]
+    ) -> None:
+        tell(f"usermod: failed: {self._said}")
+        self.told = True
+        self._do(plan, socket, tell, make_sure_idle)
+
+
+@pytest.mark.parametrize("more", [(), ("--verbose",)])
+def test_secrets_of_the_files_before_are_not_shown(place: Place, more: tuple[str, ...]) -> None:
+    place.write(
+        PLAIN
+        | {
+            "manager_autodialer.conf": "[autodialer]\nsecret = of-old ; a word\nsecret=>of older\nread = all\n",
+            "extconfig_autodialer.conf": "autodialer => curl,http://127.0.0.1:4574/token-of-old,x\n",
+        }
+    )
+    (place.etc / "manager.conf").write_text("[general]\nenabled = yes\n[admin]\nsecret = of-old, too\n")
+    shown = place.install("--dry-run", *more, yes=False)
+    assert "-read = all" in shown.output
+    assert "\n secret = ********\n" in shown.output, "of others, beside what is changed"
+    assert not [one for one in ("of-old", "of older") if one in shown.output]
+    place.install()
+    secret = str(place.settings()["ami"]["secret"])
+    token = cli_token(secret)
+    place.config.write_text(place.config.read_text().replace(secret, "another"))
+    shown = place.install("--dry-run", *more, yes=False)
+    assert "-secret = ********" in shown.output
+    assert not [
+        one
+        for one in (secret, token, "another", cli_token("another"))
+        if f"= {one}" in shown.output or f"/{one}" in shown.output
+    ]
+    removed = place.uninstall("--dry-run", *more)
+    assert not [one for one in (secret, token) if one in removed.output]
+
+
 def test_without_a_yes_and_nobody_to_ask_nothing_is_done(place: Place) -> None:
     place.write(PLAIN)
     before = snapshot(place.folder)
@@ -433,6 +505,43 @@ def test_a_file_of_our_name_that_was_there_comes_back(place: Place) -> None:
     assert place.install().exit_code == 0
     assert "of-old" not in place.read("manager_autodialer.conf")
     assert place.read("manager_autodialer.conf.before-autodialer") == "[autodialer]\nsecret = of-old\n"
+    place.uninstall()
+    assert snapshot(place.etc) == before
+
+
+def test_it_comes_back_also_when_ours_was_deleted(place: Place) -> None:
+    """In whose place an administrator wants their own again."""
+    place.write(PLAIN | {"manager_autodialer.conf": "[autodialer]\nsecret = of-old\n"})
+    before = snapshot(place.etc)
+    place.install()
+    (place.etc / "manager_autodialer.conf").unlink()
+    shown = flat(place.uninstall("--dry-run"))
+    assert f"put back {place.etc}/manager_autodialer.conf <- manager_autodialer.conf.before-autodialer" in shown
+    assert f"remove {place.etc}/manager_autodialer.conf" not in shown
+    assert place.uninstall().exit_code == 0
+    assert snapshot(place.etc) == before
+
+
+def test_what_came_back_before_a_crash_is_not_taken_for_edited(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write(PLAIN | {"manager_autodialer.conf": "[autodialer]\nsecret = of-old\n"})
+    before = snapshot(place.etc)
+    place.install()
+    with monkeypatch.context() as patched:
+        last = place.etc / "extconfig_autodialer.conf"
+        patched.setattr(doing, "_change_file", failing_at(last, doing._change_file))
+        assert place.uninstall().exit_code == 1
+    said = flat(place.uninstall())
+    assert ("edited by somebody" in said, "is gone" in said) == (False, False), said
+    assert snapshot(place.etc) == before
+
+
+def test_what_an_earlier_installation_has_kept_is_not_written_over(place: Place) -> None:
+    place.write(PLAIN | {"manager_autodialer.conf": "; theirs of today\n"})
+    older = place.etc / "manager_autodialer.conf.before-autodialer"
+    older.write_text("; theirs of old\n")
+    before = snapshot(place.etc)
+    assert place.install().exit_code == 0
+    assert older.read_text() == "; theirs of old\n"
     place.uninstall()
     assert snapshot(place.etc) == before
 
@@ -651,6 +760,52 @@ def test_only_the_run_that_installs_the_unit_enables_it(
     assert "enable" not in called.read_text()
 
 
+@pytest.mark.parametrize("edited", [False, True])
+@pytest.mark.parametrize("theirs", [None, "[Service]\nNice=5\n"])
+def test_a_drop_in_that_the_packaged_unit_needs_no_more_is_taken_back(
+    place: Place, tmp_path: Path, edited: bool, theirs: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write(PLAIN)
+    units, packaged = tmp_path / "units", tmp_path / "packaged"
+    packaged.mkdir()
+    (packaged / "autodialer.service").touch()
+    monkeypatch.setattr("dialer.install.plan.SYSTEMD_DIR", units)
+    monkeypatch.setattr("dialer.install.plan._PACKAGED_UNITS", (packaged,))
+    monkeypatch.setattr("dialer.install.plan.drop_in", lambda shipped, place: "[Service]\nUser=foo\n")
+    drop_in = units / "autodialer.service.d" / "install.conf"
+    if theirs is not None:
+        drop_in.parent.mkdir(parents=True)
+        drop_in.write_text(theirs)
+    fake_commands(tmp_path, monkeypatch, systemctl="")
+    where = ("--systemd-dir", str(units), "--asterisk-etc", str(place.etc), "--data-dir", str(tmp_path / "data"))
+    assert place.upgrade("--no-user", *where).exit_code == 0
+    assert drop_in.read_text() == "[Service]\nUser=foo\n"
+    if edited:
+        drop_in.write_text("[Service]\nUser=foo\nNice=9\n")
+    monkeypatch.setattr("dialer.install.plan.drop_in", lambda shipped, place: None)
+    with monkeypatch.context() as patched:
+        patched.setattr(doing, "_change_file", failing_at(drop_in, doing._change_file))
+        assert place.upgrade().exit_code == 1
+    taken = place.upgrade()
+    assert (taken.exit_code, "systemctl restart autodialer.service" in flat(taken)) == (0, True), taken.output
+    assert (drop_in.read_text() if drop_in.exists() else None) == theirs
+    copy = drop_in.with_name("install.conf.edited")
+    assert copy.exists() is edited
+    assert not edited or "Nice=9" in copy.read_text()
+    assert "nothing to change" in place.upgrade().output
+    assert place.uninstall().exit_code == 0
+    assert (drop_in.read_text() if drop_in.exists() else None) == theirs
+
+
+def failing_at(path: Path, change: Callable[[FileChange], None]) -> Callable[[FileChange], None]:
+    def fails(of: FileChange) -> None:
+        if of.path == path:
+            raise doing.DoingError("Input/output error")
+        change(of)
+
+    return fails
+
+
 @pytest.mark.parametrize("done", range(18))
 def test_after_a_crash_at_any_step_the_second_run_completes(
     place: Place, tmp_path: Path, done: int, monkeypatch: pytest.MonkeyPatch
@@ -781,8 +936,9 @@ def test_a_link_that_asterisk_s_user_has_planted_leads_root_nowhere(place: Place
     before = (victim.read_bytes(), victim.stat().st_uid, victim.stat().st_mode)
     result = place.install()
     assert (victim.read_bytes(), victim.stat().st_uid, victim.stat().st_mode) == before
-    assert name.startswith(".") == (result.exit_code == 0), result.output
-    assert name.startswith(".") or "a link of the user 12345 leads to what is another's" in flat(result)
+    goes_elsewhere = name.startswith(".") or name.endswith(".before-autodialer")  # what is there has another name
+    assert goes_elsewhere == (result.exit_code == 0), result.output
+    assert goes_elsewhere or "a link of the user 12345 leads to what is another's" in flat(result)
 
 
 def test_a_folder_that_is_a_link_of_asterisk_s_user_is_not_written_to(place: Place, tmp_path: Path) -> None:
@@ -843,6 +999,26 @@ def test_a_database_that_the_settings_do_not_name_is_not_purged_under_its_daemon
         result = place.uninstall("--purge")
         assert (result.exit_code, f"{other}: a daemon is using it" in flat(result)) == (75, True), result.output
     assert other.with_name("other.db.lock").exists() and place.config.exists()
+
+
+def test_what_asterisk_s_user_puts_among_the_recordings_keeps_nobody_from_uninstalling(place: Place) -> None:
+    place.write(PLAIN)
+    place.install()
+    (place.folder / "data" / "dialer.db").touch()
+    recordings = place.folder / "data" / "audio" / "recordings"
+    os.mkfifo(recordings / "pipe.lock")
+    (recordings / "link.lock").symlink_to("nowhere")
+    (recordings / "held.lock").touch()
+    os.mkfifo(place.folder / "data" / "pipe.lock")
+    (place.folder / "data" / "link.lock").symlink_to("nowhere")
+    (place.folder / "data" / "stranger.lock").touch()
+    os.chown(place.folder / "data" / "stranger.lock", ASTERISK_UID, ASTERISK_UID)
+    with (recordings / "held.lock").open() as held, (place.folder / "data" / "stranger.lock").open() as stranger:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        fcntl.flock(stranger, fcntl.LOCK_EX)
+        removed = place.uninstall("--purge")
+    assert removed.exit_code == 0, removed.output
+    assert not (place.folder / "data").exists()
 
 
 def used(place: Place) -> Path:
@@ -921,6 +1097,82 @@ def test_a_second_data_folder_does_not_hide_the_first_from_a_purge(place: Place)
     place.uninstall()
     assert place.install("--data-dir", str(place.folder / "data2")).exit_code == 0
     assert place.uninstall("--purge").exit_code == 0
+    assert snapshot(place.folder) == before
+
+
+@pytest.mark.parametrize("below", ["dialer.toml", "etc/dialer.toml"])
+def test_settings_below_the_data_are_purged_with_it_and_all_else_is_done(
+    place: Place, tmp_path: Path, below: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write(PLAIN)
+    before = snapshot(place.folder)
+    place.config = place.folder / "data" / below
+    assert place.install().exit_code == 0
+    manifest = place.config.parent / "installed.json"
+    manifest.write_text(manifest.read_text().replace('"user": ""', '"user": "x"').replace(
+        '"user_made": false', '"user_made": true'))  # fmt: skip
+    used(place)
+    (tmp_path / "fake").mkdir()
+    called = fake_commands(tmp_path / "fake", monkeypatch, userdel="")
+    purged = place.uninstall("--purge")
+    assert (purged.exit_code, "asterisk: dialplan reload" in purged.output) == (0, True), purged.output
+    assert called.read_text() == "userdel x\n"
+    shutil.rmtree(tmp_path / "fake")
+    assert snapshot(place.folder) == before
+
+
+@pytest.mark.parametrize("below", ["dialer.toml", "etc/dialer.toml"])
+def test_of_settings_below_data_that_is_empty_nothing_stays(place: Place, below: str) -> None:
+    place.write(PLAIN)
+    before = snapshot(place.folder)
+    place.config = place.folder / "data" / below
+    place.install()
+    assert "stay" not in flat(place.uninstall())
+    assert snapshot(place.folder) == before
+
+
+@pytest.mark.parametrize("first", [(), ("",)])
+def test_what_was_made_in_a_folder_that_was_there_is_purged_and_nothing_else(
+    place: Place, first: tuple[str, ...]
+) -> None:
+    place.write(PLAIN)
+    data = place.folder / "data"
+    data.mkdir()
+    before = snapshot(place.folder)
+    place.install()
+    used(place)
+    for more in first:
+        said = flat(place.uninstall(*filter(None, [more])))
+        assert f"{data}/audio: database and recordings stay (--purge removes them)" in said
+        assert f"{data}: database and recordings stay: the folder was there before" in said
+    assert place.uninstall("--purge").exit_code == 0
+    assert (data / "dialer.db").read_bytes() == b"calls"
+    (data / "dialer.db").unlink()
+    assert snapshot(place.folder) == before
+
+
+def test_a_folder_that_was_there_is_not_named_for_what_lies_in_ours(place: Place) -> None:
+    place.write(PLAIN)
+    data = place.folder / "data"
+    data.mkdir()
+    place.install()
+    (data / "audio" / "recordings" / "talk.wav").write_bytes(b"RIFF")
+    assert "the folder was there before" not in flat(place.uninstall())
+
+
+def test_settings_that_are_named_from_the_folder_that_they_lie_in_are_known(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write(PLAIN)
+    before = snapshot(place.folder)
+    place.install()
+    monkeypatch.chdir(place.config.parent)
+    for config in ("dialer.toml", "../autodialer/dialer.toml"):
+        shown = CliRunner().invoke(main, ["uninstall", "--config", config, "--yes", "--dry-run"])
+        assert "your settings stay" not in flat(shown), config
+    monkeypatch.chdir(place.folder)
+    done = CliRunner().invoke(main, ["uninstall", "--config", "autodialer/dialer.toml", "--yes"])
+    assert done.exit_code == 0
     assert snapshot(place.folder) == before
 
 

@@ -10,6 +10,7 @@ from dialer.api.asterisk_cli.words import HELP, TRY_HELP, Command, Verb, WordsEr
 from dialer.api.console.counting import Counting
 from dialer.api.mikopbx.numbers import phone_of
 from dialer.dispatch.desk import TaskDesk
+from dialer.dispatch.numbering import e164
 from dialer.dispatch.why import Explainer
 from dialer.model.audit import Author
 from dialer.model.safe import phone_id_of
@@ -17,7 +18,7 @@ from dialer.model.task import Task, TaskState
 from dialer.store.audit import acting_as
 from dialer.store.console import fetch_head, fetch_heads
 from dialer.store.database import Store, StoreError
-from dialer.store.tasks import TaskChange, TaskRefusedError, find_any_task
+from dialer.store.tasks import TaskChange, TaskRefusedError, fetch_listed, find_any_task
 
 MOST_TASKS = 100
 BECOMES = {Verb.PAUSE: TaskState.PAUSED, Verb.RESUME: TaskState.OPEN, Verb.STOP: TaskState.CLOSED}
@@ -35,11 +36,15 @@ REFUSED, PAUSED, RESUMED = "refused", "paused", "resumed"
 class Operator:
     """Whoever types at Asterisk's CLI, or presses the key of a task on a telephone."""
 
-    def __init__(self, store: Store, desk: TaskDesk, counting: Counting, explainer: Explainer) -> None:
+    def __init__(
+        self, store: Store, desk: TaskDesk, counting: Counting, explainer: Explainer, region: str = "RU"
+    ) -> None:
+        """`region`: two letters of the country whose numbers have no code."""
         self._store = store
         self._desk = desk
         self._counting = counting
         self._explainer = explainer
+        self._region = region
         self._toggling = asyncio.Lock()
 
     async def answer(self, typed: str) -> str:
@@ -96,19 +101,35 @@ class Operator:
         return task
 
     async def _find_number(self, command: Command) -> tuple[Task, str]:
-        """The task that is named, and what is typed behind it; or the task of a number that is typed alone: the newest
-        one, of those that are not closed if there are any."""
-        try:
-            return await self._find(command.task), command.option
-        except WordsError:
-            typed = f"{command.task} {command.option}".strip()
-            with suppress(ValueError):
-                phone_id = phone_id_of(phone_of(typed))
-                for unfinished in (True, False):
-                    query = functools.partial(fetch_heads, phone_id=phone_id, unfinished=unfinished, limit=1)
-                    for head in await self._store.read(query):
-                        return await self._find(str(head.id)), typed
-            raise
+        """The task that is named, and what is typed behind it; or the task of a number that is typed alone. `8 916 …`
+        is the number, unless task 8 lists 916 …"""
+        named = await self._store.read(lambda connection: find_any_task(connection, command.task))
+        if named is not None and (not command.option or await self._lists(named, command.option)):
+            return named, command.option
+        typed = f"{command.task} {command.option}".strip()
+        with suppress(ValueError):
+            phone = phone_of(typed)
+            # the id of a task that is not there, and a number, are not one number because its last digits are known
+            alone = not command.option or e164(phone, self._region) is not None
+            if alone and (found := await self._newest_of(phone)) is not None:
+                return found, typed
+        if named is None:
+            raise WordsError(f"there is no task {command.task}")
+        return named, command.option
+
+    async def _lists(self, task: Task, typed: str) -> bool:
+        with suppress(ValueError):
+            phone_ids = [phone_id_of(phone_of(typed))]
+            return bool(await self._store.read(lambda connection: fetch_listed(connection, task.task_id, phone_ids)))
+        return False
+
+    async def _newest_of(self, phone: str) -> Task | None:
+        """Of the tasks that list the number: the newest one, of those that are not closed if there are any."""
+        for unfinished in (True, False):
+            query = functools.partial(fetch_heads, phone_id=phone_id_of(phone), unfinished=unfinished, limit=1)
+            for head in await self._store.read(query):
+                return await self._find(str(head.id))
+        return None
 
     async def _show_tasks(self, command: Command) -> str:
         which, text = command.option, command.text
@@ -151,9 +172,9 @@ class Operator:
         if told is None:
             raise WordsError(f"there is no task {task.task_id} any more")
         found = told.found
-        what = f"number {phone}" if phone else f"task {task.task_id}"
         # many reasons begin with the number that they are about
-        lines = [wrapped(found.reason if phone and found.reason.startswith(phone) else f"{what}: {found.reason}")]
+        number = f", number {phone}" if phone and not found.reason.startswith(phone) else ""
+        lines = [wrapped(f"task {task.task_id}{number}: {found.reason}")]
         if found.blocks:
             lines.append(wrapped(f"looked at next {found.next_look_on}"))
         return "\n".join(lines)

@@ -143,12 +143,25 @@ def read_table(rows: Sequence[Row]) -> PhoneTable:
 
 
 def leave_out_twins(table: PhoneTable, twins: Mapping[str, str]) -> None:
-    """Take numbers out that are, by the numbering plan, an earlier one in another form."""
+    """Take numbers out that are, by the numbering plan, an earlier one in another form. Their rows become that one's
+    client, as in `read_table`."""
     if not twins:
         return
     at = {one.number: one for one in table.numbers}
-    table.repeated += [Repeated(one, at[twins[one.number]]) for one in table.numbers if one.number in twins]
-    table.numbers = [one for one in table.numbers if one.number not in twins]
+    first_rows: dict[str, int] = {}
+    """Of each client the row that has given it its id."""
+    for one in table.numbers:
+        first_rows.setdefault(one.client_id, one.row)
+    same: dict[str, str] = {}
+    """Clients that are an earlier one."""
+    for one in table.numbers:
+        if one.number in twins:
+            first = at[twins[one.number]]
+            table.repeated.append(Repeated(one, first))
+            if first_rows[one.client_id] == one.row != first_rows[first.client_id]:
+                same.setdefault(one.client_id, same.get(first.client_id, first.client_id))
+    left = (one for one in table.numbers if one.number not in twins)
+    table.numbers = [one._replace(client_id=same.get(one.client_id, one.client_id)) for one in left]
 
 
 def as_numbers(table: PhoneTable) -> list[dict[str, str]]:

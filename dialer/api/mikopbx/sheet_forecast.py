@@ -18,7 +18,10 @@ def forecast_json(
 ) -> dict[str, Any]:
     """The reply's `data`. `parameters`: what the texts name; None: it is not known which texts."""
     at = {one.number: one for one in table.numbers}
-    duplicate = [(at[number], at.get(listed), listed) for number, listed in found.duplicate]
+    # a table's numbers stand in it once: what repeats something else is in the task
+    duplicate: list[tuple[TableNumber, TableNumber | None, str]] = [
+        (at[number], None, listed) for number, listed in found.duplicate
+    ]
     duplicate += [(one, first, first.number) for one, first in table.repeated]
     duplicate.sort(key=lambda one: (one[0].row, one[0].column))
     doubtful = [{**_placed(at[number]), "reason": reason} for number, reason in found.doubtful[:MAX_MESSAGES]]
