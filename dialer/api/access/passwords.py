@@ -1,12 +1,14 @@
 """Passwords: hashed with argon2, checked by a thread, never more than two at a time (64 MB each)."""
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import secrets
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 from dialer.model.access import MAX_PASSWORD
 
@@ -24,13 +26,23 @@ def hash_password(password: str) -> str:
     return PasswordHasher().hash(password)
 
 
+def hash_of_nothing() -> str:
+    """A hash like any other to check, which no known password fits; nothing is computed for it."""
+    hasher = PasswordHasher()
+    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    salt, digest = (
+        base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (hasher.salt_len, hasher.hash_len)
+    )
+    return f"$argon2id$v={ARGON2_VERSION}${cost}${salt}${digest}"
+
+
 class Password:
     """The one login of the settings."""
 
     def __init__(self, login: str, password_hash: str) -> None:
         self.login = login
         self.is_set = bool(password_hash)
-        self._hash = password_hash or hash_password(secrets.token_hex(16))
+        self._hash = password_hash or hash_of_nothing()
         self._free = asyncio.Semaphore(_AT_ONCE)
         self._asked = 0
 
