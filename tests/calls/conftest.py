@@ -1,4 +1,7 @@
-"""Calls through the real Asterisk: one world for the tests that only place calls, one of their own for the others."""
+"""Calls through the real Asterisk: one world for the tests that only place calls, one of their own for the others.
+
+Their daemons are forks (tests/rig/forked.py); test_install.py, chaos and demo run the command as its users do.
+"""
 
 import tempfile
 from collections.abc import AsyncIterator
@@ -18,7 +21,7 @@ _series = count(1)
 @pytest_asyncio.fixture(scope="session")
 async def world() -> AsyncIterator[World]:
     with tempfile.TemporaryDirectory(prefix="dialer-", dir="/tmp") as folder:
-        async with running_world(Path(folder), SETTINGS) as running:
+        async with running_world(Path(folder), SETTINGS, program=None) as running:
             yield running
 
 
@@ -26,7 +29,7 @@ async def world() -> AsyncIterator[World]:
 async def own_world() -> AsyncIterator[World]:
     """For tests that stop or kill parts of it."""
     with tempfile.TemporaryDirectory(prefix="dialer-", dir="/tmp") as folder:
-        async with running_world(Path(folder), SETTINGS) as running:
+        async with running_world(Path(folder), SETTINGS, program=None) as running:
             yield running
 
 

@@ -161,7 +161,7 @@ async def speaking_world(kit: SpeechKit, **tts: Any) -> AsyncIterator[World]:
     yandex = {"api_key": API_KEY, "url": kit.url, **tts}
     settings: Mapping[str, Mapping[str, Any]] = {**SETTINGS, "tts.yandex": yandex}
     with tempfile.TemporaryDirectory(prefix="dialer-", dir="/tmp") as folder:
-        async with running_world(Path(folder), settings) as running:
+        async with running_world(Path(folder), settings, program=None) as running:
             yield running
 
 

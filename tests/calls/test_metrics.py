@@ -22,7 +22,7 @@ async def test_metrics_and_log_tell_exactly_what_became_of_the_calls() -> None:
     """A polling by one channel, an employee by two."""
     settings: dict[str, dict[str, Any]] = {**SETTINGS, "log": {"format": "json", "level": "DEBUG"}}
     with tempfile.TemporaryDirectory(prefix="dialer-", dir="/tmp") as folder:
-        async with running_world(Path(folder), settings) as world:
+        async with running_world(Path(folder), settings, program=None) as world:
             tasks = [
                 await ask(world, ONE_KEY, POLLED, maxCountChannels=1),
                 await connect(world, "201", CONNECTED, maxCountChannels=2),

@@ -222,7 +222,7 @@ async def test_a_talk_that_neither_side_ended_is_success_without_a_side(own_worl
 async def test_no_call_holds_its_channel_for_ever(series: int) -> None:
     number = make_number(series, "60")  # 201 and 60 would talk for ever
     with tempfile.TemporaryDirectory(prefix="dialer-", dir="/tmp") as folder:
-        async with running_world(Path(folder), {"dialing": {"max_call_s": 5}}) as world:
+        async with running_world(Path(folder), {"dialing": {"max_call_s": 5}}, program=None) as world:
             row = row_of(await connect(world, "201", [number]), number)
             assert (row["result"], row["cause"]) == ("SUCCESS", "Cut: the call lasted as long as any may")
             times_s = {event.what: event.time_s for event in world.provider.events()}

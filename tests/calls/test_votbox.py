@@ -66,7 +66,7 @@ async def stage() -> AsyncIterator[Stage]:
             "prices.per_minute": {"7952": 1.2},
         }
         with tempfile.TemporaryDirectory(prefix="dialer-", dir="/tmp") as folder:
-            async with running_world(Path(folder), settings) as world, votbox.notified() as notify:
+            async with running_world(Path(folder), settings, program=None) as world, votbox.notified() as notify:
                 assert world.dialer.session is not None
                 client = VotboxClient(world.dialer.session, world.dialer.url)
                 yield Stage(world, client, notify, mailbox)

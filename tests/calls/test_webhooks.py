@@ -37,7 +37,7 @@ async def test_a_receiver_that_is_down_costs_no_result_and_no_speed() -> None:
         "webhooks": {"secret": SECRET, "allow": ["127.0.0.0/8"], "timeout_s": 5.0},
     }
     with tempfile.TemporaryDirectory(prefix="dialer-", dir="/tmp") as folder:
-        async with running_world(Path(folder), settings) as world:
+        async with running_world(Path(folder), settings, program=None) as world:
             polling_id = (await world.dialer.data("POST", "/polling", POLLING))["id"]
             receiver = Receiver()
             async with receiving(receiver):

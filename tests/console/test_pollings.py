@@ -65,8 +65,10 @@ async def test_what_was_read_is_saved_as_it_was(look: Look, stage: Stage) -> Non
     await expect(page.get_by_text("Not saved")).to_have_count(0)
     assert await look.get(path) == {**before, "name": "Запись на приём, 2"}
     await page.get_by_label("Name", exact=True).fill(str(GRAPH["name"]))
+    await expect(page.get_by_text("Not saved")).to_be_visible()
     await look.button("Save").click()
-    await expect(page.locator("h1")).to_have_text("Запись на приём")
+    await expect(page.get_by_text("Not saved")).to_have_count(0)
+    assert await look.get(path) == before
 
 
 async def test_a_polling_is_made_heard_refused_mended_and_saved(look: Look) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.rig.daemon import Dialer
+from tests.rig.daemon import COMMAND, Dialer
 from tests.rig.pbx import Pbx
 from tests.rig.sipp import Sipp
 
@@ -21,8 +21,13 @@ class World:
 
 
 @asynccontextmanager
-async def running_world(workdir: Path, settings: Mapping[str, Mapping[str, Any]] | None = None) -> AsyncIterator[World]:
-    """Start all of it below `workdir` (a short path), stop all of it afterwards."""
+async def running_world(
+    workdir: Path,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    program: tuple[str, ...] | None = COMMAND,
+) -> AsyncIterator[World]:
+    """Start all of it below `workdir` (a short path), stop all of it afterwards; `program` as `Dialer` has it."""
     async with AsyncExitStack() as stack:
         for folder in ("provider", "employees", "registrar"):
             (workdir / folder).mkdir(parents=True, exist_ok=True)
@@ -44,6 +49,7 @@ async def running_world(workdir: Path, settings: Mapping[str, Mapping[str, Any]]
         stack.push_async_callback(pbx.close)
         await pbx.start()
         dialer = Dialer(workdir / "dialer", pbx, settings)
+        dialer.program = program
         stack.push_async_callback(dialer.close)
         await dialer.start()
         await dialer.wait_dialling()
