@@ -47,3 +47,10 @@ async def running_dialer(
 async def dialer() -> AsyncIterator[Dialer]:
     async with running_dialer() as daemon:
         yield daemon
+
+
+@pytest_asyncio.fixture(scope="session")
+async def shared() -> AsyncIterator[Dialer]:
+    """For tests that neither look at what others have stored nor mind it."""
+    async with running_dialer() as daemon:
+        yield daemon

@@ -62,8 +62,8 @@ def routes_of(application: web.Application) -> set[tuple[str, str]]:
     }
 
 
-async def test_the_description_is_valid_openapi(dialer: Dialer) -> None:
-    document = await document_of(dialer)
+async def test_the_description_is_valid_openapi(shared: Dialer) -> None:
+    document = await document_of(shared)
     assert document["openapi"].startswith("3.1.")
     found = schemathesis.openapi.from_dict(document)
     assert {one.ok().label for one in found.get_all_operations()} == {  # type: ignore[union-attr]
@@ -79,8 +79,8 @@ async def test_the_description_is_valid_openapi(dialer: Dialer) -> None:
         )
 
 
-async def test_every_operation_is_declared_in_full(dialer: Dialer) -> None:
-    document = await document_of(dialer)
+async def test_every_operation_is_declared_in_full(shared: Dialer) -> None:
+    document = await document_of(shared)
     ids = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(set(ids)) == len(ids)
     for method, path, operation in operations(document):
@@ -126,23 +126,23 @@ def test_a_group_serves_what_it_declares_and_nothing_else() -> None:
     assert routes_of(application) == served_calls([group])
 
 
-async def test_every_route_is_described_and_the_other_way_round(dialer: Dialer) -> None:
+async def test_every_route_is_described_and_the_other_way_round(shared: Dialer) -> None:
     """By the routes of a daemon's own application, and by asking a daemon for each call of its description."""
     assert routes_of(served()) >= {("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/health")}
-    document = await document_of(dialer)
+    document = await document_of(shared)
     described = {(method, path) for method, path, _ in operations(document)}
     assert routes_of(served()) <= described
-    assert dialer.session is not None
+    assert shared.session is not None
     for path, item in document["paths"].items():
         concrete = re.sub(r"\{\w+\}", "1", path)
-        async with dialer.session.request("PATCH", f"{dialer.url}{concrete}") as response:
+        async with shared.session.request("PATCH", f"{shared.url}{concrete}") as response:
             assert response.status == 405, path
             allowed = set(response.headers["Allow"].split(",")) - {"HEAD"}
         assert {one.strip() for one in allowed} == {method.upper() for method in item}, path
 
 
-async def test_fields_of_bodies_and_replies_are_explained(dialer: Dialer) -> None:
-    document = await document_of(dialer)
+async def test_fields_of_bodies_and_replies_are_explained(shared: Dialer) -> None:
+    document = await document_of(shared)
     unexplained = [
         f"{name}.{field}"
         for name, schema in document["components"]["schemas"].items()
@@ -155,16 +155,16 @@ async def test_fields_of_bodies_and_replies_are_explained(dialer: Dialer) -> Non
         assert node.get("default", 0) is not None
 
 
-async def test_patterns_mean_the_same_everywhere(dialer: Dialer) -> None:
-    patterns = {one["pattern"] for one in nodes(await document_of(dialer)) if isinstance(one.get("pattern"), str)}
+async def test_patterns_mean_the_same_everywhere(shared: Dialer) -> None:
+    patterns = {one["pattern"] for one in nodes(await document_of(shared)) if isinstance(one.get("pattern"), str)}
     assert len(patterns) > 8
     for pattern in patterns:
         assert _PORTABLE.fullmatch(pattern), pattern
         re.compile(pattern)
 
 
-async def test_examples_are_what_their_schemas_allow(dialer: Dialer) -> None:
-    document = await document_of(dialer)
+async def test_examples_are_what_their_schemas_allow(shared: Dialer) -> None:
+    document = await document_of(shared)
     checked = 0
     for schema in document["components"]["schemas"].values():
         validator = jsonschema_rs.Draft202012Validator({**schema, "components": document["components"]})
@@ -201,8 +201,8 @@ class _Page(HTMLParser):
         self.text += data
 
 
-async def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing(dialer: Dialer) -> None:
-    html, headers = await fetch(dialer, "/docs")
+async def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing(shared: Dialer) -> None:
+    html, headers = await fetch(shared, "/docs")
     page = _Page()
     page.feed(html)
     assert headers["Content-Type"].startswith("text/html")
@@ -217,9 +217,9 @@ async def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing(dialer: Di
     assert {one for one in page.references if not one.startswith("#")} == {"/openapi.json"}
 
 
-async def test_the_page_names_every_call_and_every_field_that_is_taken(dialer: Dialer) -> None:
-    document = await document_of(dialer)
-    html, _ = await fetch(dialer, "/docs")
+async def test_the_page_names_every_call_and_every_field_that_is_taken(shared: Dialer) -> None:
+    document = await document_of(shared)
+    html, _ = await fetch(shared, "/docs")
     page = _Page()
     page.feed(html)
     sections = html.split("<section ")[1:]

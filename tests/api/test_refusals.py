@@ -279,19 +279,19 @@ async def test_only_this_machine_is_served(dialer: Dialer) -> None:
 
 
 @pytest.mark.parametrize("path", [f"{BASE}/task", f"{BASE}/audio", "/admin-cabinet/session/start", "/nowhere"])
-async def test_a_body_that_is_not_encoded_as_it_says_is_refused_and_no_error_of_ours(dialer: Dialer, path: str) -> None:
-    assert dialer.session is not None
+async def test_a_body_that_is_not_encoded_as_it_says_is_refused_and_no_error_of_ours(shared: Dialer, path: str) -> None:
+    assert shared.session is not None
     headers = {"Content-Encoding": "gzip", "Content-Type": "multipart/form-data; boundary=x", "Connection": "close"}
-    async with dialer.session.post(f"{dialer.url}{path}", data=b"no gzip", headers=headers) as response:
+    async with shared.session.post(f"{shared.url}{path}", data=b"no gzip", headers=headers) as response:
         assert response.status < 500
         assert (await response.json())["result"] is False
-    assert (await dialer.health())["status"]
-    assert "ERROR" not in dialer.log_file.read_text()
+    assert (await shared.health())["status"]
+    assert "ERROR" not in shared.log_file.read_text()
 
 
 @pytest.mark.parametrize("version", [b"HTTP/0.9", b"HTTP/2.0", b""])
-async def test_other_versions_of_http_are_refused(dialer: Dialer, version: bytes) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(dialer.url.rpartition(":")[2]))
+async def test_other_versions_of_http_are_refused(shared: Dialer, version: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(shared.url.rpartition(":")[2]))
     with contextlib.closing(writer):
         writer.write(b"GET /health " + version + b"\r\nHost: 127.0.0.1\r\n\r\n")
         async with asyncio.timeout(10):

@@ -70,16 +70,16 @@ SAID_AND_SHOWN: list[tuple[str, Any, Any]] = [
 
 @pytest.mark.parametrize(("field", "said", "shown"), SAID_AND_SHOWN)
 async def test_a_rule_is_shown_as_it_was_said_and_can_be_changed(
-    dialer: Dialer, field: str, said: Any, shown: Any
+    shared: Dialer, field: str, said: Any, shown: Any
 ) -> None:
-    task_id = (await dialer.data("POST", "/task", {**TASK, field: said}))["id"]
-    assert (await dialer.data("GET", f"/task/{task_id}"))[field] == shown
-    await dialer.data("PUT", f"/task/{task_id}", {"name": "renamed"})
-    assert (await dialer.data("GET", f"/task/{task_id}"))[field] == shown, "what is not said stays"
-    plain = (await dialer.data("POST", "/task", TASK))["id"]
-    assert field not in await dialer.data("GET", f"/task/{plain}"), "the default is not shown"
-    await dialer.data("PUT", f"/task/{plain}", {field: said})
-    assert (await dialer.data("GET", f"/task/{plain}"))[field] == shown
+    task_id = (await shared.data("POST", "/task", {**TASK, field: said}))["id"]
+    assert (await shared.data("GET", f"/task/{task_id}"))[field] == shown
+    await shared.data("PUT", f"/task/{task_id}", {"name": "renamed"})
+    assert (await shared.data("GET", f"/task/{task_id}"))[field] == shown, "what is not said stays"
+    plain = (await shared.data("POST", "/task", TASK))["id"]
+    assert field not in await shared.data("GET", f"/task/{plain}"), "the default is not shown"
+    await shared.data("PUT", f"/task/{plain}", {field: said})
+    assert (await shared.data("GET", f"/task/{plain}"))[field] == shown
 
 
 @pytest.mark.parametrize(
@@ -95,19 +95,19 @@ async def test_a_rule_is_shown_as_it_was_said_and_can_be_changed(
         ("holidays", ["2026-12-31"], []),
     ],
 )
-async def test_a_rule_can_be_taken_back(dialer: Dialer, field: str, said: Any, default: Any) -> None:
-    task_id = (await dialer.data("POST", "/task", {**TASK, field: said}))["id"]
-    await dialer.data("PUT", f"/task/{task_id}", {field: default})
-    assert field not in await dialer.data("GET", f"/task/{task_id}")
+async def test_a_rule_can_be_taken_back(shared: Dialer, field: str, said: Any, default: Any) -> None:
+    task_id = (await shared.data("POST", "/task", {**TASK, field: said}))["id"]
+    await shared.data("PUT", f"/task/{task_id}", {field: default})
+    assert field not in await shared.data("GET", f"/task/{task_id}")
 
 
 @pytest.mark.parametrize("field", ["retryOn", "holidays", "workDays", "callerId", "weekDays"])
 @pytest.mark.parametrize("nothing", [None, ""])
-async def test_a_list_that_is_not_said_stays(dialer: Dialer, field: str, nothing: Any) -> None:
+async def test_a_list_that_is_not_said_stays(shared: Dialer, field: str, nothing: Any) -> None:
     said = {"retryOn": ["busy"], "callerId": ["79520000099"], "weekDays": [1]}.get(field, ["2026-12-31"])
-    task_id = (await dialer.data("POST", "/task", {**TASK, field: said}))["id"]
-    await dialer.data("PUT", f"/task/{task_id}", {field: nothing})
-    assert field in await dialer.data("GET", f"/task/{task_id}")
+    task_id = (await shared.data("POST", "/task", {**TASK, field: said}))["id"]
+    await shared.data("PUT", f"/task/{task_id}", {field: nothing})
+    assert field in await shared.data("GET", f"/task/{task_id}")
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ async def test_a_list_that_is_not_said_stays(dialer: Dialer, field: str, nothing
         ({"callerId": True}, "callerId: a list expected, got true"),
     ],
 )
-async def test_a_refusal_names_field_and_reason(dialer: Dialer, fields: dict[str, Any], message: str) -> None:
-    refused = await dialer.call("POST", "/task", {**TASK, **fields})
+async def test_a_refusal_names_field_and_reason(shared: Dialer, fields: dict[str, Any], message: str) -> None:
+    refused = await shared.call("POST", "/task", {**TASK, **fields})
     assert (refused["result"], refused["messages"]) == (False, [message])
 
 

@@ -16,8 +16,8 @@ from tests.rig.world import World
 
 TOLERATED = 0.1
 """A task's part of the channels may differ from that of its weight by so much of it."""
-CALLS = 1500
-"""Of ten tasks together: so many that three calls more or less of weight 2, which has 55, are tolerated."""
+CALLS = 1200
+"""Of ten tasks together: so many that three calls more or less of weight 2, which has 44, are tolerated."""
 
 
 async def post_polling(world: World) -> str:
