@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Route, expect
 from tests.api.conftest import running_dialer
 from tests.console.browsing import Look, looking
 from tests.console.conftest import Stage
-from tests.rig.waiting import wait_until
+from tests.rig.waiting import wait_for_answer, wait_until
 
 BASE = "/pbxcore/api/module-dialer/v1"
 EMPTY = {
@@ -145,6 +145,38 @@ async def test_minutes_are_asked_for_again_when_the_browser_has_come_again_by_it
     ))  # fmt: skip
     await look.open("", "Overview")
     await wait_until(lambda: len(asked) >= 3, "minutes are asked for at each beginning of the stream")
+
+
+async def test_minutes_that_are_asked_for_are_newer_than_what_the_browser_held_and_older_than_what_it_is_told(
+    browser: Browser, stage: Stage, admin: Any
+) -> None:
+    """Its stream was cut amid the first minute, and came again in the second."""
+    cut, now = {"time": 1_767_225_600, "begun": 3, "results": {}}, {"time": 1_767_226_800, "begun": 2, "results": {}}
+    streams, answers = iter([(100, cut), (1_000_000, now)]), iter([[], [{**cut, "begun": 12}, {**now, "begun": 1}]])
+
+    def stats(*minutes: Any) -> dict[str, Any]:
+        return {"minutes": minutes, "inProgress": 0, "maxChannels": 0}
+
+    async def tell(route: Route) -> None:
+        retry_ms, minute = next(streams)
+        told = f"retry: {retry_ms}\n\nevent: stats\ndata: {json.dumps(stats(minute))}\n\n"
+        await route.fulfill(content_type="text/event-stream", body=told)
+
+    async with looking(browser, stage.url, storage_state=admin) as look:
+        await look.page.route("**/console/v1/live", tell)
+        await look.page.route("**/console/v1/stats?*", lambda route: route.fulfill(
+            json={"result": True, "data": stats(*next(answers))}
+        ))  # fmt: skip
+        await look.open("", "Overview")
+
+        async def held() -> list[int]:
+            minutes = await look.page.evaluate(
+                "() => import('/console/assets/live.js').then(one => one.live.value.stats?.minutes ?? [])"
+            )
+            return [one["begun"] for one in minutes]
+
+        what = "the answer over what was held, what is told over the answer"
+        await wait_for_answer(held, lambda begun: begun == [12, 2], what)
 
 
 async def test_a_session_that_ends_with_the_stream_is_told_of_before_the_browser_comes_again(

@@ -20,6 +20,8 @@ let timer = 0;
 let tries = 0;
 /** Tasks that are told of since the stream began: those that it does not name any more are gone. */
 let first = true;
+/** What the stream has told of minutes since it began: only this is newer than what is asked for then. */
+let told = { stats: null };
 
 export const useLive = (part) => useStore(live, part);
 
@@ -31,6 +33,7 @@ export function startLive() {
 
 export function stopLive() {
   clearTimeout(timer);
+  told = { stats: null };
   source?.close();
   source = null;
   live.set({ status: "connecting", since: Date.now(), tasks: new Map(), known: false, health: null, stats: null });
@@ -60,7 +63,10 @@ function connect() {
     live.patch({ tasks });
   });
   listen("health", (health) => live.patch({ health }));
-  listen("stats", (stats) => live.patch({ stats: merged(live.value.stats, stats) }));
+  listen("stats", (stats) => {
+    told.stats = merged(told.stats, stats);
+    live.patch({ stats: merged(live.value.stats, stats) });
+  });
 }
 
 function listen(name, handler) {
@@ -83,9 +89,13 @@ function lost() {
   }, wait);
 }
 
+/** The last hour in place of what was held: the minute in which a stream was cut had been told by half. */
 async function loadMinutes() {
+  const since = { stats: null };
+  told = since;
   try {
-    live.patch({ stats: merged(await api.stats(MINUTES), live.value.stats) });
+    const answer = await api.stats(MINUTES);
+    if (told === since) live.patch({ stats: merged(answer, since.stats) }); // else it began again, and asks again
   } catch {
     // the stream tells that the daemon is away
   }
