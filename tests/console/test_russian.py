@@ -25,7 +25,7 @@ from tests.unit.test_why import OF_ONE, PROVOKED
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[./:=@+-][A-Za-z0-9_]+)*")
 CODES = {
     "AGI", "AMI", "API", "ASCII", "Asterisk", "AstDB", "CRM", "CSV", "FastAGI",
-    "MSK", "SIP", "Q.850", "VotBox", "XLS", "XLSX", "FAIL_PROVIDER", "TIMEOUT", "FULL", "retryOn",
+    "MSK", "PDF", "SIP", "Q.850", "VotBox", "XLS", "XLSX", "FAIL_PROVIDER", "TIMEOUT", "FULL", "retryOn",
     "AAC", "AIFF", "AMR", "AU", "FLAC", "GSM", "M4A", "MP3", "OGG", "WAV", "WebM",
     "m4a", "mp3", "wav", "ogg", "flac", "gsm", "cookie", "English", "ru-RU", "NUL", "asterisk", "spool_dir",
     "dialing", "max_channels", "max_calls_per_s", "ami", "username",
@@ -52,6 +52,29 @@ DOUBTFUL = (
     "Телефон;имя\n79520100001;Анна\n+71230000001;нет кода\n7952010;короткий\n795201000012;длинный\n*123456;код\n"
     "2026-01-02;дата\n7,95222E+10;округлён\n12;мал\nнет;слово\n"
 )
+OTHER_FORMATS = {"RTF", "HTML", "XML", "XLSB", "OpenDocument", "Numbers", "Word"}
+"""What is no table, by its name: elsewhere `Numbers` or `Word` is a word."""
+TOLD_OF_FILES = {
+    "file: list.xlsx: a PDF file: XLSX, XLS or CSV expected": "«list.xlsx»: это файл PDF, а нужен XLSX, XLS или CSV",
+    "file: list: July.xls: a binary workbook (XLSB): XLSX, XLS or CSV expected": (
+        "«list: July.xls»: это двоичная книга (XLSB), а нужен XLSX, XLS или CSV"
+    ),
+    "file: list.csv: row 9: unexpected end of data; is a quote left open there?": (
+        "«list.csv»: строка 9: не читается, не осталась ли в ней незакрытая кавычка?"
+    ),
+    "file: list.csv: row 9, column 2: a quote is opened and never closed": (
+        "«list.csv»: строка 9, столбец 2: кавычка открыта и не закрыта"
+    ),
+    "file: list.xlsx: protected by a password": "«list.xlsx»: защищён паролем",
+    "file: list: July.xlsx: protected by a password": "«list: July.xlsx»: защищён паролем",
+    "file: list.xlsx: after row 7: damaged, or no table (BadZipFile: File is not a zip file)": (
+        "«list.xlsx»: после строки 7: файл повреждён, или это не таблица"
+    ),
+    "file: list.xlsx: 'xl/x' in it is compressed in a way that XLSX does not know": (
+        "«list.xlsx»: часть «xl/x» сжата не так, как бывает в XLSX"
+    ),
+}
+"""And what the console makes of it, to the letter."""
 DETAILS = (
     "name old → б; state open → paused; maxCountChannels 5 → 12; notifyUrl changed; 3 numbers",
     "rules: max_attempts, weekdays, retry_on",
@@ -165,7 +188,23 @@ async def test_what_forms_are_refused_with_is_in_russian(russian: Look) -> None:
 
 
 async def test_what_is_wrong_with_a_table_is_in_russian(russian: Look) -> None:
-    await check(russian, "told", [*OF_TABLES, *OTHER_FILES])
+    await check(russian, "told", OF_TABLES)
+
+
+async def test_what_is_wrong_with_a_table_names_the_file_the_place_and_what_it_is(russian: Look) -> None:
+    told = await russian.page.evaluate(
+        "texts => import('/console/assets/i18n/index.js').then(one => texts.map(one.told))", [*TOLD_OF_FILES]
+    )
+    assert told == [*TOLD_OF_FILES.values()]
+
+
+async def test_each_other_kind_of_file_is_named(russian: Look) -> None:
+    told = await russian.page.evaluate(
+        "texts => import('/console/assets/i18n/index.js').then(one => texts.map(one.told))", OTHER_FILES
+    )
+    assert all(re.fullmatch("«x»: это .+, а нужен XLSX, XLS или CSV", one) for one in told), told
+    assert {word for one in told for word in latin_words(one)} == OTHER_FORMATS
+    assert len(set(told)) == len(OTHER_FILES)
 
 
 def test_all_that_can_be_said_of_a_table_is_among_what_is_checked() -> None:

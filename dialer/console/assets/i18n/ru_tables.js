@@ -1,5 +1,4 @@
 // What is wrong with a table of numbers: dialer/api/sheets, dialer/api/mikopbx/phone_table.py, dialer/dispatch/numbering.py.
-import { own } from "../own.js";
 import { expected } from "./ru_expected.js";
 import { sayerOf, whole } from "./said.js";
 
@@ -33,7 +32,6 @@ const reasonsOf = (say) => [
   [/^the spreadsheet program has rounded (\S+): make it a text cell$/, (number) => `программа таблиц округлила номер до «${number}»: сделайте ячейку текстовой`],
   [/^([\s\S]*): the column is left out of params$/, (reason) => `${say(reason)}: столбец не станет параметром`],
   // of a file
-  [/^(.*): XLSX, XLS or CSV expected$/, (what) => `${own(OTHER_FILES, what) ?? "это не таблица"}, а нужен XLSX, XLS или CSV`],
   [/^'(.*)' in it is compressed in a way that XLSX does not know$/, (part) => `часть «${part}» сжата не так, как бывает в XLSX`],
   [/^it inflates to more than (\d+) bytes$/, (most) => `в распакованном виде больше ${inMegabytes(most)}`],
   [/^reading it takes more than (\d+) bytes of memory$/, (most) => `чтобы прочесть файл, нужно больше ${inMegabytes(most)} памяти`],
@@ -43,13 +41,14 @@ const reasonsOf = (say) => [
   [/^reading it ended the process that read \(exit code (.*)\)$/, (code) => `чтение оборвалось (код ${code})`],
   [/^damaged, or no table \([\s\S]*\)$/, () => "файл повреждён, или это не таблица"],
   [/^neither XLSX, XLS nor text: a character (U\+\w+)$/, (character) => `это ни XLSX, ни XLS, ни текст: знак «${character}»`],
-  [/^[\s\S]*; is a quote left open there\?$/, () => "строка не читается: не осталась ли в ней незакрытая кавычка?"],
+  [/^[^:]*; is a quote left open there\?$/, () => "не читается, не осталась ли в ней незакрытая кавычка?"],
   expected("(\\d+) rows at the most expected", (most) => `нужно не больше ${most} строк`),
   expected("(\\d+) columns at the most expected", (most) => `нужно не больше ${most} столбцов`),
   expected("(\\d+) cells at the most expected", (most) => `нужно не больше ${most} ячеек`),
   expected("(\\d+) characters of text in all at the most expected", (most) => `нужно не больше ${most} знаков текста`),
   expected("(\\d+) characters at the most expected", (most) => `нужно не больше ${most} знаков`),
   expected("(\\d+) parts in it at the most expected", (most) => `нужно не больше ${most} частей в файле`),
+  ...whole(Object.fromEntries(Object.entries(OTHER_FILES).map(([what, said]) => [`${what}: XLSX, XLS or CSV expected`, `${said}, а нужен XLSX, XLS или CSV`]))),
   ...whole({
     "has * or #: an internal code, no public number": "есть * или #: это внутренний код, а не городской или мобильный номер",
     "no such country code": "такого кода страны нет",
