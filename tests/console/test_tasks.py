@@ -20,6 +20,18 @@ CHOOSE = """async (select, values) => { for (const value of values) {
     await new Promise(requestAnimationFrame); } }"""
 """One choice after the other, faster than a list is sent again however busy the machine is."""
 
+DROP_AMID_A_CHOICE = """async (select, [value, text, before]) => {
+    const choose = async chosen => {
+        select.value = chosen; select.dispatchEvent(new Event('change', {bubbles: true}));
+        await new Promise(requestAnimationFrame); };
+    await choose(value);
+    const dataTransfer = new DataTransfer(); dataTransfer.items.add(new File([text], 'dropped.csv'));
+    const drop = new DragEvent('drop', {dataTransfer, bubbles: true, cancelable: true});
+    document.querySelector('.drop').dispatchEvent(drop);
+    await new Promise(requestAnimationFrame);
+    await choose(before); }"""
+"""One choice, a list for it, and the choice before again: faster than a choice settles."""
+
 
 async def toast(look: Look, text: str) -> None:
     await expect(look.page.locator(".toasts").get_by_text(text).last).to_be_visible()
@@ -120,6 +132,24 @@ async def test_a_list_is_sent_again_for_the_polling_that_the_choice_stays_at(loo
     await expect(page.get_by_text("A list of numbers is needed")).to_have_count(0)
     assert [url.rpartition("polling=")[2] for url in sent] == ["1"]
     assert page.url.endswith("tasks/new")
+
+
+async def test_a_list_that_was_dropped_amid_a_choice_is_sent_again_for_the_polling_that_was_gone_back_to(
+    look: Look,
+) -> None:
+    page, sent = look.page, list[str]()
+
+    async def note(route: Route) -> None:
+        sent.append(route.request.url.partition("polling=")[2])
+        await route.continue_()
+
+    await page.route("**/upload-xls?*", note)
+    await look.open("tasks/new", "New task")
+    choice = page.get_by_label("Polling", exact=True).last
+    await expect(choice).to_have_value("")
+    await choice.evaluate(DROP_AMID_A_CHOICE, ["2", CSV, ""])
+    await wait_until(lambda: sent == ["2", ""], "it was looked at for a polling, and then for none")
+    await expect(page.get_by_text("2 numbers can be taken")).to_be_visible()
 
 
 async def test_an_address_that_names_no_state_shows_all_and_an_old_one_what_it_meant(look: Look) -> None:

@@ -47,8 +47,8 @@ export function NumbersSource({ taskId, polling = null, ready, looking = () => {
     }
   };
   useEffect(() => {
-    if (state.file && settled !== seenWith.current) look(state.file);
-  }, [settled]);
+    if (state.file && settled === polling && polling !== seenWith.current) look(state.file);
+  }, [settled, polling]); // gone back to before another had settled: `settled` has stayed
   const again = () => {
     turn.current += 1;
     ready(null);
