@@ -1,6 +1,7 @@
 """`dialer install` and `uninstall`: the dialer as an add-on of the Asterisk of this machine."""
 
 import grp
+import os
 import pwd
 import sys
 from collections.abc import Callable
@@ -112,7 +113,7 @@ def install(  # noqa: PLR0917 - click passes them by name
     Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again; 4 done, but for files that
     somebody has edited: --repair puts them back.
     """
-    console, config_file = screen.console(soft_wrap=True), config_file.absolute()
+    console, config_file = screen.console(soft_wrap=True), Path(os.path.abspath(config_file))  # noqa: PTH100 - without `..`, and a link keeps its name
     old = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
     left = _or_refuse(lambda: read_manifest(left_path(config_file)))
     etc = asterisk_etc or (_ETC if old is None else Path(old.etc))
@@ -196,7 +197,7 @@ def uninstall(  # noqa: PLR0917 - click passes them by name
 
     Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again; 75 not done, a daemon runs.
     """
-    console, config_file = screen.console(soft_wrap=True), config_file.absolute()
+    console, config_file = screen.console(soft_wrap=True), Path(os.path.abspath(config_file))  # noqa: PTH100 - without `..`, and a link keeps its name
     installed = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
     left = _or_refuse(lambda: read_manifest(left_path(config_file)))
     if installed is None:
@@ -212,7 +213,7 @@ def uninstall(  # noqa: PLR0917 - click passes them by name
     plan = _or_refuse(
         lambda: plan_removal(manifest, config_file, purge=purge, systemd=runs, keep_settings=keep_settings)
     )
-    if plan.left is not None:
+    if plan.left is not None and plan.left.after is not None:
         said = _("what stays is removed by: {command}")
         plan.notes.append(said.format(command=f"dialer uninstall --purge{config_words(config_file)}"))
     if installed is None and not purge:
@@ -265,6 +266,8 @@ def _databases(config_file: Path, manifest: Manifest) -> set[Path]:
     users = {0}
     with suppress(KeyError):
         users.add(pwd.getpwnam(manifest.user).pw_uid)
+    with suppress(FileNotFoundError):
+        users.add(Path(manifest.etc).stat().st_uid)  # Asterisk's user may be the daemon's
     found = {_database(config_file, data_dir)}
     for folder in {*data_folders(manifest), data_dir}:
         if not audio.intersection((folder, *folder.parents)):
@@ -321,7 +324,8 @@ def _show(console: Console, plan: Plan, *, verbose: bool) -> None:
         verb = _("remove") if plan.manifest.after is None else _("write")
         tell(verb, plan.manifest.path, _("what was done, to be taken back"))
     if plan.left is not None:
-        tell(_("write"), plan.left.path, _("what stays, to be removed by --purge"))
+        verb = _("remove") if plan.left.after is None else _("write")
+        tell(verb, plan.left.path, _("what stays, to be removed by --purge"))
     for command in plan.commands_before:
         tell(_("run"), " ".join(command.argv), command.why)
     for folder in plan.folders:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from dialer.dispatch.numbering import zone_of
+from dialer.dispatch.numbering import find_twins, zone_of
 from dialer.dispatch.scheduler import Scheduler
 from dialer.dispatch.twins import fetch_twins
 from dialer.model.audit import Change, task_change
@@ -40,6 +40,8 @@ class TaskDesk:
         self._store = store
         self._scheduler = scheduler
         self._region = region
+        self._adding = asyncio.Lock()
+        """Who adds numbers looks first whether they are there in another form."""
         self.hang_up: Callable[[Sequence[int]], None] = lambda attempt_ids: None
         """Ends the calls of these attempts."""
 
@@ -93,10 +95,11 @@ class TaskDesk:
     async def add_numbers(self, task_id: int, numbers: Sequence[Number]) -> tuple[Task, int] | None:
         """Add numbers to a task's list, and open a closed one; how many are new. Those that are in it stay as they are,
         also in another form. None: the PBX has no such task of its own. Raises TaskRefusedError."""
-        numbers = await self._without_twins(task_id, numbers)
-        change = await self._with_zones(TaskChange(numbers=numbers), None, task_id)
-        operation = audited(add_numbers(task_id, change.numbers or ()), _numbers_added)
-        added = await self._store.write(operation)
+        async with self._adding:
+            numbers = await self._without_twins(task_id, numbers)
+            change = await self._with_zones(TaskChange(numbers=numbers), None, task_id)
+            operation = audited(add_numbers(task_id, change.numbers or ()), _numbers_added)
+            added = await self._store.write(operation)
         if added is not None:
             log.info("task %d: %d numbers added", task_id, added[1])
             self._scheduler.task_is(added[0])
@@ -143,7 +146,8 @@ class TaskDesk:
         phone_ids = [one.phone_id for one in numbers]
         listed = await self._store.read(lambda connection: fetch_listed(connection, task_id, phone_ids))
         others = [one.phone for one in numbers if one.phone_id not in listed]
-        twins = await fetch_twins(self._store, task_id, others, self._region)
+        twins = await asyncio.to_thread(find_twins, others, self._region)
+        twins |= await fetch_twins(self._store, task_id, others, self._region)
         return [one for one in numbers if one.phone not in twins] if twins else numbers
 
     async def _with_zones(self, change: TaskChange, crm_id: str | None, task_id: int | None) -> TaskChange:

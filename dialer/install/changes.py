@@ -119,7 +119,7 @@ class Plan:
             or self.purged
             or self.commands_after
             or self.goes_on
-            or (self.manifest is not None and self.manifest.after is None)
+            or any(record is not None and record.after is None for record in (self.left, self.manifest))
         )
 
 

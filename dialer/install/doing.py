@@ -35,8 +35,9 @@ def do(
         _stop(plan.stops, tell)
     make_sure_idle()
     manifest = plan.manifest
-    if plan.left is not None:
-        _change_file(plan.left)
+    left = plan.left
+    if left is not None and left.after is not None:
+        _change_file(left)
     for folder in plan.folders:
         if plan.settled is not None and folder.path == plan.settled.path.parent and not folder.path.is_dir():
             _make_folder(FolderMade(folder.path, os.geteuid(), os.getegid(), 0o700))  # its owner may not be there yet
@@ -52,8 +53,9 @@ def do(
         _change_file(file)
     for path in plan.purged:
         _purge(path)
-    if manifest is not None and manifest.after is None:
-        _change_file(manifest)
+    for record in (left, manifest):
+        if record is not None and record.after is None:  # a purge that has failed is gone on with
+            _change_file(record)
     for path in plan.removed_folders:
         _remove_empty(path)
     for command_line in plan.asterisk:

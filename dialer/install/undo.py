@@ -85,7 +85,7 @@ def _plan_manifest(plan: Plan, manifest: Manifest, config_file: Path, gone: Set[
         after = what_stays.as_json()
         plan.left = FileChange(left, Kind.OWN, before, after, os.geteuid(), os.getegid(), mode=0o600)
     elif before is not None:
-        plan.files.append(FileChange(left, Kind.OWN, before, None))
+        plan.left = FileChange(left, Kind.OWN, before, None)
     if installed.exists():
         plan.manifest = FileChange(installed, Kind.OWN, installed.read_bytes(), None)
 

@@ -31,7 +31,7 @@ class Author:
     name: str
     """`local`, `user:LOGIN`, `key:NAME`, `votbox:ACCOUNT`, `command:USER` (who ran `dialer …`) and so on."""
     address: str = ""
-    """Where from; empty: this machine itself."""
+    """Where from: `127.0.0.1` for this machine itself; empty where there is no connection."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,10 +95,20 @@ def _open_lock(file: Path) -> int | None:
     lock = _lock_of(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
+        held = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     except PermissionError as error:
         if lock.exists():
             raise StoreError(f"[store] url: {lock} cannot be opened by this user: mend its owner") from error
         return None
     except OSError:
+        if lock.is_symlink() or lock.exists():
+            raise _no_lock(lock) from None
         return None
+    if not stat.S_ISREG(os.fstat(held).st_mode):
+        os.close(held)
+        raise _no_lock(lock)
+    return held
+
+
+def _no_lock(lock: Path) -> StoreError:
+    return StoreError(f"[store] url: {lock} is no regular file: remove it")

@@ -281,12 +281,13 @@ async def test_only_this_machine_is_served(dialer: Dialer) -> None:
 @pytest.mark.parametrize("path", [f"{BASE}/task", f"{BASE}/audio", "/admin-cabinet/session/start", "/nowhere"])
 async def test_a_body_that_is_not_encoded_as_it_says_is_refused_and_no_error_of_ours(shared: Dialer, path: str) -> None:
     assert shared.session is not None
+    logged = shared.log_file.stat().st_size
     headers = {"Content-Encoding": "gzip", "Content-Type": "multipart/form-data; boundary=x", "Connection": "close"}
     async with shared.session.post(f"{shared.url}{path}", data=b"no gzip", headers=headers) as response:
         assert response.status < 500
         assert (await response.json())["result"] is False
     assert (await shared.health())["status"]
-    assert "ERROR" not in shared.log_file.read_text()
+    assert b"ERROR" not in shared.log_file.read_bytes()[logged:]
 
 
 @pytest.mark.parametrize("version", [b"HTTP/0.9", b"HTTP/2.0", b""])

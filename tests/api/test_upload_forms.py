@@ -1,5 +1,6 @@
 """The dry run of a table: how its numbers are written, which are the same, and what its columns are taken for."""
 
+import asyncio
 from typing import Any
 
 from tests.api.asking import ask
@@ -86,6 +87,11 @@ async def test_what_the_task_has_in_another_form_is_known_to_the_dry_run_and_to_
     assert sorted(one["number"] for one in rows) == ["+298212345", "+298212346", "79520001122", "79520001133"]
     again = await ask(dialer, "POST", path, json={"numbers": ["810298212346"]})
     assert again.json["data"]["added"] == 0
+    forms = ["+298212347", "810298212347"]
+    assert (await ask(dialer, "POST", path, json={"numbers": forms})).json["data"]["added"] == 1, "of one request"
+    forms = ["+298212348", "810298212348"]
+    both = await asyncio.gather(*(ask(dialer, "POST", path, json={"numbers": [one]}) for one in forms))
+    assert sum(one.json["data"]["added"] for one in both) == 1, "of two at once"
 
 
 async def test_the_row_of_a_number_in_another_form_is_the_client_that_it_repeats(dialer: Dialer) -> None:

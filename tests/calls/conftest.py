@@ -15,7 +15,13 @@ from tests.calls.bench import Bench
 from tests.rig.world import World, running_world
 
 SETTINGS = {"dialing": {"ring_timeout_s": 8, "shutdown_grace_s": 15, "polling_limit_s": 12}}
+LONGEST = ("test_chaos.py", "test_campaigns.py", "test_outcomes.py", "test_callback.py")
 _series = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several processes none is left alone at the end with a file that takes minutes."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -27,9 +27,7 @@ async def test_a_task_that_is_not_there_is_no_part_of_the_number_behind_it(bench
     assert await why(bench, typed) == f"there is no task {typed.split(maxsplit=1)[0]} Try: dialer help"
 
 
-@pytest.mark.parametrize(
-    "typed", ["8 916 123-45-67", "8 9161234567", "+7 916 123 45 67", "79161234567", "8916 1234567"]
-)
+@pytest.mark.parametrize("typed", ["8 916 123-45-67", "+7 916 123 45 67", "79161234567", "8916 1234567"])
 async def test_a_number_with_blanks_is_one_also_where_its_first_digit_is_a_task_s_id(
     bench: Bench,  # noqa: F811
     typed: str,
@@ -45,6 +43,13 @@ async def test_a_task_that_lists_the_number_is_the_one_that_was_named(bench: Ben
     await post(bench, "", "79161234567")
     assert (await why(bench, "8 916 123-45-67")).startswith(f"task {task_id}: 9161234567 waits")
     assert (await why(bench, "8")).startswith(f"task {task_id}: ")
+
+
+async def test_a_whole_number_behind_a_task_is_asked_of_that_task(bench: Bench) -> None:  # noqa: F811
+    task_id = await post(bench, "8", "79520000001")
+    await post(bench, "", "79161234567")
+    said = await why(bench, "8 9161234567")
+    assert (said.startswith(f"task {task_id}"), "not in the task's list" in said) == (True, True), said
 
 
 async def test_a_number_that_no_task_lists_is_asked_of_the_task_that_is_named(bench: Bench) -> None:  # noqa: F811

@@ -190,7 +190,7 @@ async def test_a_receiver_that_is_down_does_not_hold_up_another(store: Store, re
                 for order in pair:
                     await answer_and_end(store, order, answers=1)
             await wait_until(lambda: len(receiver.taken) == 100, "everything for the one that is up is told")
-        assert len(await waiting(store)) == 100
+            await wait_for_answer(lambda: waiting(store), lambda left: len(left) == 100, "what was told waits no more")
 
 
 async def test_an_event_that_is_refused_holds_up_its_own_number_only_and_is_given_up_after_a_day(

@@ -41,6 +41,16 @@ def test_what_is_no_file_is_not_in_use(url: str) -> None:
     assert not in_use(url)
 
 
+def test_a_daemon_holds_no_lock_that_others_would_not_look_at(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.lock")
+    (tmp_path / "link.lock").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "folder.lock").mkdir()
+    for name in ("pipe", "link", "folder"):
+        with pytest.raises(StoreError, match="is no regular file"), sole_user(f"sqlite:///{tmp_path}/{name}"):
+            raise AssertionError
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_what_is_no_lock_of_ours_holds_nobody_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.lock")
     (tmp_path / "link.lock").symlink_to("nowhere")

@@ -1122,11 +1122,13 @@ def test_settings_below_the_data_are_purged_with_it_and_all_else_is_done(
 
 
 @pytest.mark.parametrize("below", ["dialer.toml", "etc/dialer.toml"])
-def test_of_settings_below_data_that_is_empty_nothing_stays(place: Place, below: str) -> None:
+@pytest.mark.parametrize("named", ["", "../data"])
+def test_of_settings_below_data_that_is_empty_nothing_stays(place: Place, below: str, named: str) -> None:
     place.write(PLAIN)
     before = snapshot(place.folder)
     place.config = place.folder / "data" / below
     place.install()
+    place.config = place.folder / "data" / named / below
     assert "stay" not in flat(place.uninstall())
     assert snapshot(place.folder) == before
 
@@ -1217,6 +1219,28 @@ def test_an_uninstallation_that_crashed_can_be_gone_on_with_and_purged(
     place.uninstall()
     monkeypatch.setattr(doing, "_change_file", change)
     assert place.uninstall().exit_code == 0
+    assert place.uninstall("--purge").exit_code == 0
+    assert snapshot(place.folder) == before
+
+
+@pytest.mark.parametrize("uninstalled_before", [False, True])
+def test_a_purge_that_could_not_take_a_folder_is_gone_on_with(
+    place: Place, uninstalled_before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write(PLAIN)
+    before = snapshot(place.folder)
+    place.install()
+    recording = used(place)
+    if uninstalled_before:
+        place.uninstall()
+
+    def is_busy(path: Path) -> None:
+        raise doing.DoingError(f"{path}: Device or resource busy")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(doing, "_purge", is_busy)
+        failed = place.uninstall("--purge")
+    assert (failed.exit_code, "Device or resource busy" in failed.output, recording.exists()) == (1, True, True)
     assert place.uninstall("--purge").exit_code == 0
     assert snapshot(place.folder) == before
 

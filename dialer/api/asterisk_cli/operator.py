@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -102,9 +103,10 @@ class Operator:
 
     async def _find_number(self, command: Command) -> tuple[Task, str]:
         """The task that is named, and what is typed behind it; or the task of a number that is typed alone. `8 916 …`
-        is the number, unless task 8 lists 916 …"""
+        is the number, unless task 8 lists 916 …; `8 9161234567`, where there is a task 8, asks of that."""
         named = await self._store.read(lambda connection: find_any_task(connection, command.task))
-        if named is not None and (not command.option or await self._lists(named, command.option)):
+        is_whole = re.fullmatch(r"\+?\d{10,}", command.option) is not None
+        if named is not None and (not command.option or is_whole or await self._lists(named, command.option)):
             return named, command.option
         typed = f"{command.task} {command.option}".strip()
         with suppress(ValueError):

@@ -94,7 +94,8 @@ class PhoneSheets:
             return rows
         table = await asyncio.to_thread(read_table, rows)
         if "1" in (call.query.dryRun, call.query.params):  # the original's reply stays as it is
-            leave_out_twins(table, await self._dry_run.twins([one.number for one in table.numbers]))
+            twins = await self._dry_run.twins([one.number for one in table.numbers])
+            await asyncio.to_thread(leave_out_twins, table, twins)
         if call.query.dryRun == "1":
             return await self._forecast(table, rows, call.query)
         if not table.numbers:

@@ -161,7 +161,7 @@ def leave_out_twins(table: PhoneTable, twins: Mapping[str, str]) -> None:
             if first_rows[one.client_id] == one.row != first_rows[first.client_id]:
                 same.setdefault(one.client_id, same.get(first.client_id, first.client_id))
     left = (one for one in table.numbers if one.number not in twins)
-    table.numbers = [one._replace(client_id=same.get(one.client_id, one.client_id)) for one in left]
+    table.numbers = [one._replace(client_id=same[one.client_id]) if one.client_id in same else one for one in left]
 
 
 def as_numbers(table: PhoneTable) -> list[dict[str, str]]:
