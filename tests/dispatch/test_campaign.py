@@ -21,7 +21,7 @@ from dialer.model.situation import Rule
 from dialer.model.task import InnerNumType, Number, TaskState
 from dialer.store.results import fetch_task_results
 from dialer.store.tasks import TaskChange
-from tests.dispatch.test_scheduler import BUSY, Bench, running
+from tests.dispatch.test_scheduler import BUSY, Bench, nothing_begins, running
 from tests.rig.waiting import wait_for_answer, wait_until
 
 UNAVAILABLE = LegEnded(OutRecord("CONGESTION", 34, (503,), False))
@@ -58,14 +58,6 @@ def clock_is(bench: Bench, text: str, zone: str = "UTC") -> None:
 def wake(bench: Bench) -> None:
     for task_id in bench.scheduler._queues:
         bench.scheduler.feed(task_id)
-
-
-async def nothing_begins(bench: Bench) -> None:
-    """Let the scheduler look at every task once more: it finds no call that may begin."""
-    before = bench.files()
-    bench.scheduler._hungry.update(dict.fromkeys(bench.scheduler._queues))
-    await bench.scheduler._fill()
-    assert bench.files() == before
 
 
 async def claim(bench: Bench) -> list[int]:

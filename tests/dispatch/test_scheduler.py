@@ -44,6 +44,9 @@ class Bench:
     now_s: float = 1000.0
     wall_s: float = 1_792_800_000.0
     """2026-10-24 00:00 UTC, a Saturday."""
+    looks_begun: int = 0
+    looks_ended: int = 0
+    """Of the scheduler, at the hungry tasks; one after the other."""
 
     def somebody_is_free(self, is_free: Callable[[str], bool]) -> None:
         """Say which internal numbers have employees, many of them, who can take a call; the others have one who
@@ -81,6 +84,15 @@ class Bench:
         task = await self.store.read(lambda connection: fetch_task(connection, task_id))
         assert task is not None
         return task.state
+
+
+async def nothing_begins(bench: Bench) -> None:
+    """Let the scheduler look at every task once more, after what it looks at now: no call may begin."""
+    before, next_look = bench.files(), bench.looks_begun + 1
+    bench.scheduler._hungry.update(dict.fromkeys(bench.scheduler._queues))
+    bench.scheduler._wake.set()
+    await wait_until(lambda: bench.looks_ended >= next_look, "the scheduler has looked once more")
+    assert bench.files() == before
 
 
 @asynccontextmanager
@@ -123,6 +135,16 @@ async def running(
     bench = Bench(
         store, ledger, scheduler, TaskDesk(store, scheduler), spool, tmp_path / "dialer.db", staffing, traffic
     )
+    fill = scheduler._fill
+
+    async def counted() -> float | None:
+        bench.looks_begun += 1
+        try:
+            return await fill()
+        finally:
+            bench.looks_ended += 1
+
+    scheduler._fill = counted  # type: ignore[method-assign]
     task = asyncio.create_task(scheduler.run())
     scheduler.pbx_is_ready(True)
     try:

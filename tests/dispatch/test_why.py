@@ -13,7 +13,7 @@ from dialer.model.records import OutRecord
 from dialer.model.situation import Blocked, Rule
 from dialer.model.task import TaskState
 from dialer.store.tasks import TaskChange
-from tests.dispatch.test_scheduler import BUSY, Bench, locked, running
+from tests.dispatch.test_scheduler import BUSY, Bench, locked, nothing_begins, running
 from tests.rig.waiting import wait_for_answer, wait_until
 
 T = TypeVar("T")
@@ -42,14 +42,6 @@ class Asked:
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     async with running(tmp_path) as started:
         yield started
-
-
-async def nothing_begins(bench: Bench) -> None:
-    """Let the scheduler look at every task once more: it finds no call that may begin."""
-    before = bench.files()
-    bench.scheduler._hungry.update(dict.fromkeys(bench.scheduler._queues))
-    await bench.scheduler._fill()
-    assert bench.files() == before
 
 
 async def post_unseen(bench: Bench, count: int, channels: int, series: int = 0) -> int:
