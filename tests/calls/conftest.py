@@ -15,7 +15,7 @@ from tests.calls.bench import Bench
 from tests.rig.world import World, running_world
 
 SETTINGS = {"dialing": {"ring_timeout_s": 8, "shutdown_grace_s": 15, "polling_limit_s": 12}}
-LONGEST = ("test_chaos.py", "test_campaigns.py", "test_outcomes.py", "test_callback.py")
+LONGEST = ("test_chaos.py", "test_campaigns.py", "test_outcomes.py", "test_callback.py", "test_shares.py")
 _series = count(1)
 
 

@@ -1,23 +1,15 @@
 """A campaign's rules by real calls: what the provider sees, and what the CRM reads."""
 
-import asyncio
 import time
-from itertools import pairwise, repeat
+from itertools import pairwise
 from typing import Any
-
-import pytest
 
 from tests.calls.asking import ONE_KEY, Listed, connect, post_task
 from tests.calls.measuring import most_at_once, observing, spans
 from tests.rig.daemon import Dialer
 from tests.rig.numbers import make_number
-from tests.rig.waiting import wait_for_answer, wait_until
+from tests.rig.waiting import wait_until
 from tests.rig.world import World
-
-TOLERATED = 0.1
-"""A task's part of the channels may differ from that of its weight by so much of it."""
-CALLS = 1200
-"""Of ten tasks together: so many that three calls more or less of weight 2, which has 44, are tolerated."""
 
 
 async def post_polling(world: World) -> str:
@@ -234,41 +226,3 @@ async def test_a_member_in_wrap_up_is_left_alone(own_world: World, series: int) 
         pauses = [later.begin_s - earlier.end_s for earlier, later in pairwise(calls)]
         print(f"\nafter a talk the next call began {pauses} s later")
         assert all(pause_s > 1.9 for pause_s in pauses), "LastCall is in whole seconds"
-
-
-@pytest.mark.alone
-async def test_ten_tasks_share_thirty_channels_by_their_weights_for_a_whole_run(own_world: World, series: int) -> None:
-    world = own_world
-    await world.dialer.stop()
-    async with world.dialer.changed({"dialing": {"max_channels": 30}}):
-        await world.dialer.wait_dialling()
-        polling = await post_polling(world)
-        weights = range(1, 11)
-        tasks: dict[str, int] = {}
-        lists: dict[int, set[str]] = {}
-        for weight in weights:
-            numbers = [make_number(series + weight * 1000 + place, "91") for place in range(500)]
-            lists[weight] = set(numbers)
-            fields: dict[str, Any] = {"weight": weight, "channels": 30, "state": 2}
-            tasks[await post_task(world.dialer, numbers, polling, "polling", **fields)] = weight
-        # the first one opened would get all channels: they are full until all ten are open
-        before = [make_number(series + place, "67") for place in range(30)]
-        async with observing(world.pbx) as observer:
-            await post_task(world.dialer, before, polling, "polling", channels=30, priority=9)
-            await wait_until(
-                lambda: sum(map(world.provider.invites().get, before, repeat(0))) == 30, "all channels are in use"
-            )
-            await asyncio.gather(*(world.dialer.data("PUT", f"/task/{task_id}", {"state": 0}) for task_id in tasks))
-            every = set().union(*lists.values())
-            await wait_until(lambda: len(spans(observer, every)) >= CALLS, f"{CALLS} calls", 240, poll_s=1.0)
-            calls = spans(observer, every)
-        assert most_at_once(calls) == 30
-        begun_s = min(call.begin_s for call in calls)
-        used = {weight: sum(call.end_s - call.begin_s for call in calls if call.number in lists[weight])
-                for weight in weights}  # fmt: skip
-        whole = sum(used.values()) / sum(weights)
-        parts = {weight: used[weight] / (whole * weight) for weight in weights}
-        print(f"\n{len(calls)} calls in {max(call.end_s for call in calls) - begun_s:.0f} s: parts of what is due: "
-              + ", ".join(f"{weight}: {part:.3f}" for weight, part in parts.items()))  # fmt: skip
-        assert all(abs(part - 1) <= TOLERATED for part in parts.values()), parts
-        assert await wait_for_answer(world.dialer.health, lambda report: report["status"] == "ok", "all is well")
