@@ -203,9 +203,12 @@ async def test_as_many_are_called_as_members_of_the_queue_are_free(own_world: Wo
         assert most_at_once(spans(observer, set(numbers))) == 2, "201 and 202"
         task = await world.dialer.data("GET", f"/task/{task_id}")
         assert {row["result"] for row in task["results"]} <= {"SUCCESS_CLIENT_H", "SUCCESS_USER_H"}
-    await world.pbx.rx("queue pause member PJSIP/201")
     more = [make_number(series + 100 + place, "66") for place in range(3)]
     async with observing(world.pbx) as observer:
+        await world.pbx.rx("queue pause member PJSIP/201")
+        await wait_until(
+            lambda: any(event["Event"] == "QueueMemberPause" for event in observer.events), "the daemon is told, too"
+        )
         task_id = await post_task(world.dialer, more, "300", "exten", channels=8)
         await world.dialer.wait_finished(task_id, 120)
         await wait_until(lambda: len(spans(observer, set(more))) == 3, "3 hang-ups")
