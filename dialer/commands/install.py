@@ -113,7 +113,7 @@ def install(  # noqa: PLR0917 - click passes them by name
     Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again; 4 done, but for files that
     somebody has edited: --repair puts them back.
     """
-    console, config_file = screen.console(soft_wrap=True), Path(os.path.abspath(config_file))  # noqa: PTH100 - without `..`, and a link keeps its name
+    console, config_file = screen.console(soft_wrap=True), _absolute(config_file)
     old = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
     left = _or_refuse(lambda: read_manifest(left_path(config_file)))
     etc = asterisk_etc or (_ETC if old is None else Path(old.etc))
@@ -197,7 +197,7 @@ def uninstall(  # noqa: PLR0917 - click passes them by name
 
     Exit codes: 0 done, or nothing to do; 1 not done, or only in part: run it again; 75 not done, a daemon runs.
     """
-    console, config_file = screen.console(soft_wrap=True), Path(os.path.abspath(config_file))  # noqa: PTH100 - without `..`, and a link keeps its name
+    console, config_file = screen.console(soft_wrap=True), _absolute(config_file)
     installed = _or_refuse(lambda: read_manifest(manifest_path(config_file)))
     left = _or_refuse(lambda: read_manifest(left_path(config_file)))
     if installed is None:
@@ -242,6 +242,11 @@ def uninstall(  # noqa: PLR0917 - click passes them by name
         no_reload=no_reload,
         verbose=verbose,
     )
+
+
+def _absolute(path: Path) -> Path:
+    """Without `..`; a link keeps its name."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` follows links
 
 
 def _database(config_file: Path, data_dir: Path) -> Path:

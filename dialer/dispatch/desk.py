@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from dialer.dispatch.numbering import find_twins, zone_of
+from dialer.dispatch.numbering import zone_of
 from dialer.dispatch.scheduler import Scheduler
 from dialer.dispatch.twins import fetch_twins
 from dialer.model.audit import Change, task_change
@@ -146,8 +146,7 @@ class TaskDesk:
         phone_ids = [one.phone_id for one in numbers]
         listed = await self._store.read(lambda connection: fetch_listed(connection, task_id, phone_ids))
         others = [one.phone for one in numbers if one.phone_id not in listed]
-        twins = await asyncio.to_thread(find_twins, others, self._region)
-        twins |= await fetch_twins(self._store, task_id, others, self._region)
+        twins = await fetch_twins(self._store, task_id, others, self._region)
         return [one for one in numbers if one.phone not in twins] if twins else numbers
 
     async def _with_zones(self, change: TaskChange, crm_id: str | None, task_id: int | None) -> TaskChange:

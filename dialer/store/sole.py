@@ -13,6 +13,9 @@ from sqlalchemy.exc import ArgumentError
 
 from dialer.store.errors import StoreError
 
+_NO_FILE = frozenset({errno.ELOOP, errno.ENXIO, errno.EISDIR})
+"""Of `open`: a link, a socket, a folder."""
+
 
 class InUseError(StoreError):
     """Another process holds the database."""
@@ -46,7 +49,7 @@ def in_use(url: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link; a socket
+        if error.errno in _NO_FILE:
             return False
         raise
     if lock is None:
@@ -100,8 +103,8 @@ def _open_lock(file: Path) -> int | None:
         if lock.exists():
             raise StoreError(f"[store] url: {lock} cannot be opened by this user: mend its owner") from error
         return None
-    except OSError:
-        if lock.is_symlink() or lock.exists():
+    except OSError as error:
+        if error.errno in _NO_FILE:
             raise _no_lock(lock) from None
         return None
     if not stat.S_ISREG(os.fstat(held).st_mode):

@@ -1,6 +1,6 @@
 """What Asterisk itself says of calls to the provider: when each began and ended."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.rig.ami import AmiObserver
 from tests.rig.pbx import Pbx
@@ -35,6 +35,20 @@ def spans(observer: AmiObserver, numbers: set[str]) -> list[Span]:
         elif channel.startswith(PROVIDER_CHANNEL) and event["Event"] == "Hangup" and number.get(channel) in numbers:
             done.append(Span(number[channel], begin[channel], float(event["Timestamp"])))
     return sorted(done, key=lambda span: span.begin_s)
+
+
+def until_members_are_free(observer: AmiObserver, calls: list[Span]) -> list[Span]:
+    """The same calls, each to the end of its talk with a member of a queue where that comes first: the member may have
+    the next call while a busy Asterisk has yet to take down the subscriber's leg."""
+    linked_ids = {
+        event["DialString"].partition("@")[0]: event["DestLinkedid"]
+        for event in observer.events
+        if event["Event"] == "DialBegin" and event.get("DestChannel", "").startswith(PROVIDER_CHANNEL)
+    }
+    free_s = {
+        event["Linkedid"]: float(event["Timestamp"]) for event in observer.events if event["Event"] == "AgentComplete"
+    }
+    return [replace(call, end_s=min(call.end_s, free_s.get(linked_ids[call.number], call.end_s))) for call in calls]
 
 
 def most_at_once(calls: list[Span]) -> int:

@@ -1,5 +1,6 @@
 """One daemon at a time on one SQLite file, by whatever name it calls it."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -49,6 +50,19 @@ def test_a_daemon_holds_no_lock_that_others_would_not_look_at(tmp_path: Path) ->
         with pytest.raises(StoreError, match="is no regular file"), sole_user(f"sqlite:///{tmp_path}/{name}"):
             raise AssertionError
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_lock_that_cannot_be_opened_now_is_not_taken_for_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dialer.db.lock").touch()
+
+    def fails(*_: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("dialer.store.sole.os.open", fails)
+    with sole_user(f"sqlite:///{tmp_path}/dialer.db"):
+        pass  # SQLite says what is wrong
 
 
 def test_what_is_no_lock_of_ours_holds_nobody_up(tmp_path: Path) -> None:
