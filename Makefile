@@ -8,7 +8,7 @@ FUZZ_S ?= 60
 # the tests start some two hundred daemons: each would compile our own code anew, half a second of two
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv rig demo test chaos fuzz lint messages docs format constraints deb deb-check clean
+.PHONY: help venv rig demo test chaos fuzz bench lint messages docs format constraints deb deb-check clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -43,6 +43,9 @@ fuzz: venv  ## parsers of AGI, AMI and lists against made-up bytes, led by cover
 	@PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check atheris==3.0.0
 	@for target in agi ami sheets; do $(BIN)/python -m tests.fuzz.atheris_targets $$target $(FUZZ_S) || exit 1; done
 
+bench: rig  ## the daemon against the limits of Asterisk, SQLite and Python; an hour; BENCH="calls lists" some of it, SHORT=1 a try
+	@$(BIN)/python -m bench $(BENCH) $(if $(SHORT),--short)
+
 lint: venv  ## ruff, mypy, bandit, and known vulnerabilities of the libraries
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -72,4 +75,4 @@ deb-check: rig  ## build it, install it into a fresh Debian 12, set up, run, rem
 	@$(BIN)/python -m tests.rig.deb_check
 
 clean:  ## remove what make has made here (the Asterisk root in the cache folder stays)
-	rm -rf $(VENV) dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz .site .screenshots
+	rm -rf $(VENV) dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz .site .screenshots .bench
