@@ -47,6 +47,10 @@ def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
     talks = "exten" if order.inner_num_type is InnerNumType.EXTEN else "polling"
     first_leg, answered = ("callback", "callback") if order.callback else ("out", talks)
     ring_timeout_s = order.ring_timeout_s or settings.ring_timeout_s
+    is_script = order.inner_num_type is InnerNumType.SCRIPT
+    # one underscore: the variable is also set on what the pair dials, a callback's second pair or a dialogue's
+    # telephones, and no further; for other calls that would be messages for nothing
+    inherited = "_" if order.callback or is_script else ""
     lines = [
         f"Channel: Local/{order.attempt_id:d}@autodialer-{first_leg}/n",
         "Context: autodialer-answered",
@@ -56,22 +60,21 @@ def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
         "MaxRetries: 0",
         f"RetryTime: {RETRY_TIME_S}",
         "Archive: no",
-        # one underscore: the variable is also set on what the pair dials, a callback's second pair, and no further
-        f"Setvar: _AUTODIALER_ATTEMPT={order.attempt_id:d}",
-        f"Setvar: _AUTODIALER_AGI={safe_host_port(settings.agi_address)}",
-        f"Setvar: _AUTODIALER_NUMBER={number}",
-        f"Setvar: _AUTODIALER_OUTGOING={safe_context(settings.outgoing_context)}",
-        f"Setvar: _AUTODIALER_LIMIT_S={settings.max_call_s:d}",
+        f"Setvar: {inherited}AUTODIALER_ATTEMPT={order.attempt_id:d}",
+        f"Setvar: {inherited}AUTODIALER_AGI={safe_host_port(settings.agi_address)}",
+        f"Setvar: {inherited}AUTODIALER_NUMBER={number}",
+        f"Setvar: {inherited}AUTODIALER_OUTGOING={safe_context(settings.outgoing_context)}",
+        f"Setvar: {inherited}AUTODIALER_LIMIT_S={settings.max_call_s:d}",
     ]
-    if order.inner_num_type is not InnerNumType.SCRIPT:
+    if not is_script:
         lines.append(f"Setvar: AUTODIALER_INTERNAL={safe_context(settings.internal_context)}")
     if order.caller_id is not None:
-        lines.append(f"Setvar: _AUTODIALER_CALLER={safe_caller(order.caller_id)}")
+        lines.append(f"Setvar: {inherited}AUTODIALER_CALLER={safe_caller(order.caller_id)}")
     if order.inner_num_type is InnerNumType.EXTEN:
         lines.append(f"Setvar: AUTODIALER_EXTEN={safe_extension(order.inner_num)}")
         if order.asks_for_employee:
             lines.append("Setvar: AUTODIALER_ASKS=1")
-    if order.inner_num_type is InnerNumType.SCRIPT:  # its employees may be outside, too
+    if is_script:  # its employees may be outside, too
         prefix = safe_prefix(order.dial_prefix or settings.dial_prefix)
         lines += [f"Setvar: _AUTODIALER_INTERNAL={safe_context(settings.internal_context)}"]
         lines += [f"Setvar: _AUTODIALER_PREFIX={prefix}"] if prefix else []

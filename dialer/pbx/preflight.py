@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dialer.pbx.ami import AmiClient, AmiRefusedError
 
-DIALPLAN_VERSION = "6"
+DIALPLAN_VERSION = "7"
 """The extension of [autodialer-version] in dialplan/extensions_autodialer.conf."""
 MODULES = (
     "app_dial", "app_exec", "app_mixmonitor", "app_stack", "app_userevent", "func_callerid", "func_channel", "func_db",

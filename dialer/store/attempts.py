@@ -6,14 +6,27 @@ The statements of the paths that run for every call are built once, here, and ex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Boolean,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from dialer.model.attempt import Attempt, AttemptState, shown_state
 from dialer.model.call import CallOrder
 from dialer.model.outcome import Outcome
 from dialer.model.progress import Progress
 from dialer.model.task import Task, TaskState
-from dialer.model.verdict import Verdict, dial_status_shown
+from dialer.model.verdict import dial_status_shown
 from dialer.store.database import Operation, Transaction
 from dialer.store.events import add_answer, add_mail, add_progress
 from dialer.store.finishing import (
@@ -92,13 +105,20 @@ _REQUEUE = (
     )
 )
 _SAVE_PROGRESS = update(attempt).where(_THIS, _OPEN).values(state=bindparam("moved_to"), changed_us=_NOW)
+_SIGNALLED = and_(attempt.c.signalled == 1, bindparam("told", type_=Boolean))
+_HUNG_UP = and_(attempt.c.unlisted == HUNG_UP, bindparam("told", type_=Boolean))
 _SAVE_RESULT = (
     update(attempt)
     .where(_THIS, _OPEN)
     .values(
         state=bindparam("moved_to"),
-        result=bindparam("outcome"),
-        cause=bindparam("because"),
+        # somebody's word amid the call makes something else of a verdict that is no success
+        result=case((_SIGNALLED, Outcome.SUCCESS_EXTERNAL_SIGNAL.value), else_=bindparam("outcome")),
+        cause=case(
+            (_SIGNALLED, bindparam("because_signalled")),
+            (_HUNG_UP, bindparam("because_hung_up")),
+            else_=bindparam("because"),
+        ),
         out_dial_state=bindparam("out_status"),
         in_dial_state=bindparam("in_status"),
         recording=bindparam("recorded_as"),
@@ -112,7 +132,15 @@ _SAVE_RESULT = (
     )
 )
 _REFUSE = update(attempt).where(_THIS, _OPEN, attempt.c.unlisted == 0).values(unlisted=UNLISTED)
-_INTERFERED = select(attempt.c.signalled, attempt.c.unlisted).where(_THIS)
+_COUNT = text(
+    "INSERT INTO dialled (day, phone_id, times) SELECT :day, phone_id, 1 FROM attempt WHERE id = :attempt_id "
+    "ON CONFLICT (day, phone_id) DO UPDATE SET times = dialled.times + 1"
+)
+_CALLED = (
+    select(dialled.c.times)
+    .join(attempt, attempt.c.phone_id == dialled.c.phone_id)
+    .where(_THIS, dialled.c.day == bindparam("day"))
+)
 NO_BILL = Bill()
 _SAVE_ANSWER = insert(answer).from_select(
     [
@@ -234,22 +262,17 @@ def confirm_claim(attempt_id: int, cap: DayCap | None = None) -> Operation[bool]
 
 def _within(tx: Transaction, attempt_id: int, cap: DayCap) -> bool:
     """Whether the attempt's telephone may be called once more on the day; else it waits for the next one."""
-    called = (
-        select(dialled.c.times)
-        .join(attempt, attempt.c.phone_id == dialled.c.phone_id)
-        .where(attempt.c.id == attempt_id, dialled.c.day == cap.day)
-    )
-    if not cap.most or (tx.connection.execute(called).scalar() or 0) < cap.most:
+    if not cap.most:
+        return True
+    called = tx.connection.execute(_CALLED, {"attempt_id": attempt_id, "day": cap.day}).scalar()
+    if (called or 0) < cap.most:
         return True
     tx.connection.execute(update(attempt).where(attempt.c.id == attempt_id, _OPEN).values(due_us=cap.ends_us))
     return False
 
 
 def _count(tx: Transaction, attempt_id: int, day: int) -> None:
-    phone_id = select(attempt.c.phone_id).where(attempt.c.id == attempt_id).scalar_subquery()
-    today = (dialled.c.day == day, dialled.c.phone_id == phone_id)
-    if not tx.connection.execute(update(dialled).where(*today).values(times=dialled.c.times + 1)).rowcount:
-        tx.connection.execute(insert(dialled).values(day=day, phone_id=phone_id, times=1))
+    tx.connection.execute(_COUNT, {"attempt_id": attempt_id, "day": day})
 
 
 def forget_days(before_day: int) -> Operation[None]:
@@ -298,6 +321,9 @@ def save_result(
         "moved_to": shown_state(closed).value,
         "outcome": verdict.outcome.value,
         "because": verdict.cause,
+        "told": not verdict.outcome.is_success,
+        "because_signalled": f"The call itself: {verdict}",
+        "because_hung_up": f"{ENDED_BY_USER}: {verdict}",
         "out_status": (dial_status_shown(out) or None) if out and not out.answered else None,
         "in_status": leg.shown_status or None if leg else None,
         "recorded_as": recording,
@@ -309,24 +335,13 @@ def save_result(
     }
 
     def operation(tx: Transaction) -> None:
-        told = {} if verdict.outcome.is_success else _interference(tx, closed.attempt_id, verdict)
-        done = tx.connection.execute(_SAVE_RESULT, {**values, **told, "now_us": tx.now_us})
+        done = tx.connection.execute(_SAVE_RESULT, {**values, "now_us": tx.now_us})
         if done.rowcount:
             if tells_progress and out is not None and not closed.answered:
                 add_progress(tx, closed.attempt_id, Progress.UNANSWERED, {"cause": str(out.hangup_cause)})
             after_result(tx, closed.attempt_id)
 
     return operation
-
-
-def _interference(tx: Transaction, attempt_id: int, verdict: Verdict) -> dict[str, object]:
-    """What somebody's word amid the call makes of a verdict that is no success."""
-    row = tx.connection.execute(_INTERFERED, {"attempt_id": attempt_id}).first()
-    if row is not None and row.signalled:
-        return {"outcome": Outcome.SUCCESS_EXTERNAL_SIGNAL.value, "because": f"The call itself: {verdict}"}
-    if row is not None and row.unlisted == HUNG_UP:
-        return {"because": f"{ENDED_BY_USER}: {verdict}"}
-    return {}
 
 
 def tell_progress(attempt_id: int, progress: Progress, details: Mapping[str, str]) -> Operation[None]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -12,8 +13,8 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Insert, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from dialer.store.connections import Connections, ServerConnections, SqliteConnections
 from dialer.store.errors import (
     DatabaseRefusedError,
     StoreError,
@@ -23,7 +24,7 @@ from dialer.store.errors import (
     store_error,
 )
 from dialer.store.schema import SCHEMA_VERSION, TRIED, answer, attempt, metadata, task
-from dialer.store.sqlite import WRITES, check_file, prepare_file, set_up_engine
+from dialer.store.sqlite import check_file, prepare_file
 
 __all__ = ["DatabaseRefusedError", "Operation", "Query", "Store", "StoreError", "Transaction", "as_it_is"]
 
@@ -81,12 +82,12 @@ class Store:
     one), so they touch nothing but the database.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, url: URL, connections: Connections) -> None:
+        """`open` makes one."""
+        self._url = url
+        self._connections = connections
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
         self._writer: asyncio.Task[None] | None = None
-        self._write_connection: AsyncConnection | None = None
-        self._anchor: AsyncConnection | None = None
         self._last_us = 0
         self._closed = False
         self._trouble: str | None = None
@@ -102,25 +103,19 @@ class Store:
         """Open, upgrade or create the database. Raises DatabaseRefusedError for what cannot become ours, StoreError for
         what may be over soon: a lock, a full disk. `beside_daemon`: only open, another process has done the rest."""
         try:
-            parsed = _async_url(make_url(url))
-            # parameters are phone numbers, and error texts go into logs
-            engine = create_async_engine(parsed, hide_parameters=True)
+            parsed = make_url(url)
+            file = sqlite_file(parsed)
+            connections: Connections
+            connections = ServerConnections(_async_url(parsed)) if file is None else SqliteConnections(file)
         except (ArgumentError, ImportError) as error:
             raise DatabaseRefusedError(f"[store] url: {error}") from error
-        store = cls(engine)
+        store = cls(parsed, connections)
         try:
-            if engine.dialect.name == "sqlite":
-                set_up_engine(engine.sync_engine)
-                prepare = check_file if beside_daemon else prepare_file
-                await asyncio.to_thread(prepare, Path(str(parsed.database)))
+            if file is None:
+                await connections.write(metadata.create_all)
             else:
-                async with engine.begin() as connection:
-                    await connection.run_sync(metadata.create_all)
-            # Held idle to the end: the last connection that closes takes SQLite's index of the log with it, and on a
-            # full disk nobody could read any more for want of a new one.
-            store._anchor = await engine.connect()
-            store._last_us = await store._anchor.run_sync(_latest_stamp)
-            await store._anchor.rollback()
+                await asyncio.to_thread(check_file if beside_daemon else prepare_file, file)
+            store._last_us = await connections.read(_latest_stamp)
         except SQLAlchemyError as error:
             await store.close()
             raise store_error(error, store._place) from error
@@ -143,13 +138,12 @@ class Store:
     @property
     def url(self) -> str:
         """Where the data is, without a password."""
-        return self._engine.url.render_as_string()
+        return self._url.render_as_string()
 
     @property
     def _place(self) -> str:
         """The database as error texts name it."""
-        sqlite_file = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
-        return sqlite_file or self.url
+        return str(sqlite_file(self._url) or self.url)
 
     def listen(self, topic: str, callback: Callable[[str], None]) -> None:
         """Call back with the detail of whatever operations tell on this topic, once it is committed."""
@@ -162,16 +156,12 @@ class Store:
             await self._jobs.join()
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
-        for connection in (self._write_connection, self._anchor):
-            if connection is not None:
-                await connection.close()
-        await self._engine.dispose()
+        await self._connections.close()
 
     async def read(self, query: Query[T]) -> T:
         """Return the query's result. Raises StoreError when the database fails."""
         try:
-            async with self._engine.connect() as connection:
-                return await connection.run_sync(query)
+            return await self._connections.read(query)
         except SQLAlchemyError as error:
             raise self._told(error) from error
 
@@ -210,12 +200,13 @@ class Store:
         """Commit the group, or tell everybody in it why not; return why the group as a whole could not be."""
         began_s = time.perf_counter()
         try:
-            results, told = await self._apply(group)
+            results, told = await self._connections.write(functools.partial(self._apply, group=group))
         except Exception as error:  # noqa: BLE001 - handed to whoever asked for the operation
             if not is_of_operation(error):
                 self.on_refused_commit()
             if leaves_guesses(error):
-                await self._drop_write_connection()
+                with contextlib.suppress(Exception):  # it is given up, whatever its state
+                    await self._connections.drop_writer()
             if len(group) > 1 and (is_of_operation(error) or is_disk_full(error)):
                 await self._commit_one_by_one(group)
             else:
@@ -259,21 +250,7 @@ class Store:
             self._damage = str(told)
         return told
 
-    async def _drop_write_connection(self) -> None:
-        """The next group begins with a new one, about which there is nothing to guess."""
-        connection, self._write_connection = self._write_connection, None
-        if connection is not None:
-            with contextlib.suppress(Exception):  # it is given up, whatever its state
-                await connection.invalidate()
-                await connection.close()
-
-    async def _apply(self, group: list[_Job]) -> tuple[list[Any], set[tuple[str, str]]]:
-        if self._write_connection is None:
-            self._write_connection = await self._engine.execution_options(**{WRITES: True}).connect()
-        async with self._write_connection.begin():
-            return await self._write_connection.run_sync(self._apply_sync, group)
-
-    def _apply_sync(self, connection: Connection, group: list[_Job]) -> tuple[list[Any], set[tuple[str, str]]]:
+    def _apply(self, connection: Connection, group: list[_Job]) -> tuple[list[Any], set[tuple[str, str]]]:
         self._last_us = max(self._last_us + TICK_US, time.time_ns() // 1000 // TICK_US * TICK_US)
         transaction = Transaction(connection, self._last_us)
         results = [job.operation(transaction) for job in group]
@@ -283,13 +260,16 @@ class Store:
 
 
 def _async_url(url: URL) -> URL:
-    if url.drivername == "postgresql":
-        return url.set(drivername="postgresql+asyncpg")
-    if url.drivername != "sqlite":
-        return url
+    return url.set(drivername="postgresql+asyncpg") if url.drivername == "postgresql" else url
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """None: not of SQLite. Raises ArgumentError for what is no file."""
+    if url.get_backend_name() != "sqlite":
+        return None
     if not url.database or url.database.startswith((":", "file:")):
         raise ArgumentError("sqlite:///path/of/a/file expected: what is kept in memory only is lost")
-    return url.set(drivername="sqlite+aiosqlite")
+    return Path(url.database)
 
 
 def _touch(tx: Transaction) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Connection, ScalarSelect, and_, bindparam, case, func, insert, literal, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from dialer.model.attempt import AttemptState
@@ -45,7 +45,7 @@ _COPIED = (
     "ring_timeout_s",
 )
 _ENDED = (
-    select(attempt, task.c.rules, task.c.spent_u, task.c.state.label("task_state"))
+    select(attempt, task.c.rules, task.c.spent_u, task.c.notify_url, task.c.state.label("task_state"))
     .join(task, task.c.id == attempt.c.task_id)
     .where(attempt.c.id == bindparam("attempt_id"))
 )
@@ -54,6 +54,10 @@ _NEXT_OF_CLIENT: ScalarSelect[int] = (
 )
 _ONE_IS_FREE = select(attempt.c.id).where(*_OF_CLIENT, _OPEN, attempt.c.held == 0).exists()
 _RELEASE = update(attempt).where(attempt.c.id == _NEXT_OF_CLIENT, ~_ONE_IS_FREE).values(held=0)
+_STOPPED_NOW = select(stop_number.c.id).where(
+    stop_number.c.task_id.in_([literal(GLOBAL), bindparam("of_task")]), stop_number.c.phone_id == bindparam("of_phone")
+)
+_ADD_ATTEMPT = insert(attempt)
 _BATCH = 500
 STOPPED = "Stop list"
 ENDED_BY_USER = "Ended by the user"
@@ -93,7 +97,8 @@ def after_result(tx: Transaction, attempt_id: int) -> None:
     )  # fmt: skip
     if wait_s is not None:
         _add_attempt(tx, row, tx.now_us + wait_s * 1_000_000)
-    add_result(tx, attempt_id)  # it tells whether there is another attempt
+    if row.notify_url:
+        add_result(tx, attempt_id)  # it tells whether there is another attempt
     if row.client_id is None:
         return
     if outcome.is_success:
@@ -259,27 +264,22 @@ def _add_attempt(tx: Transaction, row: Any, due_us: int) -> None:
         return
     if row.until_us is not None and row.until_us <= due_us:
         return
-    if tx.connection.execute(select(1).where(is_stopped_now(row.task_id, row.phone_id))).first():
+    if tx.connection.execute(_STOPPED_NOW, {"of_task": row.task_id, "of_phone": row.phone_id}).first():
         return
     tx.connection.execute(
-        insert(attempt).values(
+        _ADD_ATTEMPT,
+        {
             **{name: getattr(row, name) for name in _COPIED},
-            attempt_number=row.attempt_number + 1,
-            state=AttemptState.CREATED.value,
-            changed_us=tx.now_us,
-            due_us=due_us,
-            held=int(row.client_id is not None),
-        )
+            "attempt_number": row.attempt_number + 1,
+            "state": AttemptState.CREATED.value,
+            "changed_us": tx.now_us,
+            "due_us": due_us,
+            "held": int(row.client_id is not None),
+        },
     )
     tx.tell(QUEUE_TOPIC, str(row.task_id))
     if row.until_us is not None:
         tx.tell(LIFETIME_TOPIC, "")
-
-
-def is_stopped_now(task_id: int, phone_id: str) -> ColumnElement[bool]:
-    """The same as `is_stopped`, for one number."""
-    on_list = or_(stop_number.c.task_id == GLOBAL, stop_number.c.task_id == task_id)
-    return select(stop_number.c.id).where(on_list, stop_number.c.phone_id == phone_id).exists()
 
 
 def _release(tx: Transaction, task_id: int, client_id: str) -> None:

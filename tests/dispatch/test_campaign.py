@@ -421,7 +421,7 @@ async def test_caller_ids_take_turns_and_a_number_s_own_wins(bench: Bench) -> No
         line.partition("=")[2]
         for file in bench.spool.iterdir()
         for line in file.read_text().splitlines()
-        if line.startswith("Setvar: _AUTODIALER_CALLER=")
+        if line.startswith("Setvar: AUTODIALER_CALLER=")
     )
     assert shown["79520000099"] == 1
     assert sorted(shown[one] for one in ("79520000010", "79520000011")) == [1, 2]
@@ -432,7 +432,7 @@ async def test_numbers_are_dialled_as_they_are_unless_the_task_asks_for_the_inte
         task_id = await post(bench, [Number("89520000001", "9520000001")], as_e164=as_e164)
         await bench.settled_files(1)
         (file,) = bench.spool.iterdir()
-        assert f"Setvar: _AUTODIALER_NUMBER={dialled}\n" in file.read_text()
+        assert f"Setvar: AUTODIALER_NUMBER={dialled}\n" in file.read_text()
         (attempt_id,) = await claim(bench)
         bench.ledger.note(attempt_id, BUSY)
         await bench.desk.delete(task_id)

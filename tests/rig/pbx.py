@@ -55,8 +55,9 @@ class Pbx:
         employees_port: int,
         registrar_port: int | None = None,
         dialplan_globals: Mapping[str, str] | None = None,
+        templates: Path | None = None,
     ) -> None:
-        """Take ports; nothing runs yet.
+        """Take ports; nothing runs yet. `templates`: a folder of files that stand in for the rig's own of that name.
 
         `dialplan_globals` are written to [globals] of extensions.conf at every start. Without `registrar_port`
         there is no registration.
@@ -69,6 +70,7 @@ class Pbx:
         if len(str(self._control_socket)) > _LONGEST_SOCKET_PATH:
             raise ValueError(f"path is too long for a Unix socket, take a shorter work folder: {self._control_socket}")
         self.dialplan_globals = dict(dialplan_globals or {})
+        self._templates = [TEMPLATE_DIR, *([templates] if templates else [])]
         self._provider_port = provider_port
         self._employees_port = employees_port
         self._registrar_port = registrar_port
@@ -217,7 +219,7 @@ class Pbx:
             "OBSERVER_USERNAME": self.observer_username,
             "OBSERVER_SECRET": self.observer_secret,
         }
-        for template in TEMPLATE_DIR.glob("*.conf"):
+        for template in (file for folder in self._templates for file in folder.glob("*.conf")):
             (self.etc_dir / template.name).write_text(fill_in(template.read_text(), values))
         # The daemon's own user, as an administrator installs it: only the secret is changed.
         manager = (REPO_DIR / "dialplan" / "manager_autodialer.conf").read_text()

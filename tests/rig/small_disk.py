@@ -1,10 +1,9 @@
 """A disk of a few megabytes that can be full: a tmpfs, mounted by root and gone with its user."""
 
-import asyncio
-import contextlib
 import errno
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 from tests.rig.waiting import POLL_S
@@ -21,7 +20,8 @@ class SmallDisk:
         self.folder = folder.resolve()
         self._size_mb = size_mb
         self._filler = self.folder / "filler"
-        self._filling: asyncio.Task[None] | None = None
+        self._filling: threading.Thread | None = None
+        self._enough = threading.Event()
 
     def __enter__(self) -> "SmallDisk":
         unmount_stale()
@@ -32,8 +32,7 @@ class SmallDisk:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._filling is not None:
-            self._filling.cancel()
+        self._stop()
         _unmount(self.folder)
 
     @property
@@ -42,23 +41,26 @@ class SmallDisk:
         return self._filling is not None
 
     def fill(self) -> None:
-        """Leave no block free, and take every block that becomes free, until `free()`."""
+        """Leave no block free, and take every block that becomes free, until `free()`. From any thread."""
         self._take_all()
         if self._filling is None:
-            self._filling = asyncio.create_task(self._keep_full(), name="small disk filler")
+            self._enough.clear()
+            self._filling = threading.Thread(target=self._keep_full, name="small disk filler", daemon=True)
+            self._filling.start()
 
     async def free(self) -> None:
         """Give the space back. Harmless when repeated."""
-        if self._filling is not None:
-            self._filling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._filling
-            self._filling = None
+        self._stop()
         self._filler.unlink(missing_ok=True)
 
-    async def _keep_full(self) -> None:
-        while True:
-            await asyncio.sleep(POLL_S)
+    def _stop(self) -> None:
+        if self._filling is not None:
+            self._enough.set()
+            self._filling.join()
+            self._filling = None
+
+    def _keep_full(self) -> None:
+        while not self._enough.wait(POLL_S):
             self._take_all()
 
     def _take_all(self) -> None:

@@ -103,11 +103,11 @@ def test_a_call_file_says_what_the_dialplan_reads() -> None:
         "MaxRetries: 0",
         "RetryTime: 86400",
         "Archive: no",
-        "Setvar: _AUTODIALER_ATTEMPT=7",
-        "Setvar: _AUTODIALER_AGI=127.0.0.1:4573",
-        "Setvar: _AUTODIALER_NUMBER=99979522233446",
-        "Setvar: _AUTODIALER_OUTGOING=outgoing",
-        "Setvar: _AUTODIALER_LIMIT_S=14400",
+        "Setvar: AUTODIALER_ATTEMPT=7",
+        "Setvar: AUTODIALER_AGI=127.0.0.1:4573",
+        "Setvar: AUTODIALER_NUMBER=99979522233446",
+        "Setvar: AUTODIALER_OUTGOING=outgoing",
+        "Setvar: AUTODIALER_LIMIT_S=14400",
         "Setvar: AUTODIALER_INTERNAL=internal",
         "Setvar: AUTODIALER_EXTEN=300",
     ]
@@ -124,14 +124,19 @@ def test_what_is_asked_of_a_call_is_in_its_call_file() -> None:
             if line not in before
         ]
 
-    assert more(dialled="+79522233446") == ["Setvar: _AUTODIALER_NUMBER=+79522233446"]
-    assert more(caller_id="74951234567") == ["Setvar: _AUTODIALER_CALLER=74951234567"]
+    assert more(dialled="+79522233446") == ["Setvar: AUTODIALER_NUMBER=+79522233446"]
+    assert more(caller_id="74951234567") == ["Setvar: AUTODIALER_CALLER=74951234567"]
     assert more(amd=Amd.HANGUP) == ["Setvar: AUTODIALER_AMD=hangup"]
     assert more(amd=Amd.MESSAGE, message=Prompt("...")) == ["Setvar: AUTODIALER_AMD=message"]
     assert more(asks_for_employee=True) == ["Setvar: AUTODIALER_ASKS=1"]
     assert more(callback=True, amd=Amd.HANGUP) == [  # the employee waits: nobody is listened to
         "Channel: Local/7@autodialer-callback/n",
         "Extension: callback",
+        "Setvar: _AUTODIALER_ATTEMPT=7",  # inherited: its second pair reads them, too
+        "Setvar: _AUTODIALER_AGI=127.0.0.1:4573",
+        "Setvar: _AUTODIALER_NUMBER=79522233446",
+        "Setvar: _AUTODIALER_OUTGOING=outgoing",
+        "Setvar: _AUTODIALER_LIMIT_S=14400",
         "Setvar: _AUTODIALER_CALLBACK=1",
         "Setvar: _AUTODIALER_RING_S=45",
     ]

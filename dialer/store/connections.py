@@ -1,0 +1,143 @@
+"""Connections to the database: many readers, one writer. What is run over one crosses to its thread and back once,
+however many statements it has."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, Self, TypeVar
+
+import aiosqlite
+from sqlalchemy import URL, Connection, create_engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import StaticPool
+
+from dialer.store.sqlite import WRITES, set_up_engine
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+MOST_READERS = 15
+_KEPT_STATEMENTS = 500
+"""Of sqlite3, prepared, by connection: more than there are different ones."""
+
+
+class Connections(Protocol):
+    """Both raise SQLAlchemyError when the database fails, and what the work raises."""
+
+    async def read(self, work: Work[T]) -> T:
+        """Run queries, in one snapshot."""
+
+    async def write(self, work: Work[T]) -> T:
+        """Run changes in a transaction of their own, committed when this returns; one after the other."""
+
+    async def drop_writer(self) -> None:
+        """Give up the connection that writes, whatever its state; the next `write` makes a new one."""
+
+    async def close(self) -> None: ...
+
+
+class _Thread(aiosqlite.Connection):
+    """SQLAlchemy over an aiosqlite connection, within its thread."""
+
+    def __init__(self, file: Path, *, writes: bool) -> None:
+        super().__init__(self._open, iter_chunk_size=1)
+        self._file = file
+        # parameters are phone numbers, and error texts go into logs
+        engine = create_engine("sqlite://", creator=lambda: self._conn, poolclass=StaticPool, hide_parameters=True)
+        set_up_engine(engine)
+        self._engine = engine.execution_options(**{WRITES: writes})
+
+    @classmethod
+    async def begin(cls, file: Path, *, writes: bool) -> Self:
+        thread = cls(file, writes=writes)
+        await thread
+        return thread
+
+    async def run(self, work: Work[T]) -> T:
+        """In a transaction. A caller that is cancelled cuts short what runs."""
+        try:
+            result: T = await self._execute(self._run, work)  # type: ignore[no-untyped-call]
+        except asyncio.CancelledError:
+            self._conn.interrupt()
+            raise
+        return result
+
+    async def close(self) -> None:
+        await self._execute(self._engine.dispose)  # type: ignore[no-untyped-call]
+        await super().close()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return sqlite3.connect(self._file, cached_statements=_KEPT_STATEMENTS)
+        except sqlite3.Error as error:
+            raise OperationalError("connect", None, error) from error
+
+    def _run(self, work: Work[T]) -> T:
+        with self._engine.begin() as connection:
+            return work(connection)
+
+
+class SqliteConnections:
+    """To a SQLite file. Readers stay open: the last connection that closes takes SQLite's index of the log with it, and
+    on a full disk nobody could read any more for want of a new one."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._idle: list[_Thread] = []
+        self._may_read = asyncio.Semaphore(MOST_READERS)
+        self._writer: _Thread | None = None
+
+    async def read(self, work: Work[T]) -> T:
+        async with self._may_read:
+            reader = self._idle.pop() if self._idle else await _Thread.begin(self._file, writes=False)
+            try:
+                return await reader.run(work)
+            finally:
+                self._idle.append(reader)
+
+    async def write(self, work: Work[T]) -> T:
+        if self._writer is None:
+            self._writer = await _Thread.begin(self._file, writes=True)
+        return await self._writer.run(work)
+
+    async def drop_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.close()
+
+    async def close(self) -> None:
+        await self.drop_writer()
+        for reader in self._idle:
+            await reader.close()
+        self._idle.clear()
+
+
+class ServerConnections:
+    """To a database server, by SQLAlchemy's own asynchronous drivers."""
+
+    def __init__(self, url: URL) -> None:
+        """Raises ArgumentError, or ImportError for a driver that is not installed."""
+        self._engine = create_async_engine(url, hide_parameters=True)
+        self._writer: AsyncConnection | None = None
+
+    async def read(self, work: Work[T]) -> T:
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(work)
+
+    async def write(self, work: Work[T]) -> T:
+        if self._writer is None:
+            self._writer = await self._engine.connect()
+        async with self._writer.begin():
+            return await self._writer.run_sync(work)
+
+    async def drop_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.invalidate()
+            await writer.close()
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            await self._writer.close()
+        await self._engine.dispose()
