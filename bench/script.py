@@ -3,6 +3,7 @@ told, says yes to every claim, and reads the events; it knows no task, no list a
 
 import asyncio
 import contextlib
+import math
 import os
 import time
 from collections import deque
@@ -48,6 +49,10 @@ class Finished:
     def calls_per_s(self) -> float:
         return self.calls / self.took_s
 
+    @property
+    def lag_p99_s(self) -> float:
+        return sorted(self.lags_s)[int(0.99 * (len(self.lags_s) - 1))] if self.lags_s else 0.0
+
 
 class Script:
     """Calls by call files of one kind; `number` counts up over all runs, so that no number is dialled twice."""
@@ -61,27 +66,28 @@ class Script:
         self._agi = ""
         self.lags_s: list[float] = []
 
-    async def run(self, at_once: int, warm_s: float, run_s: float) -> Finished:
-        """Keep so many calls in progress; counted are those that end within `run_s` after the first `warm_s`."""
+    async def run(self, at_once: int, warm_s: float, run_s: float, calls_per_s: float = math.inf) -> Finished:
+        """Keep so many calls in progress, but begin no more than `calls_per_s`; counted are those that end within
+        `run_s` after the first `warm_s`."""
         server = await asyncio.get_running_loop().create_server(_Yes, "127.0.0.1", 0, backlog=1024)
         self._agi = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         listening = None if self._bare else asyncio.create_task(self._listen(), name="events")
         try:
             began_s = time.monotonic()
             self._make(at_once)
-            out, done, counted_from, counted_at_s = 0, 0, 0, 0.0
+            out, done, begun, counted_from, counted_at_s = 0, 0, 0, 0, 0.0
             while (now_s := time.monotonic()) < began_s + warm_s + run_s:
-                left = len(os.listdir(self._pbx.spool_dir))
+                left = self._in_spool()
                 done, out = done + out - left, left
                 if not counted_at_s and now_s >= began_s + warm_s:
                     counted_from, counted_at_s, self.lags_s = done, now_s, []
-                for _ in range(at_once - out):
+                while out < at_once and begun <= (now_s - began_s) * calls_per_s:
                     self._put()
-                    out += 1
+                    out, begun = out + 1, begun + 1
                 self._make(at_once)
                 await asyncio.sleep(LOOK_S)
             finished = Finished(done - counted_from, time.monotonic() - counted_at_s, self.lags_s)
-            while os.listdir(self._pbx.spool_dir):
+            while self._in_spool():  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(LOOK_S)
             for file in self._ready:
                 file.unlink()
@@ -92,6 +98,9 @@ class Script:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
         return finished
+
+    def _in_spool(self) -> int:
+        return len(os.listdir(self._pbx.spool_dir))  # noqa: PTH208 - no objects, hundreds of times a second
 
     def _make(self, least: int) -> None:
         """Have so many call files ready."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -33,7 +34,8 @@ def serve(config_file: Path, log_level: str | None) -> None:
     settings = settings_of(config_file)
     logs.set_up(settings.log.format, log_level or settings.log.level)
     try:
-        asyncio.run(serve_daemon(settings))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve_daemon(settings))
     except (ConfigError, DatabaseRefusedError) as error:
         _tell(settings, str(error))
         raise SystemExit(EXIT_CONFIG) from None
@@ -43,6 +45,16 @@ def serve(config_file: Path, log_level: str | None) -> None:
     except StartError as error:
         _tell(settings, f"Error: {error}")
         raise SystemExit(1) from None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's where it is installed (the extra `fast`): a call costs a fifth less; None: asyncio's own."""
+    try:
+        import uvloop  # noqa: PLC0415 - need not be there
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
 
 
 def _tell(settings: Settings, problem: str) -> None:

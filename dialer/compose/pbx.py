@@ -35,6 +35,7 @@ class Pbx:
             on_ready=self._is_ready,
         )
         self.link.listens_for_machines = lambda: dialling.scheduler.listens_for_machines
+        self.link.on_delay = dialling.traffic.event_came
         dialling.desk.hang_up = self.link.hang_up
 
     def _is_ready(self, ready: bool) -> None:

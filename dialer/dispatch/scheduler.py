@@ -194,6 +194,8 @@ class Scheduler(Watching):
         """Asterisk reaches us."""
         if attempt.state in DIALLED_STATES:
             self._failures = 0
+            if self._hungry:  # held back, perhaps by call files that Asterisk had not taken up
+                self._wake.set()
 
     def pbx_is_ready(self, ready: bool) -> None:
         """Asterisk is connected and reconciled, or is not any more."""

@@ -1,7 +1,8 @@
 """Traffic: how many calls at once and how fast, of all tasks, of each trunk, of each task; and whose turn it is.
 
 Where the other side is overloaded the rate is lowered by itself: a trunk that answers 503, an Asterisk that is slow to
-begin calls. That is logged, and told by `why`.
+begin calls. That is logged, and told by `why`. Before it comes to that, all calls together keep to the pace at which
+Asterisk's delays stay short (`dialer.model.knee`).
 """
 
 import logging
@@ -13,6 +14,7 @@ from dialer.dispatch.observing import Watching
 from dialer.model.attempt import DIALLED_STATES, Attempt
 from dialer.model.backing_off import AdaptiveRate, RefusalWatch
 from dialer.model.call import CallOrder
+from dialer.model.knee import BURST, Knee
 from dialer.model.limits import Limit, Refusal
 from dialer.model.shares import Shares
 from dialer.model.task import Task
@@ -21,6 +23,9 @@ log = logging.getLogger(__name__)
 SERVICE_UNAVAILABLE = 503
 SLOW_S = 1.5
 """An Asterisk that takes longer from the call file to the question for leave is overloaded; at rest it takes 0.01 s."""
+MOST_UNCLAIMED = 50
+"""Call files that Asterisk has not asked about: one that was held up for a moment does not get hundreds at once."""
+LOOK_AGAIN_S = 0.25
 NO_TRUNK = "trunk of the other numbers"
 
 
@@ -54,6 +59,8 @@ class Traffic(Watching):
         self.channels = Limit("[dialing] max_channels", max_channels, counted=lambda: self.in_use)
         self.rate = Limit("[dialing] max_calls_per_s", max_calls_per_s=max_calls_per_s)
         self.asterisk = Limit("Asterisk", adaptive=AdaptiveRate())
+        self.knee = Knee()
+        self._pace = Limit("the delay of Asterisk's events", max_calls_per_s=self.knee.calls_per_s, burst=BURST)
         self._trunks = {
             prefix.removeprefix("+"): limit
             for trunk in trunks
@@ -101,8 +108,11 @@ class Traffic(Watching):
 
     def refusal_of_engine(self) -> Refusal | None:
         """Which limit of all tasks allows no call now."""
+        if len(self._asked_at_s) >= MOST_UNCLAIMED:
+            reason = f"Asterisk has yet to take up {len(self._asked_at_s)} call files"
+            return Refusal(self._pace, reason, LOOK_AGAIN_S)
         now_s = self._clock()
-        return next((said for limit in (self.rate, self.asterisk) if (said := limit.refusal(now_s))), None)
+        return next((said for limit in (self.rate, self.asterisk, self._pace) if (said := limit.refusal(now_s))), None)
 
     def refusal_of_task(self, task_id: int) -> Refusal | None:
         """Whether the task's own limits allow no call now."""
@@ -121,11 +131,17 @@ class Traffic(Watching):
     def took_one(self, order: CallOrder) -> None:
         """The rates are told of a call that begins now (and not of one that was found in progress)."""
         now_s = self._clock()
-        for limit in (self.rate, self.asterisk, self._trunk_of(self._dial_string(order))):
+        for limit in (self.rate, self.asterisk, self._pace, self._trunk_of(self._dial_string(order))):
             limit.took_one(now_s)
         if order.task_id in self._tasks:
             self._tasks[order.task_id].took_one(now_s)
         self._asked_at_s[order.attempt_id] = now_s
+        self.knee.began(now_s)
+
+    def event_came(self, delay_s: float) -> None:
+        """An event of Asterisk's has been handled, so long after what it tells."""
+        self.knee.event_came(self._clock(), delay_s)
+        self._pace.max_calls_per_s = self.knee.calls_per_s
 
     def call_moved(self, order: CallOrder, attempt: Attempt) -> None:
         begun_at_s = self._asked_at_s.get(order.attempt_id)
@@ -133,6 +149,8 @@ class Traffic(Watching):
             return
         del self._asked_at_s[order.attempt_id]
         now_s, adaptive = self._clock(), self.asterisk.adaptive
+        self.knee.claim_came(now_s, now_s - begun_at_s)
+        self._pace.max_calls_per_s = self.knee.calls_per_s
         assert adaptive is not None  # noqa: S101 - made with one
         if now_s - begun_at_s >= SLOW_S:
             adaptive.overloaded(now_s, f"Asterisk took {now_s - begun_at_s:.1f} s to begin a call")
@@ -143,6 +161,7 @@ class Traffic(Watching):
     def call_over(self, order: CallOrder, attempt: Attempt) -> None:
         now_s = self._clock()
         self._asked_at_s.pop(order.attempt_id, None)
+        self.knee.ended(now_s)
         left = self.in_use_by(order.task_id) - 1
         if left > 0:
             self._running[order.task_id] = left

@@ -19,8 +19,7 @@ class AmiMetrics:
         )
         self._lag = Histogram(
             "autodialer_ami_event_lag_seconds",
-            "Age of AMI events when they are handled, by Asterisk's own time stamp (timestampevents = yes in "
-            "manager.conf; without it nothing is counted, and the ping tells)",
+            "Age of our dialplan's events when they are handled, by the time that it writes into them",
             buckets=(*QUICK_S, 10.0),
             registry=registry,
         )
@@ -52,7 +51,7 @@ class AmiMetrics:
             self._messages.labels("Response").inc()
             return
         self._messages.labels(event if event in self.events else "other").inc()
-        stamp = message.get("timestamp")
+        stamp = message.get("sent")
         if stamp is not None:
             try:
                 at_s = float(stamp)

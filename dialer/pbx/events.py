@@ -27,6 +27,14 @@ def read_talk(message: Mapping[str, str]) -> tuple[int, TalkBegan] | None:
     return (int(leg.group(1)), TalkBegan(message.get("Linkedid", ""), message.get("Uniqueid", ""))) if leg else None
 
 
+def read_sent(message: Mapping[str, str]) -> float | None:
+    """When our dialplan wrote the event, Unix seconds; None for any other event."""
+    try:
+        return float(message["Sent"]) if "Sent" in message else None
+    except ValueError:
+        return None
+
+
 def read_user_event(message: Mapping[str, str]) -> tuple[int, AttemptEvent] | None:
     """The attempt and what happened to it; None for an event that is not the dialer's or cannot be read."""
     name = message.get("UserEvent", "")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from typing import Protocol
@@ -9,7 +10,7 @@ from typing import Protocol
 from dialer.model.attempt import DIALLED_STATES, Attempt, AttemptState, CallLost
 from dialer.model.situation import Blocked, Rule
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError, AmiState, Forgetter
-from dialer.pbx.events import read_declined, read_talk, read_user_event
+from dialer.pbx.events import read_declined, read_sent, read_talk, read_user_event
 from dialer.pbx.preflight import find_fault
 from dialer.pbx.presence import EVENTS, Presence
 from dialer.pbx.reconcile import AttemptLedger, CallFiles, Reconciler
@@ -67,6 +68,8 @@ class PbxLink:
         self.ready = False
         self.listens_for_machines: Callable[[], bool] = lambda: False
         """Whether some open task asks for answering machines."""
+        self.on_delay: Callable[[float], None] = lambda delay_s: None
+        """Told how long after it was written each event of our dialplan is handled, seconds."""
         client.events = ("UserEvent", "Hangup", "BridgeEnter", *EVENTS)
         client.on_event = self._hear
         client.on_state = self._state_changed
@@ -134,6 +137,9 @@ class PbxLink:
             self._client.close()
 
     def _hear(self, message: Mapping[str, str]) -> None:
+        sent_s = read_sent(message)
+        if sent_s is not None:
+            self.on_delay(time.time() - sent_s)
         known = read_user_event(message) or read_talk(message)
         if known is not None:
             self._ledger.note(*known)

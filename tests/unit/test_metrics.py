@@ -166,14 +166,14 @@ async def test_every_outcome_of_a_call_is_shown_from_the_start(metrics: Metrics)
     assert shown["kind"] == {"polling", "exten", "script"}
 
 
-async def test_the_age_of_an_event_is_that_of_its_time_stamp(metrics: Metrics) -> None:
+async def test_the_age_of_an_event_is_by_the_time_that_the_dialplan_wrote_into_it(metrics: Metrics) -> None:
     metrics.ami._wall = lambda: 1000.5
     metrics.ami.events = frozenset({"UserEvent"})
-    metrics.ami.heard({"event": "UserEvent", "timestamp": "1000.250000"})
-    metrics.ami.heard({"event": "UserEvent", "timestamp": "1000.750000"})  # a clock that is a little ahead
-    metrics.ami.heard({"event": "UserEvent", "timestamp": "soon"})
+    metrics.ami.heard({"event": "UserEvent", "sent": "1000.250000"})
+    metrics.ami.heard({"event": "UserEvent", "sent": "1000.750000"})  # a clock that is a little ahead
+    metrics.ami.heard({"event": "UserEvent", "sent": "soon"})
     metrics.ami.heard({"event": "UserEvent"})
-    metrics.ami.heard({"response": "Success", "timestamp": "1.0"})
+    metrics.ami.heard({"response": "Success", "sent": "1.0"})
     seen = await exposed(metrics)
     lag = "autodialer_ami_event_lag_seconds"
     assert (seen.total(f"{lag}_count"), seen.total(f"{lag}_sum")) == (2, 0.25)
