@@ -143,6 +143,7 @@ class Daemon:
                 group.create_task(keep_receipts(self._store), name="receipts keeper"),
                 group.create_task(keep_audit(self._store, self._settings.audit.keep_days), name="audit log keeper"),
                 group.create_task(finish_ending(self._dialling.desk), name="ending of tasks"),
+                group.create_task(self._store.check(), name="check of the database"),
                 group.create_task(self._dialling.lifetimes.run(), name="lifetimes keeper"),
                 *([group.create_task(webhooks.run(), name="webhooks")] if webhooks else []),
                 group.create_task(connections.keep(), name="connections keeper"),
@@ -179,7 +180,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with sole_user(settings.store.url):
-        store = await Store.open(settings.store.url)
+        store = await Store.open(settings.store.url, checks_later=True)
         try:
             await Daemon(settings, store, tls).run(stop)
         finally:

@@ -24,7 +24,7 @@ from dialer.store.errors import (
     store_error,
 )
 from dialer.store.schema import SCHEMA_VERSION, TRIED, answer, attempt, metadata, task
-from dialer.store.sqlite import check_file, prepare_file
+from dialer.store.sqlite import PageCheck, check_file, prepare_file
 
 __all__ = ["DatabaseRefusedError", "Operation", "Query", "Store", "StoreError", "Transaction", "as_it_is"]
 
@@ -92,6 +92,8 @@ class Store:
         self._closed = False
         self._trouble: str | None = None
         self._damage: str | None = None
+        self._unread: Path | None = None
+        """A file that has had an unclean end and was not read whole."""
         self._listeners: dict[str, Callable[[str], None]] = {}
         self.on_commit: Callable[[int, float], None] = lambda operations, took_s: None
         """Told of each commit: how many operations it had, and its time, theirs included."""
@@ -99,9 +101,10 @@ class Store:
         """Told of each that the database refused."""
 
     @classmethod
-    async def open(cls, url: str, *, beside_daemon: bool = False) -> "Store":
+    async def open(cls, url: str, *, beside_daemon: bool = False, checks_later: bool = False) -> "Store":
         """Open, upgrade or create the database. Raises DatabaseRefusedError for what cannot become ours, StoreError for
-        what may be over soon: a lock, a full disk. `beside_daemon`: only open, another process has done the rest."""
+        what may be over soon: a lock, a full disk. `beside_daemon`: only open, another process has done the rest.
+        `checks_later`: a large file is opened unread after an unclean end; whoever opens it calls `check`."""
         try:
             parsed = make_url(url)
             file = sqlite_file(parsed)
@@ -113,8 +116,10 @@ class Store:
         try:
             if file is None:
                 await connections.write(metadata.create_all)
-            else:
-                await asyncio.to_thread(check_file if beside_daemon else prepare_file, file)
+            elif beside_daemon:
+                await asyncio.to_thread(check_file, file)
+            elif await asyncio.to_thread(prepare_file, file, checks_later=checks_later):
+                store._unread = file
             store._last_us = await connections.read(_latest_stamp)
         except SQLAlchemyError as error:
             await store.close()
@@ -124,6 +129,21 @@ class Store:
             raise
         store._writer = asyncio.create_task(store._write_groups(), name="store writer")
         return store
+
+    async def check(self) -> None:
+        """Read what `open` has left unread: damage is trouble from then on."""
+        if self._unread is None:
+            return
+        pages = PageCheck(self._unread)
+        try:
+            await asyncio.to_thread(pages.run)
+        except DatabaseRefusedError as error:
+            log.critical("%s", error)
+            self._damage = str(error)
+        except StoreError as error:
+            log.warning("%s is not checked after its unclean end: %s", self._place, error)
+        finally:
+            pages.stop()
 
     @property
     def trouble(self) -> str | None:

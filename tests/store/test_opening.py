@@ -1,5 +1,6 @@
 """Which files are opened, and what is said of the others."""
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from dialer.commands.exits import NOT_NOW
+from dialer.store import sqlite
 from dialer.store.database import DatabaseRefusedError, Store
 from dialer.store.results import fetch_task_results
 from dialer.store.schema import SCHEMA_VERSION
@@ -110,6 +112,39 @@ async def test_garbage_after_an_unclean_end_is_found_at_the_start(tmp_path: Path
     put_garbage_into_the_middle(tmp_path / "hurt.db")
     with pytest.raises(DatabaseRefusedError, match=r"hurt\.db is damaged"):
         await Store.open(url_of(tmp_path / "hurt.db"))
+
+
+async def test_a_large_file_is_read_while_it_is_used_after_an_unclean_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await Store.open(url_of(await made(tmp_path / "used.db")))
+    await new_task(store)
+    for name in ("sound.db", "hurt.db"):
+        copy_as_a_crash_leaves_it(tmp_path / "used.db", tmp_path / name)
+    await store.close()
+    put_garbage_into_the_middle(tmp_path / "hurt.db")
+    monkeypatch.setattr(sqlite, "CHECKED_FIRST_BYTES", 0)
+    for name, trouble in (("sound.db", None), ("hurt.db", "hurt.db is damaged")):
+        store = await Store.open(url_of(tmp_path / name), checks_later=True)
+        assert store.trouble is None
+        await store.check()
+        assert store.trouble is trouble or str(trouble) in str(store.trouble)
+        await store.close()
+
+
+async def test_a_check_that_is_cancelled_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = await Store.open(url_of(await made(tmp_path / "used.db")))
+    await new_task(store)
+    copy_as_a_crash_leaves_it(tmp_path / "used.db", tmp_path / "left.db")
+    await store.close()
+    monkeypatch.setattr(sqlite, "CHECKED_FIRST_BYTES", 0)
+    store = await Store.open(url_of(tmp_path / "left.db"), checks_later=True)
+    checking = asyncio.create_task(store.check())
+    await asyncio.sleep(0)
+    checking.cancel()
+    await asyncio.gather(checking, return_exceptions=True)
+    assert store.trouble is None
+    await store.close()
 
 
 async def test_garbage_found_while_running_is_told_as_such(tmp_path: Path) -> None:
