@@ -42,16 +42,49 @@ class _Call:
 
 @dataclass(slots=True)
 class _Desk:
-    """The calls of one internal number."""
+    """The calls of one internal number. Counted as they move: every task of the number asks for each call."""
 
     calls: dict[int, _Call] = field(default_factory=dict)
+    begun: int = 0
+    """Calls of those that ring or have rung …"""
+    answered: int = 0
+    """… of them, answered …"""
+    talking: int = 0
+    """… and of those, with an employee."""
     book: PaceBook = field(default_factory=PaceBook)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def lines(self) -> Lines:
-        talking = sum(call.talks_since_s is not None for call in self.calls.values())
-        answered = sum(call.answered_at_s is not None for call in self.calls.values())
-        return Lines(len(self.calls) - answered, answered - talking, talking)
+        return Lines(len(self.calls) - self.answered, self.answered - self.talking, self.talking)
+
+    def rings(self, call: _Call, now_s: float) -> None:
+        if call.rings_since_s is None:
+            call.rings_since_s = now_s
+            self.begun += 1
+
+    def is_answered(self, call: _Call, now_s: float) -> None:
+        if call.answered_at_s is None:
+            call.answered_at_s = now_s
+            self.answered += 1
+
+    def talks(self, call: _Call, now_s: float) -> None:
+        if call.talks_since_s is None:
+            call.talks_since_s = now_s
+            self.talking += 1
+
+    def over(self, attempt_id: int) -> None:
+        call = self.calls.pop(attempt_id)
+        self.begun -= call.rings_since_s is not None
+        self.answered -= call.answered_at_s is not None
+        self.talking -= call.talks_since_s is not None
+
+    def ahead_of(self, attempt_id: int) -> tuple[int, int]:
+        """Other calls that may want an employee before this one, and how many of them are answered."""
+        ahead, connecting = self.begun - self.talking, self.answered - self.talking
+        own = self.calls.get(attempt_id)
+        if own is None or own.rings_since_s is None or own.talks_since_s is not None:
+            return ahead, connecting
+        return ahead - 1, connecting - (own.answered_at_s is not None)
 
 
 class Staffing(Watching):
@@ -90,14 +123,8 @@ class Staffing(Watching):
             return True
         if pacing is not Pacing.PROGRESSIVE:
             return staff.on_duty > 0
-        calls = self._desk(order.inner_num).calls.items()
-        ahead = [
-            call
-            for attempt_id, call in calls
-            if attempt_id != order.attempt_id and call.rings_since_s is not None and call.talks_since_s is None
-        ]
-        connecting = sum(call.answered_at_s is not None for call in ahead)
-        return len(ahead) < staff.free + min(staff.ringing, connecting)
+        ahead, connecting = self._desk(order.inner_num).ahead_of(order.attempt_id)
+        return ahead < staff.free + min(staff.ringing, connecting)
 
     async def find_employee(self, order: CallOrder) -> bool:
         """Wait for an employee who can take a subscriber that has answered; False: none could within 2 s."""
@@ -132,35 +159,36 @@ class Staffing(Watching):
         now_s = self._clock()
         if not call.seen:
             call.seen, call.resumed = True, attempt.state is not AttemptState.SPOOLED
-        if attempt.state is not AttemptState.SPOOLED and call.rings_since_s is None:
-            call.rings_since_s = now_s
+        if attempt.state is not AttemptState.SPOOLED:
+            desk.rings(call, now_s)
         if order.callback:
-            self._note_callback(call, attempt, now_s)
+            self._note_callback(desk, call, attempt, now_s)
             return
         if (attempt.state is AttemptState.CONNECTING or attempt.talking) and call.answered_at_s is None:
-            call.answered_at_s = now_s
+            desk.is_answered(call, now_s)
             if not call.resumed:
                 desk.book.subscriber_answered(now_s, now_s - (call.rings_since_s or now_s))
         if attempt.talking and call.talks_since_s is None:
-            call.talks_since_s = now_s
+            desk.talks(call, now_s)
             if not call.resumed:
                 desk.book.employee_took(now_s, now_s - (call.answered_at_s or now_s))
         desk.changed.set()
         if attempt.state is not AttemptState.SPOOLED:
             self.on_capacity(order.inner_num)
 
-    def _note_callback(self, call: _Call, attempt: Attempt, now_s: float) -> None:
+    @staticmethod
+    def _note_callback(desk: _Desk, call: _Call, attempt: Attempt, now_s: float) -> None:
         """Its employee is called first: being found from the leave on, taken as soon as he has answered."""
-        if call.answered_at_s is None and attempt.state is not AttemptState.SPOOLED:
-            call.answered_at_s = now_s
-        if call.talks_since_s is None and (attempt.state is AttemptState.CONNECTING or attempt.talking):
-            call.talks_since_s = now_s
+        if attempt.state is not AttemptState.SPOOLED:
+            desk.is_answered(call, now_s)
+        if attempt.state is AttemptState.CONNECTING or attempt.talking:
+            desk.talks(call, now_s)
 
     def call_over(self, order: CallOrder, attempt: Attempt) -> None:
         desk, call = self._call_of(order)
         if desk is None or call is None:
             return
-        del desk.calls[order.attempt_id]
+        desk.over(order.attempt_id)
         if attempt.verdict is not None and not order.callback and not call.resumed:
             self._remember(desk.book, call, attempt.verdict)
         desk.changed.set()
