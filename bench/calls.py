@@ -4,13 +4,14 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from bench.rig import Line, cpu_s, running_daemon, running_line
 from bench.rows import Chart, Curve, Place, Row
 from bench.script import Script
 from tests.rig.daemon import Dialer
+from tests.rig.waiting import WaitTimeout, wait_until
 
 BORNE_LAG_S = 0.25
 CHANNELS = 1000
@@ -132,6 +133,8 @@ async def dial(line: Line, dialer: Dialer, settle_s: int, run_s: int) -> Dialled
     after, used, until_s = await _lags(dialer), (cpu_s(dialer.pid), cpu_s(line.pbx.pid)), time.time()
     await dialer.call("PUT", f"/task/{task_id}", {"state": 2})
     await dialer.wait_health(lambda report: not report["calls_in_progress"], "no call in progress", 60)
+    with suppress(WaitTimeout):
+        await wait_until(lambda: not _lost(dialer), "every result", 30)
     calls, per_second = _results(dialer, since_s, until_s)
     return Dialled(
         calls / (until_s - since_s),
