@@ -39,7 +39,7 @@ async def measure(place: Place) -> Sequence[Row]:
     return [
         Row(
             measure=f"memory after {calls:,} finished calls",
-            seen=f"{end_mb:.1f} MB, {end_mb - start_mb:+.1f} MB since the start, {end_mb - half_mb:+.1f} MB in the second "
+            seen=f"{end_mb:.1f} MB, {end_mb - start_mb:+.1f} MB since the start, {end_mb - half_mb:+.1f} in the second "
             f"half ({calls / took_s:.0f} calls/s)",
             against=f"{start_mb:.1f} MB before the first call",
             to_reach=f"flat: < {MOST_MB:.0f} MB more",
