@@ -13,7 +13,7 @@ from bench.machine import describe
 from bench.report import write_report
 from bench.rows import Measure, Place, Row
 
-MEASURES = {"calls": "bench.calls"}
+MEASURES = {"calls": "bench.calls", "channels": "bench.channels"}
 """Name, and the module whose `measure` it is. In the order in which they run."""
 
 

@@ -32,6 +32,8 @@ BURST = 50
 """So many calls may begin at once after a pause."""
 PATIENCE = 3
 """Looks after the rate was lowered until it is lowered again."""
+CLOCKS_S = 600.0
+"""An Asterisk of which every event came late for longer than this would be taken for one with another clock."""
 _CLOSE = 0.8
 """Calls that used so much of the rate waited for it."""
 _FALLING = 0.75
@@ -57,6 +59,22 @@ class _Delay:
 
 
 @dataclass(slots=True)
+class _Clocks:
+    """How far the clock of the events is from ours: the least delay of the last minutes, which may be below 0."""
+
+    since_s: float = -math.inf
+    least_s: float = math.inf
+    before_s: float = math.inf
+    """Of the time before `since_s`."""
+
+    def apart_s(self, now_s: float, delay_s: float) -> float:
+        if now_s - self.since_s > CLOCKS_S:
+            self.since_s, self.before_s, self.least_s = now_s, self.least_s, math.inf
+        self.least_s = min(self.least_s, delay_s)
+        return min(self.least_s, self.before_s)
+
+
+@dataclass(slots=True)
 class Knee:
     """The rate that all calls together keep to."""
 
@@ -65,6 +83,7 @@ class Knee:
     """Where the limit was met last; `math.inf`: not yet."""
     _events: _Delay = field(default_factory=lambda: _Delay(EVENTS_S))
     _claims: _Delay = field(default_factory=lambda: _Delay(CLAIMS_S))
+    _clocks: _Clocks = field(default_factory=_Clocks)
     _begun: deque[float] = field(default_factory=deque)
     _ended: deque[float] = field(default_factory=deque)
     _looked_at_s: float = -math.inf
@@ -84,7 +103,7 @@ class Knee:
 
     def event_came(self, now_s: float, delay_s: float) -> None:
         """An event of Asterisk's, so long after what it tells."""
-        self._events.saw(delay_s)
+        self._events.saw(delay_s - self._clocks.apart_s(now_s, delay_s))
         self._look(now_s)
 
     def claim_came(self, now_s: float, delay_s: float) -> None:
