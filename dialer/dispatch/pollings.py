@@ -21,6 +21,8 @@ class PollingBook:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept: dict[str, Polling] = {}
+        self._flows: dict[str, tuple[int, Flow]] = {}
+        """Of those that say the same to everybody."""
         self._changes = 0
 
     async def save(
@@ -67,15 +69,21 @@ class PollingBook:
     async def flow_for(self, order: CallOrder) -> tuple[int, Flow] | None:
         """The id of the order's polling, and the polling as a call flow for its number: `<name>` in a text is the
         number's parameter, else the client's property. None: there is no such polling."""
+        if (same := self._flows.get(order.inner_num)) is not None:
+            return same
         polling = await self.find(order.inner_num)
         if polling is None:
             return None
         if not any(has_parameters(text) for text in polling.texts()):
-            return polling.polling_id, compile_polling(polling)
+            found = polling.polling_id, compile_polling(polling)
+            if self._kept.get(order.inner_num) is polling:
+                self._flows[order.inner_num] = found
+            return found
         phone_id = phone_id_of(order.phone)
         properties = await self._store.read(lambda connection: fetch_properties(connection, phone_id))
         return polling.polling_id, compile_polling(polling, order.params, properties)
 
     def _forget(self) -> None:
         self._kept.clear()
+        self._flows.clear()
         self._changes += 1

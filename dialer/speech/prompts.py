@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from dialer.model.flow import Prompt, PromptError
@@ -22,9 +24,20 @@ CONVERSIONS_AT_ONCE = 2
 MAX_TEXT_CHARS = 5000
 """Six minutes of speech: nobody listens for so long, and longer ones take memory and time from all other calls."""
 FULL_BYTES = 65_536
+KNOWN_FILES = 10_000
+"""Sound files that are remembered: a CRM that names more of them has each looked at anew."""
 MELODY_PATIENCE_S = 0.8
 """How long a subscriber hears nothing at the most before the first telephone is called for him."""
 Making = Callable[[], Awaitable[Path]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A sound file that was found good, as it was then."""
+
+    path: Path
+    identity: tuple[int, ...]
+    converted: Path
 
 
 class PromptLibrary:
@@ -54,6 +67,8 @@ class PromptLibrary:
         self._max_file_s = max_file_s
         self._converting = asyncio.Semaphore(CONVERSIONS_AT_ONCE)
         self._making: dict[object, asyncio.Task[Path]] = {}
+        self._known: dict[str, _Known] = {}
+        """By what names it in a polling."""
         self.on_looked_up: Callable[[str, bool], None] = lambda kind, found: None
         """Told of each prompt asked for: "text" or "file", and whether it is there already."""
 
@@ -218,16 +233,28 @@ class PromptLibrary:
         return self._cache.path_of("text", RECIPE, engine.name, voice, prompt.lang, prompt.text)
 
     async def _fetch_file(self, reference: str) -> Path:
-        return await self.convert(self.check_file(reference))
+        known = self._known.get(reference)
+        if known is not None and _identity(known.path) == known.identity and self._cache.has(known.converted):
+            self.on_looked_up("file", True)
+            return known.converted
+        path = self.check_file(reference)
+        named = Path(reference) if Path(reference).is_absolute() else path  # a link may lead elsewhere the next time
+        identity = _identity(named)
+        converted = await self.convert(path)
+        if identity is not None:
+            if len(self._known) >= KNOWN_FILES:
+                self._known.clear()
+            self._known[reference] = _Known(named, identity, converted)
+        return converted
 
     async def convert(self, source: Path) -> Path:
         """The 8 kHz WAV of any sound file, kept under the file itself: an upload that is converted before it gets its
         name needs no second conversion. Raises PromptError."""
         try:
-            status = await asyncio.to_thread(source.stat)
+            identity = _identity_of(await asyncio.to_thread(source.stat))
         except OSError as error:
             raise PromptError(error.strerror or str(error)) from error
-        wanted = self._cache.path_of("file", RECIPE, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        wanted = self._cache.path_of("file", RECIPE, *identity)
         found = self._cache.has(wanted)
         self.on_looked_up("file", found)
         if found:
@@ -249,3 +276,15 @@ class PromptLibrary:
         finally:
             discard(part)
         return wanted
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What tells a file from another one, or from itself after a change; None: it is not there."""
+    try:
+        return _identity_of(path.stat())
+    except OSError:
+        return None
+
+
+def _identity_of(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

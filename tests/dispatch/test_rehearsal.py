@@ -81,3 +81,16 @@ async def test_calls_to_employees_and_of_pollings_that_are_gone_have_nothing_to_
     rehearsal.call_over(order(), RINGING)
     await wait_until(lambda: not rehearsal._rehearsing, "nothing is left", 5)
     assert voice.asked == []
+
+
+async def test_a_polling_without_parameters_is_compiled_once_and_anew_after_a_change(book: PollingBook) -> None:
+    await book.save("same", "", (Question("1", "one"),))
+    first = await book.flow_for(order(inner_num="same"))
+    assert first is not None
+    assert await book.flow_for(order(inner_num="same")) is first
+    await book.save("same", "", (Question("1", "two"),))
+    changed = await book.flow_for(order(inner_num="same"))
+    assert changed is not None
+    assert [prompt.text for prompt in changed[1].prompts()] == ["two"]
+    own = await book.flow_for(order())
+    assert await book.flow_for(order()) is not own

@@ -449,6 +449,28 @@ async def test_a_file_replaced_under_the_same_name_is_heard_at_once_and_the_old_
     assert new.stat().st_size > old.stat().st_size
 
 
+async def test_a_file_played_before_is_found_by_one_look_and_a_link_that_leads_elsewhere_since_is_looked_at_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = library(tmp_path / "audio")
+    spoken = await prompts.fetch(Prompt("Раз"))
+    own, link, outside = tmp_path / "audio" / "own.wav", tmp_path / "audio" / "link.wav", tmp_path / "outside.wav"
+    own.write_bytes(spoken.read_bytes())
+    outside.write_bytes(spoken.read_bytes())
+    link.symlink_to(own)
+    first = await prompts.fetch(Prompt(file=str(link)))
+    with monkeypatch.context() as patched:
+        patched.setattr(prompts, "check_file", None)
+        assert await prompts.fetch(Prompt(file=str(link))) == first
+    link.unlink()
+    link.symlink_to(outside)
+    with pytest.raises(PromptError, match="allowed folder"):
+        await prompts.fetch(Prompt(file=str(link)))
+    link.unlink()
+    with pytest.raises(PromptError, match="no such file"):
+        await prompts.fetch(Prompt(file=str(link)))
+
+
 async def test_the_text_is_spoken_when_its_file_cannot_be_played(tmp_path: Path) -> None:
     engine = Counting()
     prompts = library(tmp_path, engine)
