@@ -6,7 +6,7 @@ import logging
 import struct
 import termios
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -42,6 +42,32 @@ class AmiState(StrEnum):
     """Logged in, Asterisk is still loading modules."""
     READY = "ready"
     """Logged in to a fully booted Asterisk."""
+
+
+class _Event(Mapping[str, str]):
+    """The headers of an event; how their names are written is of no concern. (The original's message takes longer to
+    make than all else that an event needs.)"""
+
+    __slots__ = ("_headers",)
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        """`headers`: by names in small letters."""
+        self._headers = headers
+
+    def __getitem__(self, name: str) -> str:
+        return self._headers[name.lower()]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._headers
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._headers.get(name.lower(), default)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._headers)
+
+    def __len__(self) -> int:
+        return len(self._headers)
 
 
 class _Action(Action):  # type: ignore[misc]
@@ -91,7 +117,8 @@ class _WholeMessages(AMIProtocol):  # type: ignore[misc]
                 headers.setdefault(name.lower(), value)
         if "event" in headers or "response" in headers:
             self.factory.heard(headers)
-            self.handle_message(Message(headers))
+            if "actionid" in headers or not self.factory.take(headers):
+                self.handle_message(Message(headers))
 
 
 class _Manager(Manager):  # type: ignore[misc]
@@ -137,6 +164,13 @@ class _Manager(Manager):  # type: ignore[misc]
     def heard(self, headers: Mapping[str, str]) -> None:
         self._owner.on_message(headers)
 
+    def take(self, headers: Mapping[str, str]) -> bool:
+        """Hand on an event that nobody has asked for, if it is one of those that are wanted."""
+        wanted = headers.get("event") in self._owner.events
+        if wanted:
+            self._owner.on_event(_Event(headers))
+        return wanted
+
     def complain(self, problem: str) -> None:
         self._owner.complain(problem)
 
@@ -164,7 +198,7 @@ class AmiClient:
         self.on_state: Callable[[AmiState], None] = lambda state: None
         self.events: tuple[str, ...] = ("UserEvent",)
         """Names of the events that `on_event` is to have."""
-        self.on_event: Callable[[Message], None] = lambda message: None
+        self.on_event: Callable[[Mapping[str, str]], None] = lambda message: None
         self.on_message: Callable[[Mapping[str, str]], None] = lambda headers: None
         """Told of every message before it is handled; the headers' names are in small letters."""
         self.on_pong: Callable[[float], None] = lambda round_trip_s: None

@@ -148,6 +148,27 @@ async def test_a_letter_split_over_two_packets_arrives_whole() -> None:
         assert events[-1]["Name"] != NAME, "the bare library is mended: the subclass can go"
 
 
+async def test_events_that_are_wanted_are_heard_asked_for_or_not_however_their_headers_are_written() -> None:
+    async def tell(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"Event: Newexten\r\nName: unwanted\r\n\r\nEvent: UserEvent\r\nNAME: unasked\r\n\r\n")
+        writer.write(b"Event: UserEvent\r\nActionID: of nobody\r\nname: asked\r\n\r\n")
+        await asyncio.Event().wait()
+
+    heard: list[Any] = []
+    async with serving(Peer(tell)) as peer:
+        client = AmiClient("127.0.0.1", peer.port, "autodialer", "secret")
+        client.on_event = heard.append
+        client.start()
+        await wait_until(lambda: len(heard) == 2, "both")
+        client.close()
+    assert [event["Name"] for event in heard] == ["unasked", "asked"]
+    assert [event.get("nAmE") for event in heard] == ["unasked", "asked"]
+    assert ["name" in event for event in heard] == [True, True]
+    assert [event.get("Record", "none") for event in heard] == ["none", "none"]
+    assert dict(heard[0]) == {"event": "UserEvent", "name": "unasked"}
+    assert len(heard[0]) == 2
+
+
 async def test_a_connection_that_does_not_answer_is_dropped_and_made_anew() -> None:
     peer = Peer()
     peer.scripts = (peer.silence, peer.answer_all)
