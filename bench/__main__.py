@@ -13,7 +13,12 @@ from bench.machine import describe
 from bench.report import write_report
 from bench.rows import Measure, Place, Row
 
-MEASURES = {"calls": "bench.calls", "channels": "bench.channels"}
+MEASURES = {
+    "calls": "bench.calls",
+    "channels": "bench.channels",
+    "pollings": "bench.pollings",
+    "events": "bench.events",
+}
 """Name, and the module whose `measure` it is. In the order in which they run."""
 
 

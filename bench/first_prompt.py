@@ -1,0 +1,62 @@
+"""How long subscribers wait for the first prompt, by Asterisk's own events."""
+
+import asyncio
+import contextlib
+
+from tests.rig.pbx import Pbx
+
+_USER, _SECRET = "bench", "bench-secret"
+_RIGHTS = f"""
+[{_USER}]
+secret = {_SECRET}
+read = agi,dialplan
+write = system
+eventfilter(action(include),name(Newexten),header(Application),method(exact)) = AGI
+eventfilter(action(include),name(AGIExecStart),header(Command),method(starts_with)) = STREAM FILE
+"""
+
+
+class PromptClock:
+    """An AMI user of its own, which hears two events a prompt and nothing else."""
+
+    def __init__(self, pbx: Pbx) -> None:
+        self._pbx = pbx
+        self._came_s: dict[str, float] = {}
+        """When each channel has come to AGI(), until it has its first prompt."""
+        self.counts = False
+        """Whether what comes now is kept."""
+        self.waits_s: list[float] = []
+        self._listening: asyncio.Task[None] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def start(self) -> None:
+        with (self._pbx.etc_dir / "manager.conf").open("a") as file:
+            file.write(_RIGHTS)
+        await self._pbx.rx("manager reload")
+        reader, self._writer = await asyncio.open_connection("127.0.0.1", self._pbx.ami_port)
+        self._writer.write(f"Action: Login\r\nUsername: {_USER}\r\nSecret: {_SECRET}\r\n\r\n".encode())
+        assert b"Success" in await reader.readuntil(b"\r\n\r\n")
+        self._listening = asyncio.create_task(self._listen(reader), name="first prompts")
+
+    async def close(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listening
+        if self._writer is not None:
+            self._writer.close()
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                text = (await reader.readuntil(b"\r\n\r\n")).decode(errors="replace")
+                lines = (line.partition(": ") for line in text.split("\r\n"))
+                self._hear({name: value for name, _, value in lines})
+
+    def _hear(self, event: dict[str, str]) -> None:
+        if event.get("Event") == "Newexten" and "/dialogue," in event.get("AppData", ""):
+            self._came_s[event["Channel"]] = float(event["Timestamp"])
+        elif event.get("Event") == "AGIExecStart":
+            came_s = self._came_s.pop(event["Channel"], None)
+            if came_s is not None and self.counts:
+                self.waits_s.append(float(event["Timestamp"]) - came_s)

@@ -1,0 +1,231 @@
+"""Pollings at once, with sound playing and keys being taken: the daemon's, and those of Asterisk alone.
+
+A dialogue is four questions of 8 s, each answered by a key (SIP INFO) 6 to 9 s after the one before, and 3 s of thanks:
+34 s. Dialogues are added until Asterisk is saturated. It is when a subscriber's telephone would stutter: more than 1 %
+of the RTP packets come more than 40 ms after the one before, instead of 20, in two looks of 2 s on end. (Pauses of
+450 ms and more are subscribers who think, and left out; a prompt that comes late after a key is not.) Sound goes one
+way, to a socket of the bench that listens to one call of 16. Both sides are measured so, one after the other: by call
+files and a dialplan of Read() and Playback() without a daemon, then by the daemon.
+
+How long a subscriber waits for the first prompt is told by Asterisk, not by the daemon: from the event that the
+dialplan has come to AGI(…/dialogue) to the one that it has got the command STREAM FILE.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from bench.dialogues import LATE_MS, QUESTIONS, Alone, Campaign, Look, Respondents, Watcher, running_respondents
+from bench.first_prompt import PromptClock
+from bench.rig import running_daemon
+from bench.rows import Chart, Curve, Place, Row
+
+QUICKLY, SLOWLY = 12, 5
+"""Dialogues that are added a second: far from saturation, near it."""
+NEAR = 400
+AT_ONCE = 300
+"""For a while: how long do first prompts take?"""
+HOLD_S = 25.0
+STEP_S, STEPS_A_LOOK = 0.5, 4
+LAST_S = 120.0
+DISTURBED_CORES = 0.35
+"""A look in which other programs take as much says nothing."""
+TO_REACH, PROMPT_MS = 0.9, 50.0
+
+
+@dataclass
+class _Seen:
+    """What a run came to."""
+
+    looks: list[Look] = field(default_factory=list)
+
+    @property
+    def saturated_at(self) -> int:
+        """The most dialogues at once before it was."""
+        good = [look.at_once for look in self.looks[: self._first_late()]]
+        return max(good, default=0)
+
+    @property
+    def is_saturated(self) -> bool:
+        return self._first_late() < len(self.looks)
+
+    def cores(self, name: str, at_once: int) -> float:
+        """Processors it was given with about so many dialogues."""
+        some = [look.cores[name] for look in self.looks if abs(look.at_once - at_once) <= at_once * 0.1]
+        return sum(some) / max(1, len(some))
+
+    @property
+    def strangers(self) -> float:
+        """Processors that went to strangers, on average."""
+        return sum(look.strangers for look in self.looks) / max(1, len(self.looks))
+
+    def _first_late(self) -> int:
+        late = [look.gap_p99_ms > LATE_MS and look.strangers < DISTURBED_CORES for look in self.looks]
+        return next((place for place, pair in enumerate(pairwise(late)) if all(pair)), len(late))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How many dialogues are wanted when."""
+
+    near: int
+    most: int
+
+    def wanted(self, since_s: float) -> int:
+        near_s = self.near / QUICKLY
+        wanted = min(since_s, near_s) * QUICKLY + max(0.0, since_s - near_s) * SLOWLY
+        return max(1, min(self.most, int(wanted)))
+
+
+async def measure(place: Place) -> Sequence[Row]:
+    at_once, hold_s = place.scaled(AT_ONCE, 12), place.scaled(int(HOLD_S), 4)
+    plan, last_s = _Plan(place.scaled(NEAR, 24), place.scaled(2000, 30)), place.scaled(int(LAST_S), 5)
+    async with running_respondents(place.folder) as respondents:
+        alone = await _run_alone(respondents, plan, last_s)
+        await _hang_up(respondents)
+        audio = {"audio": {"allowed_dirs": [str(respondents.sounds)]}}
+        async with running_daemon(place.folder / "daemon", respondents.line, audio) as dialer:
+            campaign = Campaign(dialer, respondents)
+            await campaign.begin(place.scaled(6000, 200))
+            watcher = Watcher(respondents, {"daemon": dialer.pid})
+            waits_s = await _hear_first_prompts(campaign, at_once, hold_s, respondents)
+            held = watcher.look()
+            await campaign.keep(1)
+            await _hang_up(respondents)
+            daemon = await _saturate(Watcher(respondents, {"daemon": dialer.pid}), campaign.keep, plan, last_s)
+            await campaign.keep(1)
+            await _hang_up(respondents)
+            lost = _lost_keys(await campaign.task())
+    return [_row_of_pollings(alone, daemon, lost), _row_of_prompts(waits_s, at_once, held)]
+
+
+async def _run_alone(respondents: Respondents, plan: _Plan, last_s: float) -> _Seen:
+    alone = Alone(respondents)
+    dialling = asyncio.create_task(alone.run(), name="Asterisk alone")
+    try:
+        return await _saturate(Watcher(respondents, {}), alone.keep, plan, last_s)
+    finally:
+        dialling.cancel()
+
+
+async def _hear_first_prompts(
+    campaign: Campaign, at_once: int, hold_s: float, respondents: Respondents
+) -> Sequence[float]:
+    """How long each of those waited that answered when about so many dialogues were in progress, seconds."""
+    clock = PromptClock(respondents.line.pbx)
+    await clock.start()
+    began_s = time.monotonic()
+    full_s = at_once / QUICKLY
+    while (since_s := time.monotonic() - began_s) < full_s + hold_s:
+        clock.counts = since_s > full_s * 0.9
+        await campaign.keep(max(1, min(at_once, int(since_s * QUICKLY))))
+        await asyncio.sleep(STEP_S)
+    await clock.close()
+    return clock.waits_s
+
+
+async def _saturate(watcher: Watcher, keep: Callable[[int], Awaitable[None]], plan: _Plan, last_s: float) -> _Seen:
+    seen, began_s, steps = _Seen(), time.monotonic(), 0
+    while not seen.is_saturated and (since_s := time.monotonic() - began_s) < last_s:
+        await keep(plan.wanted(since_s))
+        await asyncio.sleep(STEP_S)
+        steps += 1
+        if steps % STEPS_A_LOOK == 0:
+            seen.looks.append(watcher.look())
+    return seen
+
+
+async def _hang_up(respondents: Respondents) -> None:
+    """End all calls."""
+    while respondents.in_progress() > 1:
+        await respondents.line.pbx.rx("channel request hangup all")
+        await asyncio.sleep(STEP_S)
+
+
+def _lost_keys(task: Mapping[str, Any]) -> int:
+    """Of dialogues that came to their end."""
+    finished = {row["phone"] for row in task["results"] if row["result"] == "SUCCESS_POLLING"}
+    kept = sum(answer["phone"] in finished for answer in task["resultsPoling"])
+    return len(finished) * QUESTIONS - kept
+
+
+def _row_of_pollings(alone: _Seen, daemon: _Seen, lost: int) -> Row:
+    bound, seen = alone.saturated_at, daemon.saturated_at
+    share = seen / max(1, bound)
+    figures = {
+        "alone_dialogues": bound,
+        "daemon_dialogues": seen,
+        "share_of_alone": share,
+        "lost_keys": lost,
+        "daemon_cores_at_300": daemon.cores("daemon", AT_ONCE),
+        "asterisk_cores_at_300": daemon.cores("asterisk", AT_ONCE),
+        "asterisk_alone_cores_at_300": alone.cores("asterisk", AT_ONCE),
+        "alone_strangers_cores": alone.strangers,
+        "daemon_strangers_cores": daemon.strangers,
+    }
+    curves = {"Asterisk alone": alone, "with the daemon": daemon}
+    return Row(
+        "pollings at once, sound playing, keys taken",
+        f"{seen}, {lost} keys lost" + ("" if daemon.is_saturated else " (not saturated)"),
+        f"Asterisk alone, Read() and Playback(): {bound}" + ("" if alone.is_saturated else " (not saturated)"),
+        f">= {TO_REACH} of it",
+        share >= TO_REACH and lost == 0,
+        f"Asterisk, which takes {figures['asterisk_cores_at_300']:.2f} cores for {AT_ONCE} dialogues (alone "
+        f"{figures['asterisk_alone_cores_at_300']:.2f}), the daemon {figures['daemon_cores_at_300']:.2f}. By perf more "
+        "than half is the kernel's: every 20 ms each dialogue wakes the thread that plays, the one of its Local pair "
+        "and the one of its bridge, by poll() and eventfd",
+        "fewer threads a dialogue: calls without the Local pair, which the claim of an attempt is made on; in the "
+        "daemon a third is FastAGI, a quarter the database",
+        figures,
+        [
+            Chart(
+                "pollings-late",
+                "RTP packets: time since the one before, 99 of 100",
+                "dialogues at once",
+                "ms",
+                [
+                    Curve(name, [look.at_once for look in run.looks], [look.gap_p99_ms for look in run.looks])
+                    for name, run in curves.items()
+                ],
+            ),
+            Chart(
+                "pollings-cores",
+                "Processors that Asterisk and the daemon take",
+                "dialogues at once",
+                "cores",
+                [
+                    Curve(
+                        name,
+                        [look.at_once for look in run.looks],
+                        [look.cores["asterisk"] + look.cores.get("daemon", 0.0) for look in run.looks],
+                    )
+                    for name, run in curves.items()
+                ],
+            ),
+        ],
+    )
+
+
+def _row_of_prompts(waits_s: Sequence[float], at_once: int, held: Look) -> Row:
+    waits_ms = sorted(1000 * wait_s for wait_s in waits_s)
+    p99_ms = waits_ms[int(len(waits_ms) * 0.99)] if waits_ms else 0.0
+    median_ms = waits_ms[len(waits_ms) // 2] if waits_ms else 0.0
+    return Row(
+        f"FastAGI answer to first prompt, {at_once} dialogues at once",
+        f"median {median_ms:.1f} ms, p99 {p99_ms:.1f} ms of {len(waits_ms)}",
+        "nothing: as Asterisk's events tell",
+        f"p99 < {PROMPT_MS:.0f} ms",
+        bool(waits_ms) and p99_ms < PROMPT_MS,
+        "the turns that the daemon and Asterisk's threads wait for a core: a connection, SET AUTOHANGUP and its "
+        f"answer, STREAM FILE; other programs of this machine took {held.strangers:.2f} cores meanwhile",
+        "one round trip less: the dialplan sets the time limit before it asks for the dialogue",
+        {
+            "median_ms": median_ms,
+            "p99_ms": p99_ms,
+            "calls": len(waits_ms),
+            "strangers_cores": held.strangers,
+        },
+    )
