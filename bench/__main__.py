@@ -18,6 +18,9 @@ MEASURES = {
     "channels": "bench.channels",
     "pollings": "bench.pollings",
     "events": "bench.events",
+    "scale": "bench.scale",
+    "start": "bench.start",
+    "memory": "bench.memory",
 }
 """Name, and the module whose `measure` it is. In the order in which they run."""
 

@@ -141,11 +141,13 @@ class RefusalWatch:
 
     def __init__(self) -> None:
         self._ended: deque[tuple[float, bool]] = deque()
+        self._refusals = 0
+        """Of those."""
 
     def call_ended(self, now_s: float, *, refused: bool) -> bool:
         """Take an end; True: this refusal is one of many."""
         self._ended.append((now_s, refused))
+        self._refusals += refused
         while self._ended[0][0] <= now_s - self.WINDOW_S:
-            self._ended.popleft()
-        refusals = sum(was_refused for _, was_refused in self._ended)
-        return refused and refusals >= self.LEAST and refusals >= self.PART * len(self._ended)
+            self._refusals -= self._ended.popleft()[1]
+        return refused and self._refusals >= self.LEAST and self._refusals >= self.PART * len(self._ended)

@@ -24,6 +24,7 @@ from dialer.compose.speech import Speech
 from dialer.config import Settings
 from dialer.metrics.exposition import Metrics
 from dialer.model.employees import Staff
+from dialer.model.knee import MOST_PER_S
 from dialer.model.task import InnerNumType, Number
 from dialer.store.connections import _Thread
 from dialer.store.database import Store
@@ -31,7 +32,7 @@ from dialer.store.tasks import TaskChange, save_task
 
 BUSY = "out|BUSY|17|0000002a:486 ||{call}|"
 EMPLOYEES = 1000
-CALLS_PER_S = 100.0
+CALLS_PER_S = 1000.0
 CACHE_KIB = 2_000_000
 """Of whoever fills a database: its indexes are written in no order."""
 _FILL = """
@@ -155,7 +156,9 @@ async def running(database: Path, folder: Path) -> AsyncIterator[Engine]:
     )  # fmt: skip
     engine = Engine(store, dialling, pbx, spool)
     # its clock goes by calls: on a busy machine the rate would be lowered for an Asterisk that takes its time
-    dialling.traffic._clock = lambda: engine.made / CALLS_PER_S
+    traffic = dialling.traffic
+    traffic._clock = lambda: engine.made / CALLS_PER_S
+    traffic.knee.calls_per_s = traffic._pace.max_calls_per_s = MOST_PER_S
     put = dialling.spool.put
 
     def put_and_tell(attempt_id: int, text: str, *, probe: bool = False) -> Path:
