@@ -7,7 +7,7 @@ import asyncio
 import sqlite3
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +76,7 @@ class Engine:
     store: Store
     dialling: Dialling
     pbx: Pbx
+    dialogues: Dialogues
     spool: Path
     made: int = 0
     """Calls."""
@@ -129,14 +130,17 @@ def _gone(attempt_id: int) -> Message:
 
 
 @asynccontextmanager
-async def running(database: Path, folder: Path) -> AsyncIterator[Engine]:
-    """The engine, dialling, on a database that `fill` has made."""
+async def running(
+    database: Path, folder: Path, *, dials: bool = True, ami_port: int = 5038, agi_port: int = 4573
+) -> AsyncIterator[Engine]:
+    """The engine on a database that `fill` has made. `dials`: by itself; else the scheduler does what it is told."""
     spool = folder / "spool" / "outgoing"
     spool.mkdir(parents=True, exist_ok=True)
     settings = Settings.model_validate(
         {
             "store": {"url": url_of(database)},
-            "ami": {"username": "autodialer", "secret": "unused"},
+            "ami": {"username": "autodialer", "secret": "unused", "port": ami_port},
+            "agi": {"port": agi_port},
             "asterisk": {"spool_dir": spool},
             "audio": {"dir": folder / "audio"},
         }
@@ -154,7 +158,7 @@ async def running(database: Path, folder: Path) -> AsyncIterator[Engine]:
             webhooks=None, report=health.report,
         ),
     )  # fmt: skip
-    engine = Engine(store, dialling, pbx, spool)
+    engine = Engine(store, dialling, pbx, dialogues, spool)
     # its clock goes by calls: on a busy machine the rate would be lowered for an Asterisk that takes its time
     traffic = dialling.traffic
     traffic._clock = lambda: engine.made / CALLS_PER_S
@@ -170,7 +174,7 @@ async def running(database: Path, folder: Path) -> AsyncIterator[Engine]:
     dialling.ledger.on_committed = lambda attempt_id, keys: None  # no AstDB that should forget it
     dialling.staffing.staff = lambda inner_num: Staff(EMPLOYEES, EMPLOYEES, 0)
     await dialling.scheduler.load()
-    side_tasks: Sequence[asyncio.Task[None]] = [asyncio.create_task(dialling.scheduler.run(), name="scheduler")]
+    side_tasks = [asyncio.create_task(dialling.scheduler.run(), name="scheduler")] if dials else []
     dialling.scheduler.pbx_is_ready(True)
     try:
         yield engine
