@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from agi.limit import TimeLimit, length_s
 from agi.session import AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
 from dialer.model.flow import Ask, Connect, Finish, Flow, Hunt, Keep, Prompt, PromptError, Reach, Record, Say
 from dialer.model.progress import Progress
@@ -187,8 +188,8 @@ class Speaker:
         """Run the flow to its end; say what it came to: finished | missed | refused, as Asterisk's record is to tell.
         Raises HungUpError when the subscriber leaves before, UnstoredError."""
         conversation = converse(flow)
-        limit_s = 0 if flow.ends_by_itself else self._limit_s
-        await session.hang_up_after(limit_s)
+        limit = TimeLimit(session, 0 if flow.ends_by_itself else self._limit_s)
+        await limit.begin()
         pressed, heard, answered, reached = "", False, False, not flow.has_goal
         while True:
             try:
@@ -217,42 +218,44 @@ class Speaker:
                 await session.set_variable("AUTODIALER_DIALOGUE", "finished")
                 continue
             if answered:  # a key was pressed and accepted: the time begins anew (an assumed key does not count)
-                await session.hang_up_after(limit_s)
+                limit.begin_anew()
                 answered = heard = False
             match command:
                 case CallEmployee(telephone, hunt):
-                    pressed = await self._call(session, attempt_id, telephone, hunt)
-                    await session.hang_up_after(limit_s)
+                    pressed = await self._call(session, limit, attempt_id, telephone, hunt)
+                    await limit.begin()
                     continue
                 case RecordAnswer(max_s):
-                    pressed = await self._record(session, attempt_id, max_s, limit_s)
+                    pressed = await self._record(session, limit, attempt_id, max_s)
                 case Play() | Listen():
-                    pressed = await self._speak(session, command)
+                    pressed = await self._speak(session, limit, command)
                     if pressed:
                         self._book.tell_progress(attempt_id, Progress.KEY, key=pressed)
             heard = heard or pressed != ""
         if ending.connect_to is not None:
-            await session.hang_up_after(0)
+            await limit.lift()
             await session.set_variable("AUTODIALER_CONNECT", safe_extension(ending.connect_to))
         return _told_of(ending, reached=reached)
 
     async def say(self, session: AgiSession, prompt: Prompt) -> None:
         """Play one prompt to its end. Raises HungUpError, UnplayableError."""
         if not prompt.silent:
-            await session.play(await self._fetch(prompt))
+            await session.play(_sound(await self._fetch(prompt)))
 
-    async def _speak(self, session: AgiSession, command: Play | Listen) -> str:
+    async def _speak(self, session: AgiSession, limit: TimeLimit, command: Play | Listen) -> str:
         """Play, and return what was pressed."""
         if isinstance(command, Listen):
-            return await self._listen(session, command)
-        return await session.play(await self._fetch(command.prompt), "".join(sorted(command.keys)))
+            return await self._listen(session, limit, command)
+        sound = await self._fetch(command.prompt)
+        await limit.allow(length_s(sound))
+        return await session.play(_sound(sound), "".join(sorted(command.keys)))
 
-    async def _call(self, session: AgiSession, attempt_id: int, telephone: str, hunt: Hunt) -> str:
+    async def _call(self, session: AgiSession, limit: TimeLimit, attempt_id: int, telephone: str, hunt: Hunt) -> str:
         """Call one telephone; its number after a talk, else nothing. Whoever hangs up amid the talk is a HungUpError
         like any other: what there was of it, Asterisk's record tells."""
         telephone = safe_number(telephone)
         melody = "" if hunt.melody is None or hunt.melody.silent else await self._melody(hunt.melody)
-        await session.hang_up_after(0)
+        await limit.lift()
         await session.record_talk()
         await session.set_variable("AUTODIALER_EMPLOYEE", telephone)
         await session.set_variable("_AUTODIALER_SHOWN", hunt.shown_number)
@@ -277,11 +280,11 @@ class Speaker:
             log.warning("the ringing tone in place of a melody: %s", error)
             return ""
 
-    async def _record(self, session: AgiSession, attempt_id: int, max_s: int, limit_s: int) -> str:
+    async def _record(self, session: AgiSession, limit: TimeLimit, attempt_id: int, max_s: int) -> str:
         """Record after a tone, and return the recording's name. Who hangs up has said what was to be said."""
         name = safe_recording_name(f"answer-{attempt_id}-{secrets.token_hex(8)}.wav")
         path = self._recordings / name
-        await session.hang_up_after(limit_s + max_s if limit_s else 0)
+        await limit.begin(max_s)
         await session.play(_sound(self._voice.tone()))
         if not await session.record(_sound(path), max_s, SILENCE_ENDS_S):
             with contextlib.suppress(OSError):
@@ -289,12 +292,16 @@ class Speaker:
             raise HungUpError("nothing was said before the hang-up")
         return name
 
-    async def _listen(self, session: AgiSession, command: Listen) -> str:
+    async def _listen(self, session: AgiSession, limit: TimeLimit, command: Listen) -> str:
         key, timeout_s = "", command.timeout_s
+        longest_s = timeout_s + NEXT_KEY_TIMEOUT_S * max(map(len, command.keys), default=0)
         if command.prompt.silent:  # a text of parameters that this number does not have
             timeout_s = max(timeout_s, SILENT_TIMEOUT_S)
+            await limit.allow(longest_s)
         else:
-            key = await session.play(await self._fetch(command.prompt), _ALL_KEYS)
+            sound = await self._fetch(command.prompt)
+            await limit.allow(longest_s + length_s(sound))
+            key = await session.play(_sound(sound), _ALL_KEYS)
         if not key:
             key = await session.wait_for_key(timeout_s)
         pressed = ""
@@ -305,9 +312,9 @@ class Speaker:
             key = await session.wait_for_key(NEXT_KEY_TIMEOUT_S)
         return pressed
 
-    async def _fetch(self, prompt: Prompt) -> str:
+    async def _fetch(self, prompt: Prompt) -> Path:
         try:
-            return _sound(await self._voice.fetch(prompt, PATIENCE_S))
+            return await self._voice.fetch(prompt, PATIENCE_S)
         except PromptError as error:
             raise UnplayableError(f"{prompt.file}: {error}" if prompt.file else str(error)) from error
 
