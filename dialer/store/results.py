@@ -1,9 +1,9 @@
-"""Results and answers as the CRM fetches them."""
+"""Results and answers as the CRM fetches them: the columns that it is shown, no others."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, select
+from sqlalchemy import Connection, Row, Table, Text, and_, func, select, type_coerce
 
 from dialer.store.schema import TRIED, answer, attempt, task
 
@@ -12,7 +12,7 @@ ResultRow = Row[Any]
 # Rows of numbers nobody has tried to call yet are not news, and a list of a million has them all in one second.
 # Those of other facades' accounts are theirs.
 _OTHERS = select(task.c.id).where(task.c.owner != "")
-_SHOWN = {
+SHOWN = {
     attempt: (TRIED, attempt.c.task_id.not_in(_OTHERS)),
     answer: (answer.c.task_id.not_in(_OTHERS),),
 }
@@ -27,16 +27,45 @@ NEXT_DUE = (
     .label("next_due_us")
 )
 """When the number's attempt after this one may be made; null: there is none, its result is the number's."""
-_COLUMNS = {attempt: (attempt, NEXT_DUE), answer: (answer,)}
+COLUMNS = {
+    # in the order in which dialer/api/mikopbx/results.py takes them
+    attempt: (
+        attempt.c.id, attempt.c.task_id, attempt.c.phone_id, attempt.c.phone, attempt.c.linked_id, attempt.c.call_file,
+        attempt.c.result, attempt.c.out_dial_state, attempt.c.in_dial_state, attempt.c.state,
+        attempt.c.verbose_call_id, attempt.c.cause, type_coerce(attempt.c.params, Text).label("params_json"),
+        attempt.c.changed_us, attempt.c.attempt_number, attempt.c.due_us, attempt.c.closed_us, NEXT_DUE,
+        attempt.c.recording, attempt.c.client_id, attempt.c.caller_id, attempt.c.talked_s, attempt.c.cost_u,
+    ),
+    answer: (answer,),
+}  # fmt: skip
 
 
-def fetch_task_results(connection: Connection, task_id: int) -> Sequence[ResultRow]:
-    rows = select(*_COLUMNS[attempt]).where(attempt.c.task_id == task_id).order_by(attempt.c.id)
-    return connection.execute(rows).all()
+def is_large(connection: Connection, task_id: int, rows: int) -> bool:
+    """Whether a task has more rows, or more answers, than these."""
+    first_rows = (select(table.c.id).where(table.c.task_id == task_id).limit(rows + 1) for table in (attempt, answer))
+    return any(len(connection.execute(query).all()) > rows for query in first_rows)
 
 
-def fetch_task_answers(connection: Connection, task_id: int) -> Sequence[ResultRow]:
-    return connection.execute(select(answer).where(answer.c.task_id == task_id).order_by(answer.c.id)).all()
+def fetch_first_and_last(connection: Connection, task_id: int) -> tuple[int, int]:
+    """The least and the greatest id of a task's rows; 0, 0: there are none. Reads the whole index of its numbers."""
+    # + 0: else the table is walked from its end to the first row of this task, past all others
+    ends = select(func.min(attempt.c.id + 0), func.max(attempt.c.id + 0)).where(attempt.c.task_id == task_id)
+    first, last = connection.execute(ends).one()
+    return (0, 0) if first is None else (int(first), int(last))
+
+
+def fetch_task_results(
+    connection: Connection, task_id: int, first_id: int, last_id: int, limit: int
+) -> Sequence[ResultRow]:
+    """A page of a task's rows, in the order of their ids. By the ids: that of its numbers has another order."""
+    within = (attempt.c.id >= first_id, attempt.c.id <= last_id, attempt.c.task_id + 0 == task_id)
+    return connection.execute(select(*COLUMNS[attempt]).where(*within).order_by(attempt.c.id).limit(limit)).all()
+
+
+def fetch_task_answers(connection: Connection, task_id: int, after_id: int, limit: int) -> Sequence[ResultRow]:
+    """A page of the answers given in a task."""
+    which = (answer.c.task_id == task_id, answer.c.id > after_id)
+    return connection.execute(select(answer).where(*which).order_by(answer.c.id).limit(limit)).all()
 
 
 def fetch_results_since(connection: Connection, since_us: int, shown_us: int, page: int = PAGE_ROWS) -> list[ResultRow]:
@@ -53,7 +82,7 @@ def _fetch_page(connection: Connection, table: Table, since_us: int, shown_us: i
     Clients ask again from the greatest time they were shown, and are shown times in steps of `shown_us`. So that they
     always get on, a page that would hold nothing but rows of its first step goes on by a page into the next steps.
     """
-    ordered = select(*_COLUMNS[table]).where(*_SHOWN.get(table, ())).order_by(table.c.changed_us, table.c.id)
+    ordered = select(*COLUMNS[table]).where(*SHOWN.get(table, ())).order_by(table.c.changed_us, table.c.id)
     rows = list(connection.execute(ordered.where(table.c.changed_us >= since_us).limit(page)))
     next_step_us = since_us // shown_us * shown_us + shown_us
     if len(rows) == page and rows[-1].changed_us < next_step_us:

@@ -19,10 +19,10 @@ from dialer.model.records import InRecord, OutRecord
 from dialer.model.rules import DayKind, DayWindow, Pacing
 from dialer.model.situation import Rule
 from dialer.model.task import InnerNumType, Number, TaskState
-from dialer.store.results import fetch_task_results
 from dialer.store.tasks import TaskChange
 from tests.dispatch.test_scheduler import BUSY, Bench, nothing_begins, running
 from tests.rig.waiting import wait_for_answer, wait_until
+from tests.store.making import fetch_task_results
 
 UNAVAILABLE = LegEnded(OutRecord("CONGESTION", 34, (503,), False))
 TALK = (LegEnded(OutRecord("ANSWER", 16, (200,), True)), LegEnded(InRecord("ANSWER", "", "5", 16, "", "")))

@@ -24,9 +24,10 @@ from dialer.model.records import InRecord, OutRecord
 from dialer.model.task import InnerNumType, Number, TaskState
 from dialer.store.attempts import fetch_in_progress
 from dialer.store.database import Store
-from dialer.store.results import fetch_answers_since, fetch_task_results
+from dialer.store.results import fetch_answers_since
 from dialer.store.tasks import TaskChange, fetch_task
 from tests.rig.waiting import wait_for_answer, wait_until
+from tests.store.making import fetch_task_results
 
 BUSY = LegEnded(OutRecord("BUSY", 17, (486,), False))
 

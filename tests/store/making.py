@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from sqlalchemy import Connection, select
+
 from dialer.model.attempt import Attempt, AttemptState, CallLost, apply_event
 from dialer.model.call import CallOrder
 from dialer.model.task import InnerNumType, Number
 from dialer.store.database import Store
 from dialer.store.finishing import close_ended, end_numbers
 from dialer.store.queue import fetch_new
+from dialer.store.results import NEXT_DUE, ResultRow
+from dialer.store.schema import attempt
 from dialer.store.tasks import TaskChange, save_task
 
 
@@ -21,6 +25,12 @@ def numbers(count: int) -> list[Number]:
 
 def a_task(count: int = 1) -> TaskChange:
     return TaskChange(inner_num="201", inner_num_type=InnerNumType.EXTEN, numbers=numbers(count))
+
+
+def fetch_task_results(connection: Connection, task_id: int) -> Sequence[ResultRow]:
+    """Every column of a task's rows, and `next_due_us`."""
+    rows = select(attempt, NEXT_DUE).where(attempt.c.task_id == task_id).order_by(attempt.c.id)
+    return connection.execute(rows).all()
 
 
 async def new_task(store: Store, count: int = 1) -> int:

@@ -18,9 +18,9 @@ from dialer.store.events import fetch_events
 from dialer.store.finishing import TASK_TOPIC
 from dialer.store.items import count_unfinished
 from dialer.store.queue import fetch_due, fetch_new
-from dialer.store.results import ResultRow, fetch_task_results
+from dialer.store.results import ResultRow
 from dialer.store.tasks import TaskChange, fetch_task, save_task
-from tests.store.making import end_by_user, url_of
+from tests.store.making import end_by_user, fetch_task_results, url_of
 
 BUSY = Verdict(Outcome.FAIL, "SIP 486 Busy Here")
 LEFT = Verdict(Outcome.FAIL_POLLING)

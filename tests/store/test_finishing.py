@@ -21,10 +21,10 @@ from dialer.store.database import Store, Transaction
 from dialer.store.finishing import Bill, close_by_signal, close_expired
 from dialer.store.queue import fetch_due, fetch_new, fetch_next_due_us, fetch_zones, postpone
 from dialer.store.rescheduling import capped_until_us
-from dialer.store.results import ResultRow, fetch_task_results
+from dialer.store.results import ResultRow
 from dialer.store.schema import stop_number
 from dialer.store.tasks import TaskChange, TaskRefusedError, change_task, fetch_task, save_task
-from tests.store.making import url_of
+from tests.store.making import fetch_task_results, url_of
 
 BUSY = Verdict(Outcome.FAIL, "SIP 486 Busy Here")
 TALKED = Verdict(Outcome.SUCCESS_CLIENT_H)

@@ -16,11 +16,10 @@ import pytest
 from dialer.commands.exits import NOT_NOW
 from dialer.store import sqlite
 from dialer.store.database import DatabaseRefusedError, Store
-from dialer.store.results import fetch_task_results
 from dialer.store.schema import SCHEMA_VERSION
 from dialer.store.tasks import fetch_task
 from tests.rig.small_disk import SmallDisk
-from tests.store.making import ask, beside, copy_as_a_crash_leaves_it, new_task, url_of
+from tests.store.making import ask, beside, copy_as_a_crash_leaves_it, fetch_task_results, new_task, url_of
 
 NOBODY = 65534
 EXIT_BAD_DATABASE = 78

@@ -16,7 +16,6 @@ from dialer.model.verdict import Verdict
 from dialer.store.attempts import claim_attempt, mark_spooled, save_result
 from dialer.store.database import Store, Transaction
 from dialer.store.finishing import QUEUE_TOPIC
-from dialer.store.results import fetch_task_results
 from dialer.store.stop_list import (
     Stop,
     add_stops,
@@ -29,7 +28,7 @@ from dialer.store.stop_list import (
     share_out,
 )
 from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
-from tests.store.making import first_order, new_task, numbers, url_of
+from tests.store.making import fetch_task_results, first_order, new_task, numbers, url_of
 
 BUSY = Verdict(Outcome.FAIL, "SIP 486 Busy Here")
 HOOK = "https://crm.example/hook"

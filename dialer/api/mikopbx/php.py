@@ -5,6 +5,8 @@ from typing import Any
 
 def php_serialize(value: Any) -> str:
     """Lengths count UTF-8 bytes. Lists become arrays with keys 0, 1, 2 …"""
+    if type(value) is str:  # most are
+        return f's:{len(value) if value.isascii() else len(value.encode())}:"{value}";'
     match value:
         case None:
             return "N;"
@@ -14,8 +16,6 @@ def php_serialize(value: Any) -> str:
             return f"i:{value};"
         case float():
             return f"d:{value!r};"
-        case str():
-            return f's:{len(value.encode())}:"{value}";'
         case dict():
             return _array(list(value.items()))
         case list():

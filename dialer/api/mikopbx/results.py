@@ -1,12 +1,18 @@
 """/results and /polling-results"""
 
+import asyncio
+import json
 import re
+from collections.abc import Sequence
 from decimal import Decimal
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Annotated, Any
 
+from aiohttp import web
 from pydantic import BeforeValidator, WithJsonSchema
 
 from dialer.api.endpoint import Endpoint, Nothing
+from dialer.api.mikopbx.envelope import reply_of_text
 from dialer.api.mikopbx.php import php_serialize
 from dialer.api.mikopbx.replies import AnswerPage, ResultPage, answers
 from dialer.api.mikopbx.serving import Call
@@ -15,6 +21,11 @@ from dialer.store.database import TICK_US, Store
 from dialer.store.results import ResultRow, fetch_answers_since, fetch_results_since
 
 SECOND_US = 1_000_000
+LARGE_ROWS = 1000
+"""From this size on a page is made into text by a thread."""
+NULL = "null"
+NO_PARAMS = 's:0:"";'
+"""As PHP serializes an empty text."""
 _TIME = r"[0-9]{1,12}(\.[0-9]{1,9})?"
 
 
@@ -49,10 +60,11 @@ class Results:
                      answers(AnswerPage), path_model=SincePath),
         )  # fmt: skip
 
-    async def results(self, call: Call[SincePath, Nothing, None]) -> dict[str, Any]:
+    async def results(self, call: Call[SincePath, Nothing, None]) -> web.Response:
         since_us = call.path.changeTime // SECOND_US * SECOND_US
         rows = await self._store.read(lambda connection: fetch_results_since(connection, since_us, SECOND_US))
-        return {"results": [result_json(row) for row in rows]}
+        text = await asyncio.to_thread(results_text, rows) if len(rows) > LARGE_ROWS else results_text(rows)
+        return reply_of_text(f'{{"results": [{text}]}}')
 
     async def answers(self, call: Call[SincePath, Nothing, None]) -> dict[str, Any]:
         since_us = call.path.changeTime
@@ -87,6 +99,45 @@ def result_json(row: ResultRow) -> dict[str, Any]:
         **({"callerId": row.caller_id} if row.caller_id is not None else {}),
         **({"talkTime": str(row.talked_s), "cost": shown(row.cost_u)} if row.cost_u is not None else {}),
     }
+
+
+def results_text(rows: Sequence[Any]) -> str:
+    """Rows as /results and /task fetch them as JSON without the brackets around, to the letter what `json.dumps` makes
+    of `result_json`, in a third of its time."""
+    return ", ".join(_result_text(row) for row in rows)
+
+
+def _result_text(row: Any) -> str:
+    (
+        row_id, task_id, phone_id, phone, linked_id, call_file, result, out_dial_state, in_dial_state, state,
+        verbose_call_id, cause, params_json, changed_us, attempt_number, due_us, closed_us, next_due_us, recording,
+        client_id, caller_id, talked_s, cost_u,
+    ) = row  # fmt: skip
+    params = php_serialize(json.loads(params_json) or "") if params_json else NO_PARAMS
+    text = (
+        f'{{"id": "{row_id}", "taskId": "{task_id}", "phoneId": "{phone_id}", "phone": "{phone}", '
+        f'"linkedId": {NULL if linked_id is None else quoted(linked_id)}, '
+        f'"callFile": {NULL if call_file is None else quoted(call_file)}, '
+        f'"result": {NULL if result is None else quoted(result)}, '
+        f'"outDialState": {NULL if out_dial_state is None else quoted(out_dial_state)}, '
+        f'"inDialState": {NULL if in_dial_state is None else quoted(in_dial_state)}, "state": "{state}", '
+        f'"verboseCallId": {NULL if verbose_call_id is None else quoted(verbose_call_id)}, '
+        f'"cause": {NULL if cause is None else quoted(cause)}, "params": {quoted(params)}, '
+        f'"changeTime": "{changed_us // SECOND_US}", '
+        f'"countTry": {NULL if attempt_number == 1 else quoted(str(attempt_number))}, '
+        f'"timeCallAllow": "{due_us // SECOND_US}", "closeTime": "{(closed_us or 0) // SECOND_US}"'
+    )
+    if next_due_us is not None:
+        text += f', "nextTry": "{next_due_us // SECOND_US}"'
+    if recording and closed_us:
+        text += f', "recording": {quoted(recording)}'
+    if client_id is not None:
+        text += f', "clientId": {quoted(client_id)}'
+    if caller_id is not None:
+        text += f', "callerId": {quoted(caller_id)}'
+    if cost_u is not None:
+        text += f', "talkTime": "{talked_s}", "cost": "{shown(cost_u)}"'
+    return text + "}"
 
 
 def answer_json(row: ResultRow) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from dialer.api.endpoint import Endpoint, Nothing
 from dialer.api.mikopbx.bodies import SignalBody, TaskBody, TaskChangeBody
-from dialer.api.mikopbx.envelope import RefusedError, reply
+from dialer.api.mikopbx.envelope import RefusedError
 from dialer.api.mikopbx.fields import QueryId, QueryNumber, QueryState
 from dialer.api.mikopbx.plain import is_id
 from dialer.api.mikopbx.prepared import prepare
 from dialer.api.mikopbx.replies import NoData, SignalDone, TaskList, TaskShown, TaskWhole, answers
-from dialer.api.mikopbx.results import answer_json, result_json
 from dialer.api.mikopbx.rules import rules_json
 from dialer.api.mikopbx.serving import CALLER, Call
+from dialer.api.mikopbx.whole_task import send_whole
 from dialer.dispatch.desk import TaskDesk
 from dialer.model.access import Role
 from dialer.model.audit import Change, masked
@@ -30,11 +30,9 @@ from dialer.speech.prompts import PromptLibrary
 from dialer.store.audit import audited
 from dialer.store.database import Store
 from dialer.store.finishing import close_by_signal
-from dialer.store.results import fetch_task_answers, fetch_task_results
 from dialer.store.tasks import TaskRefusedError, fetch_task_of, fetch_tasks
 
 LIST_LIMIT = 1000
-LARGE_ROWS = 1000
 
 
 class TaskPath(Nothing):
@@ -110,25 +108,12 @@ class Tasks:
         )
         return {"results": [_task_json(_for_caller(call, task)) for task in tasks]}
 
-    async def get(self, call: Call[TaskPath, Nothing, None]) -> web.Response:
+    async def get(self, call: Call[TaskPath, Nothing, None]) -> web.StreamResponse:
         task_id = known(call.path.id)
         task = await self._store.read(lambda connection: fetch_task_of(connection, task_id))
         if task is None:
             raise not_found(task_id)
-        results = await self._store.read(lambda connection: fetch_task_results(connection, task_id))
-        answered = await self._store.read(lambda connection: fetch_task_answers(connection, task_id))
-
-        def render() -> web.Response:
-            return reply(
-                {
-                    **_task_json(_for_caller(call, task)),
-                    "results": [result_json(row) for row in results],
-                    "resultsPoling": [answer_json(row) for row in answered],
-                }
-            )
-
-        large = len(results) + len(answered) > LARGE_ROWS
-        return await asyncio.to_thread(render) if large else render()
+        return await send_whole(call.request, self._store, task_id, _task_json(_for_caller(call, task)))
 
     async def put(self, call: Call[TaskPath, Nothing, TaskChangeBody]) -> dict[str, Any]:
         task_id = known(call.path.id)
