@@ -21,6 +21,7 @@ MEASURES = {
     "scale": "bench.scale",
     "start": "bench.start",
     "memory": "bench.memory",
+    "lists": "bench.lists",
     "reading": "bench.reading",
 }
 """Name, and the module whose `measure` it is. In the order in which they run."""

@@ -70,7 +70,7 @@ class Daemon:
         self._http = build_http(
             build_mikopbx(settings, store, dialling, speech, recordings=dialogues.recordings, explainer=explainer),
             (Health(self._health.report), login, MetricsPage(metrics.render)),
-            serving(store, dialling.zone),
+            serving(store, dialling.zone, settings.store.url),
             gate,
             max_body_mb=settings.http.max_body_mb,
             console=self._console.resources,

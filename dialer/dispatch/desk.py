@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from dialer.dispatch.large_lists import LargeList, LargeLists
 from dialer.dispatch.numbering import zone_of
 from dialer.dispatch.scheduler import Scheduler
 from dialer.dispatch.twins import fetch_twins
@@ -14,6 +15,7 @@ from dialer.model.task import Number, Task, TaskState
 from dialer.store.audit import audited, audited_change
 from dialer.store.database import Operation, Store, Transaction, as_it_is
 from dialer.store.finishing import close_ended, end_numbers, fetch_half_ended, fetch_hung_up
+from dialer.store.lists import ListPlan, StagedList
 from dialer.store.tasks import (
     TaskChange,
     add_numbers,
@@ -22,6 +24,7 @@ from dialer.store.tasks import (
     fetch_listed,
     fetch_task_of,
     find_task,
+    reserve_task,
     save_task,
 )
 
@@ -40,6 +43,7 @@ class TaskDesk:
         self._store = store
         self._scheduler = scheduler
         self._region = region
+        self._large = LargeLists(store)
         self._adding = asyncio.Lock()
         """Who adds numbers looks first whether they are there in another form."""
         self.hang_up: Callable[[Sequence[int]], None] = lambda attempt_ids: None
@@ -51,31 +55,64 @@ class TaskDesk:
         task_id: int | None,
         change: TaskChange,
         within: Callable[[Operation[Task]], Operation[Task]] = as_it_is,
+        *,
+        numbers: LargeList | None = None,
     ) -> Task:
         """Create or update. Raises TaskRefusedError; then nothing is stored. `within` adds to the operation what is to
-        be stored together with it."""
-        change = await self._with_zones(change, crm_id, task_id)
-        operation = _audited(save_task(crm_id, task_id, change), crm_id, task_id, change)
-        task = await self._store.write(within(operation))
+        be stored together with it. `numbers`: those of the change, where they are many."""
+
+        def write(prepared: StagedList | ListPlan | None = None) -> Awaitable[Task]:
+            said = replace(change, prepared=prepared)
+            return self._store.write(within(_audited(save_task(crm_id, task_id, said), crm_id, task_id, said)))
+
+        async def find() -> int | None:
+            found = await self._store.read(
+                lambda connection: find_task(connection, crm_id, task_id, change.owner or "")
+            )
+            return None if found is None else found.task_id
+
+        if numbers is None:
+            change = await self._with_zones(change, crm_id, task_id)
+            task = await write()
+        else:
+            region = self._region if await self._wants_zones(change, crm_id, task_id) else None
+            reserve = reserve_task(crm_id, task_id, change)
+            task = await self._large.save(numbers, region, reserve, find, write)
         log.info(
             "task %d: stored, state %s, %d numbers posted",
             task.task_id,
             task.state.name,
-            len(change.numbers or ()),
+            numbers.posted if numbers else len(change.numbers or ()),
             extra={"task_id": task.task_id},
         )
         self._scheduler.task_is(task)
         return task
 
-    async def change(self, task_id: int, crm_id: str | None, change: TaskChange) -> Task | None:
-        """Change what is said; None: no such task. Raises TaskRefusedError.
+    async def change(
+        self, task_id: int, crm_id: str | None, change: TaskChange, *, numbers: LargeList | None = None
+    ) -> Task | None:
+        """Change what is said; None: no such task. Raises TaskRefusedError. `numbers`: those of the change, where they
+        are many.
 
         A task of another facade that is closed is ended, as by its account: all that waits gets its result, and it
         cannot go on."""
         if change.owner and change.state is TaskState.CLOSED:
             return await self._end(task_id, crm_id, change)
-        change = await self._with_zones(change, None, task_id)
-        task = await self._store.write(_audited(change_task(task_id, crm_id, change), None, task_id, change))
+
+        def write(prepared: StagedList | ListPlan | None = None) -> Awaitable[Task | None]:
+            said = replace(change, prepared=prepared)
+            return self._store.write(_audited(change_task(task_id, crm_id, said), None, task_id, said))
+
+        async def find() -> int | None:
+            found = await self._store.read(lambda connection: fetch_task_of(connection, task_id, change.owner or ""))
+            return None if found is None else found.task_id
+
+        if numbers is None:
+            change = await self._with_zones(change, None, task_id)
+            task = await write()
+        else:
+            region = self._region if await self._wants_zones(change, None, task_id) else None
+            task = await self._large.save(numbers, region, lambda _tx: None, find, write)
         if task is not None:
             log.info("task %d: changed, state %s", task_id, task.state.name, extra={"task_id": task_id})
             self._scheduler.task_is(task)
@@ -136,7 +173,8 @@ class TaskDesk:
                 pass
 
     async def finish_ending(self) -> None:
-        """Go on where an earlier daemon was stopped amid `end_numbers`."""
+        """Go on where an earlier daemon was stopped amid `end_numbers`, and remove the lists that it had not stored."""
+        await self._large.remove_left()
         self.hang_up(await self._store.read(fetch_hung_up))
         for task_id in await self._store.read(fetch_half_ended):
             while await self._store.write(close_ended(task_id)):
@@ -152,15 +190,16 @@ class TaskDesk:
     async def _with_zones(self, change: TaskChange, crm_id: str | None, task_id: int | None) -> TaskChange:
         """The list with the zones that its numbers' regions tell, where the task wants that. Numbers that are stored
         keep theirs until they are posted anew."""
-        if not change.numbers:
-            return change
-        by_region = change.rules.get("zone_by_region")
-        if by_region is None:
-            stored = await self._store.read(lambda connection: find_task(connection, crm_id, task_id))
-            by_region = stored is not None and stored.rules.zone_by_region
-        if not by_region:
+        if not change.numbers or not await self._wants_zones(change, crm_id, task_id):
             return change
         return replace(change, numbers=await asyncio.to_thread(self._zoned, change.numbers))
+
+    async def _wants_zones(self, change: TaskChange, crm_id: str | None, task_id: int | None) -> bool:
+        by_region = change.rules.get("zone_by_region")
+        if by_region is not None:
+            return bool(by_region)
+        stored = await self._store.read(lambda connection: find_task(connection, crm_id, task_id))
+        return stored is not None and stored.rules.zone_by_region
 
     def _zoned(self, numbers: Sequence[Number]) -> list[Number]:
         return [one if one.zone else replace(one, zone=zone_of(one.phone, self._region)) for one in numbers]
@@ -178,7 +217,7 @@ T = TypeVar("T", bound=Task | None)
 
 def _audited(operation: Operation[T], crm_id: str | None, task_id: int | None, change: TaskChange) -> Operation[T]:
     """With the row that tells what was done to the task, and who did it."""
-    numbers = None if change.numbers is None else len(change.numbers)
+    numbers = change.posted
 
     def look(tx: Transaction) -> Task | None:
         return find_task(tx.connection, crm_id, task_id, change.owner or "")

@@ -150,7 +150,9 @@ def release_clients(tx: Transaction, task_id: int) -> None:
 
 def close_stopped(tx: Transaction, task_id: int) -> int:
     """End the waiting numbers of a task that are on a stop list; say how many."""
-    which = and_(attempt.c.task_id == task_id, is_stopped(attempt.c.task_id, attempt.c.phone_id))
+    # by the stop list's numbers, not by the task's: it may have a million
+    stopped = select(stop_number.c.phone_id).where(stop_number.c.task_id.in_([GLOBAL, task_id]))
+    which = and_(attempt.c.task_id == task_id, attempt.c.phone_id.in_(stopped))
     return close_undialled(tx, which, Outcome.FAIL, STOPPED)
 
 

@@ -6,7 +6,7 @@ final (the trigger `attempt_is_final`) and each commit's time stamp is greater t
 by their own small index. What waits is the rest. So a look costs what has changed since the last one, is made by a
 reader beside the writer (WAL), and its figures are those of one snapshot of the database: exact, at any time.
 
-Only a list that drops numbers, and the deletion of a task, take rows away: `tasks.DROPPED_TOPIC` tells, and the task is
+Only a list that drops numbers, and the deletion of a task, take rows away: `lists.DROPPED_TOPIC` tells, and the task is
 counted anew. That costs less than the list itself did.
 
 The first count of many tasks takes several reads, as many tasks each as fit into a time: a read transaction of

@@ -1,49 +1,38 @@
 """Tasks and their lists of numbers."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from dialer.model.attempt import AttemptState
 from dialer.model.prices import shown
 from dialer.model.rules import as_rules, as_stored, conflict_of
 from dialer.model.safe import UnsafeValueError, safe_extension
 from dialer.model.task import InnerNumType, Number, Task, TaskState
 from dialer.store.database import Operation, Transaction
-from dialer.store.finishing import LIFETIME_TOPIC, STATE_TOPIC, close_stopped, release_clients
+from dialer.store.finishing import STATE_TOPIC
+from dialer.store.lists import (
+    DROPPED_TOPIC,
+    ListChangedError,
+    ListPlan,
+    StagedList,
+    apply_plan,
+    by_phone,
+    insert_numbers,
+    note_staged,
+    plan_of,
+    use_staged,
+)
 from dialer.store.naming import insert_named
 from dialer.store.pollings import find_polling_id
 from dialer.store.rescheduling import follow_rules
 from dialer.store.schema import IN_PROGRESS, OF_CLIENT, QUEUED, answer, attempt, stop_number, task
 from dialer.store.scripts import find_script
 
-DROPPED_TOPIC = "dropped"
-"""Told when rows of a task were deleted; the detail is its id."""
 _ROWS_A_STATEMENT = 500
 _ROWS_A_TURN = 2000
 """Rows that are made something of before the event loop has its turn: some 20 ms."""
-_KEPT = (
-    attempt.c.id, attempt.c.phone_id, attempt.c.state, attempt.c.closed_us, attempt.c.params, attempt.c.client_id,
-    attempt.c.zone, attempt.c.due_us, attempt.c.until_us, attempt.c.caller_id, attempt.c.held, attempt.c.attempt_number,
-    attempt.c.unlisted, attempt.c.not_before_us, attempt.c.ring_timeout_s,
-)  # fmt: skip
-_CHANGE_QUEUED = (
-    update(attempt)
-    .where(attempt.c.id == bindparam("attempt_id"))
-    .values(
-        params=bindparam("new_params"),
-        client_id=bindparam("new_client"),
-        zone=bindparam("new_zone"),
-        due_us=bindparam("new_due_us"),
-        until_us=bindparam("new_until_us"),
-        caller_id=bindparam("new_caller"),
-        not_before_us=bindparam("new_not_before_us"),
-        ring_timeout_s=bindparam("new_ring_timeout_s"),
-        held=bindparam("new_held"),
-    )
-)
 
 
 class TaskRefusedError(Exception):
@@ -71,6 +60,15 @@ class TaskChange:
     """Fields of `Rules`, those that are said."""
     owner: str | None = None
     """Whose task it is, None: the PBX's own; another owner's is not found."""
+    prepared: StagedList | ListPlan | None = None
+    """What is to be made of a list that was looked at beforehand, in place of `numbers`."""
+
+    @property
+    def posted(self) -> int | None:
+        """How many numbers its list has; None: no list is said."""
+        if self.prepared is not None:
+            return self.prepared.posted
+        return None if self.numbers is None else len(self.numbers)
 
     def columns(self) -> dict[str, object]:
         said = {
@@ -109,17 +107,35 @@ def save_task(crm_id: str | None, task_id: int | None, change: TaskChange) -> Op
         if found is None:
             if change.inner_num is None:
                 raise TaskRefusedError("innerNum", "missing")
-            if change.numbers is None:
+            if change.posted is None:
                 raise TaskRefusedError("numbers", "missing")
-            found = insert_named(tx.connection, task, crm_id, {**_DEFAULTS, "changed_us": tx.now_us})
+            found = _make(tx, crm_id, change)
+        elif isinstance(change.prepared, StagedList):
+            raise ListChangedError("the task has been made")
         else:
             if crm_id is not None:
                 _rename(tx, found, crm_id)
             stored = fetch_task(tx.connection, found)
             is_closed = stored is not None and stored.state is TaskState.CLOSED
-            if change.state is None and change.numbers is not None and is_closed:
+            if change.state is None and change.posted is not None and is_closed:
                 wanted = replace(change, state=TaskState.OPEN)  # a list posted anew is to be dialled
         return _change(tx, found, wanted)
+
+    return operation
+
+
+def reserve_task(crm_id: str | None, task_id: int | None, change: TaskChange) -> Operation[int | None]:
+    """The id of a task that `save_task` would make, for its list to be staged; None: it would update one. Raises
+    TaskRefusedError where it would, also."""
+
+    def operation(tx: Transaction) -> int | None:
+        if _find(tx.connection, crm_id, task_id, change.owner or "") is not None:
+            return None
+        trial = Transaction(tx.connection, tx.now_us)
+        made = save_task(crm_id, task_id, replace(change, numbers=()))(trial)
+        tx.connection.execute(delete(task).where(task.c.id == made.task_id))
+        note_staged(tx.connection, made.task_id)
+        return made.task_id
 
     return operation
 
@@ -150,13 +166,13 @@ def add_numbers(task_id: int, numbers: Sequence[Number]) -> Operation[tuple[Task
         stored = fetch_task_of(tx.connection, task_id)
         if stored is None:
             return None
-        listed = _by_phone(numbers)
+        listed = by_phone(numbers)
         _check_lifetimes(listed.values())
         known = fetch_listed(tx.connection, task_id, list(listed))
         new = [number for phone_id, number in listed.items() if phone_id not in known]
         opened = TaskState.OPEN if new and stored.state is TaskState.CLOSED else None
         changed = _change(tx, task_id, TaskChange(state=opened))
-        _insert_numbers(tx, task_id, new, _fetch_busy(tx.connection, task_id, {one.client_id for one in new}))
+        insert_numbers(tx, task_id, new, _fetch_busy(tx.connection, task_id, {one.client_id for one in new}))
         return changed, len(new)
 
     return operation
@@ -325,6 +341,20 @@ def _find(connection: Connection, crm_id: str | None, task_id: int | None, owner
     return None
 
 
+def _make(tx: Transaction, crm_id: str | None, change: TaskChange) -> int:
+    values = {**_DEFAULTS, "changed_us": tx.now_us}
+    if isinstance(change.prepared, ListPlan):
+        raise ListChangedError("the task is gone")
+    if change.prepared is None:
+        return insert_named(tx.connection, task, crm_id, values)
+    task_id = change.prepared.task_id
+    values |= {"id": task_id, "crm_id": str(task_id) if crm_id is None else crm_id}
+    if tx.connection.execute(select(task.c.id).where(task.c.crm_id == values["crm_id"])).first():
+        raise ListChangedError("another task has the id by now")
+    tx.connection.execute(insert(task).values(values))
+    return task_id
+
+
 def _change(tx: Transaction, task_id: int, change: TaskChange) -> Task:
     columns: dict[str, Any] = {**change.columns(), "changed_us": tx.now_us}
     if change.rules:
@@ -343,18 +373,15 @@ def _change(tx: Transaction, task_id: int, change: TaskChange) -> Task:
         raise TaskRefusedError("maxCost", f"the task's calls have cost {shown(changed.spent_u)} already")
     if conflict is not None and (change.rules or change.inner_num_type is not None):
         raise TaskRefusedError(*conflict)
-    if change.numbers is not None:
-        _replace_numbers(tx, task_id, change.numbers)
+    if isinstance(change.prepared, StagedList):
+        use_staged(tx, change.prepared)
+    elif change.prepared is not None:
+        apply_plan(tx, task_id, change.prepared)
+    elif change.numbers is not None:
+        listed = by_phone(change.numbers)
+        _check_lifetimes(listed.values())
+        apply_plan(tx, task_id, plan_of(tx.connection, task_id, listed))
     return changed
-
-
-def _is_queued(row: Any) -> bool:
-    return bool(row.closed_us is None and row.state == AttemptState.CREATED.value)
-
-
-def _is_not_dialled(row: Any) -> bool:
-    """Waiting, or with a call file whose claim will find no row and be refused."""
-    return bool(row.state in (AttemptState.CREATED.value, AttemptState.SPOOLED.value))
 
 
 def _rename(tx: Transaction, task_id: int, crm_id: str) -> None:
@@ -379,135 +406,11 @@ def _check_inner_num(connection: Connection, changed: Task) -> None:
         raise TaskRefusedError("innerNum", str(error)) from None
 
 
-def _replace_numbers(tx: Transaction, task_id: int, numbers: Sequence[Number]) -> None:
-    """Add what is new, drop what is not listed any more. Calls in progress keep their rows until they end."""
-    listed = _by_phone(numbers)
-    _check_lifetimes(listed.values())
-    dropped: list[int] = []
-    changes: list[dict[str, object]] = []
-    in_progress: list[Any] = []
-    kept: set[str] = set()
-    busy_clients: set[str | None] = set()
-    for row in _stored_rows(tx.connection, task_id):
-        number = listed.get(row.phone_id)
-        kept.add(row.phone_id)
-        if number is None and (row.closed_us is not None or _is_not_dialled(row)):
-            dropped.append(row.id)
-        if row.closed_us is not None:
-            continue
-        if not _is_not_dialled(row):
-            in_progress.append(row)
-        client_id = row.client_id
-        if number is not None and _is_queued(row):
-            client_id = number.client_id
-            change = _change_of(row, number)
-            if change:
-                changes.append(change)
-        busy_clients.add(client_id)
-    for some in _statements(dropped):
-        tx.connection.execute(delete(answer).where(answer.c.attempt_id.in_(some)))
-        tx.connection.execute(delete(attempt).where(attempt.c.id.in_(some)))
-    if dropped:
-        tx.tell(DROPPED_TOPIC, str(task_id))
-    for changed in _statements(changes):
-        tx.connection.execute(_CHANGE_QUEUED, changed)
-    _mark_unlisted(tx, in_progress, listed)
-    new = [number for number in listed.values() if number.phone_id not in kept]
-    if any(number.until_us is not None for number in listed.values()):
-        tx.tell(LIFETIME_TOPIC, "")
-    _insert_numbers(tx, task_id, new, busy_clients)
-
-
-def _by_phone(numbers: Sequence[Number]) -> dict[str, Number]:
-    """In the order of the list; of duplicates the first one counts."""
-    listed: dict[str, Number] = {}
-    for number in numbers:
-        listed.setdefault(number.phone_id, number)
-    return listed
-
-
-def _stored_rows(connection: Connection, task_id: int) -> Iterator[Any]:
-    """A task's rows, page by page: what is made of a page holds up the event loop, the next query lets it go on."""
-    place = tuple_(attempt.c.phone_id, attempt.c.attempt_number)
-    ordered = select(*_KEPT).where(attempt.c.task_id == task_id).order_by(attempt.c.phone_id, attempt.c.attempt_number)
-    query = ordered.limit(_ROWS_A_TURN)
-    while rows := connection.execute(query).all():
-        yield from rows
-        query = ordered.where(place > (rows[-1].phone_id, rows[-1].attempt_number)).limit(_ROWS_A_TURN)
-
-
-T = TypeVar("T")
-
-
-def _statements(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), _ROWS_A_STATEMENT):
-        yield values[start : start + _ROWS_A_STATEMENT]
-
-
 def _check_lifetimes(numbers: Iterable[Number]) -> None:
     for number in numbers:
         if number.until_us is not None and number.until_us <= number.not_before_us:
-            raise TaskRefusedError("numbers", f"{number.phone}: timeCallUntil is not after timeCallAllow")
+            raise TaskRefusedError("numbers", lifetime_problem(number.phone))
 
 
-def _insert_numbers(tx: Transaction, task_id: int, new: Sequence[Number], busy_clients: set[str | None]) -> None:
-    """`busy_clients`: who has a number in the list already that is not finished."""
-    for some in _statements(new):
-        tx.connection.execute(insert(attempt), [_row_of(task_id, number, busy_clients, tx.now_us) for number in some])
-    if busy_clients - {None}:
-        release_clients(tx, task_id)
-    if any(number.until_us is not None for number in new):
-        tx.tell(LIFETIME_TOPIC, "")
-    if tx.connection.execute(select(stop_number.c.id).limit(1)).first():
-        close_stopped(tx, task_id)
-
-
-def _mark_unlisted(tx: Transaction, in_progress: Sequence[Any], listed: Mapping[str, Number]) -> None:
-    """A call in progress goes on; a number that is not listed any more gets no further attempt."""
-    for unlisted in (0, 1):
-        ids = [row.id for row in in_progress if (row.phone_id not in listed) == unlisted and row.unlisted != unlisted]
-        if ids:
-            tx.connection.execute(update(attempt).where(attempt.c.id.in_(ids)).values(unlisted=unlisted))
-
-
-def _change_of(row: Any, number: Number) -> dict[str, object] | None:
-    """What the list says anew of a number that waits; a time that it has got for its next attempt stays."""
-    said: dict[str, object] = {
-        "new_params": number.params,
-        "new_client": number.client_id,
-        "new_zone": number.zone,
-        "new_due_us": number.not_before_us if row.attempt_number == 1 else max(row.due_us, number.not_before_us),
-        "new_until_us": number.until_us,
-        "new_caller": number.caller_id,
-        "new_not_before_us": number.not_before_us,
-        "new_ring_timeout_s": number.ring_timeout_s,
-        "new_held": 0 if number.client_id is None else row.held if number.client_id == row.client_id else 1,
-    }
-    had = (
-        row.params, row.client_id, row.zone, row.due_us, row.until_us, row.caller_id, row.not_before_us,
-        row.ring_timeout_s, row.held,
-    )  # fmt: skip
-    return None if tuple(said.values()) == had else {"attempt_id": row.id, **said}
-
-
-def _row_of(task_id: int, number: Number, busy_clients: set[str | None], now_us: int) -> dict[str, object]:
-    """A number's first attempt; of a client's numbers only the first one is not held."""
-    held = number.client_id is not None and number.client_id in busy_clients
-    busy_clients.add(number.client_id)
-    return {
-        "task_id": task_id,
-        "attempt_number": 1,
-        "phone_id": number.phone_id,
-        "phone": number.phone,
-        "params": number.params,
-        "state": AttemptState.CREATED.value,
-        "changed_us": now_us,
-        "client_id": number.client_id,
-        "zone": number.zone,
-        "due_us": number.not_before_us,
-        "until_us": number.until_us,
-        "not_before_us": number.not_before_us,
-        "caller_id": number.caller_id,
-        "ring_timeout_s": number.ring_timeout_s,
-        "held": int(held),
-    }
+def lifetime_problem(phone: str) -> str:
+    return f"{phone}: timeCallUntil is not after timeCallAllow"

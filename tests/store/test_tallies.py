@@ -19,9 +19,10 @@ from dialer.store.attempts import claim_attempt, mark_spooled, requeue_attempt, 
 from dialer.store.console import DONE, WAITING, fetch_numbers
 from dialer.store.database import Operation, Store, Transaction
 from dialer.store.finishing import close_by_signal
+from dialer.store.lists import DROPPED_TOPIC
 from dialer.store.schema import attempt
 from dialer.store.tallies import MINUTE_US, Chart, Tallies, Tally
-from dialer.store.tasks import DROPPED_TOPIC, TaskChange, change_task, delete_task
+from dialer.store.tasks import TaskChange, change_task, delete_task
 from tests.store.making import a_task, first_order, lost, new_task, numbers, url_of
 
 MANY = 300_000

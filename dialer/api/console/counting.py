@@ -10,8 +10,8 @@ from dialer.dispatch.meter import Meter
 from dialer.model.task import TaskState
 from dialer.store.console import TaskHead
 from dialer.store.database import Query, Store
+from dialer.store.lists import DROPPED_TOPIC
 from dialer.store.tallies import Chart, Tallies
-from dialer.store.tasks import DROPPED_TOPIC
 
 READ_S = 0.25
 """Tasks are counted for the first time within one read as long as this is not over."""

@@ -66,12 +66,21 @@ async def read_body(request: web.Request) -> bytes:
         raise RefusedError(INVALID_JSON) from None
 
 
+def json_decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def has_half_pairs(text: str) -> bool:
+    """Whether there are escapes that are halves of characters; together they may be whole."""
+    return _SURROGATE.search(text) is not None
+
+
 def parse_json(body: bytes) -> Any:
     """The body as a JSON value, whatever its Content-Type; a UTF-8 BOM in front (1C sends one) is skipped."""
     try:
         text = body.decode("utf-8-sig")
-        content = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
-        if _SURROGATE.search(text):  # half a pair cannot be stored: then this raises a ValueError
+        content = json_decoder().decode(text)
+        if has_half_pairs(text):  # half a pair cannot be stored: then this raises a ValueError
             json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise RefusedError(INVALID_JSON) from None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Annotated, Any
 from zoneinfo import available_timezones
@@ -175,21 +176,63 @@ _RULE_FIELDS = frozenset(_READ)
 
 def read_numbers(value: Any, zone: tzinfo = UTC) -> tuple[list[Number], list[str]]:
     """The numbers, and what is wrong with them (the first 20). `zone`: of their times."""
+    if isinstance(value, NumbersRead):
+        return [], _count_problems(value.count) or value.problems
     listed = as_list(value)
     if not isinstance(listed, list | tuple):
         return [], [f"numbers: a list expected, got {kind_of(value)}"]
-    if not 1 <= len(listed) <= MAX_NUMBERS:
-        return [], [f"numbers: a list of 1 to {MAX_NUMBERS} numbers expected, got {len(listed)}"]
+    if problems := _count_problems(len(listed)):
+        return [], problems
     numbers: list[Number] = []
-    problems: list[str] = []
+    reader = NumberReader(zone)
     for position, item in enumerate(listed):
+        number = reader.read(item, position)
+        if number is not None:
+            numbers.append(number)
+        elif reader.is_full:
+            return [], reader.told()
+    return numbers, reader.told()
+
+
+def _count_problems(count: int) -> list[str]:
+    if 1 <= count <= MAX_NUMBERS:
+        return []
+    return [f"numbers: a list of 1 to {MAX_NUMBERS} numbers expected, got {count}"]
+
+
+@dataclass(frozen=True, slots=True)
+class NumbersRead:
+    """In place of numbers that have been read already: what is wrong with them."""
+
+    count: int
+    problems: list[str]
+
+
+class NumberReader:
+    """Reads them one by one. `zone`: of their times."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self._problems: list[str] = []
+
+    def read(self, item: Any, position: int) -> Number | None:
+        """None: something is wrong with it."""
         try:
-            numbers.append(_read_number(item, position, zone))
+            return _read_number(item, position, self._zone)
         except _WrongNumberError as error:
-            problems += error.problems
-            if len(problems) >= MAX_PROBLEMS:
-                return [], [*problems[:MAX_PROBLEMS], "numbers: not looked at further"]
-    return numbers, problems
+            self._problems += error.problems
+            return None
+
+    @property
+    def is_full(self) -> bool:
+        """So much is wrong that the others need not be looked at."""
+        return len(self._problems) >= MAX_PROBLEMS
+
+    def told(self) -> list[str]:
+        """What is wrong (the first 20)."""
+        if self.is_full:
+            return [*self._problems[:MAX_PROBLEMS], "numbers: not looked at further"]
+        return self._problems
 
 
 class _WrongNumberError(ValueError):

@@ -2,12 +2,12 @@
 `Idempotency-Key` answered once."""
 
 import asyncio
-import functools
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from aiohttp import web
@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from dialer.api.endpoint import B, Endpoint, P, Q
 from dialer.api.mikopbx.envelope import RefusedError, envelope, parse_json, read_body, refusal, reply, validated
+from dialer.api.mikopbx.large_body import WORTH_BYTES, LargeBody
 from dialer.api.mikopbx.times import ZONE
 from dialer.model.access import Caller
 from dialer.model.audit import Change
@@ -33,6 +34,8 @@ KEY_HEADER = "Idempotency-Key"
 REPLAYED = {"Idempotent-Replayed": "true"}
 LARGE_BYTES = 262_144
 """A body from this size on is read by a thread: the loop serves calls amid its checks, not amid the parsing of JSON."""
+LARGE_MODELS = frozenset({"TaskBody", "TaskChangeBody"})
+"""Bodies with lists that a process of its own reads from WORTH_BYTES on."""
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
@@ -47,6 +50,8 @@ class Call(Generic[P, Q, B]):
     content: Any
     """The body's JSON as it came."""
     _store: Store = field(repr=False)
+    large: LargeBody | None = None
+    """Keeps the numbers of a body that is too large for the daemon itself."""
     _once: Request | None = None
 
     async def identify(self, digest: str) -> None:
@@ -85,11 +90,13 @@ def caller_of(request: web.Request) -> str:
     return caller.name if caller else ""
 
 
-def serving(store: Store, zone: tzinfo = UTC) -> Serve:
-    """How the endpoints of this facade are served. `zone`: of the times in bodies."""
+def serving(store: Store, zone: tzinfo = UTC, url: str = "") -> Serve:
+    """How the endpoints of this facade are served. `zone`: of the times in bodies. `url`: of the database, for the
+    processes that read large bodies; empty: there are none."""
 
     def serve(endpoint: Endpoint[P, Q, B]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         adapter = None if endpoint.body_model is None else TypeAdapter(endpoint.body_model)
+        model = str(getattr(endpoint.body_model, "__name__", "")) if url else ""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             caller = request.get(CALLER)
@@ -97,23 +104,41 @@ def serving(store: Store, zone: tzinfo = UTC) -> Serve:
                 return refusal({"error": [f"The role {endpoint.needs.value} is needed."]}, status=403)
             path = validated(endpoint.path_model.model_validate, dict(request.match_info))
             query = validated(endpoint.query_model.model_validate, _query(request, endpoint.query_model))
-            content, checked, digest = (None, None, "") if adapter is None else await _read(request, adapter, zone)
-            call = Call[Any, Any, Any](request, path, query, checked, content, store)
-            try:
-                if endpoint.once and endpoint.form is None:
-                    await call.identify(digest)
-                done = await endpoint.handler(call)
-            except AnsweredBeforeError as error:
-                return web.json_response(error.reply, headers=REPLAYED)
-            except KeyReusedError as error:
-                raise RefusedError(f"{KEY_HEADER}: {error}", data={"error": "KeyReused"}) from None
-            response = done if isinstance(done, web.StreamResponse) else reply(done)
-            await _audit(store, endpoint, request, response)
-            return response
+            call = Call[Any, Any, Any](request, path, query, None, None, store)
+            if adapter is None:
+                return await _answer(store, endpoint, call, "")
+            body = await read_body(request)
+            if model in LARGE_MODELS and len(body) >= WORTH_BYTES:
+                call.large = await LargeBody.read(body, model, str(zone), url)
+                del body
+                try:
+                    call.content = call.large.content
+                    call.body = validated(partial(adapter.validate_python, context={ZONE: zone}), call.content)
+                    return await _answer(store, endpoint, call, call.large.digest)
+                finally:
+                    await call.large.close()
+            call.content, call.body, digest = await _read(body, adapter, zone)
+            return await _answer(store, endpoint, call, digest)
 
         return handle
 
     return serve
+
+
+async def _answer(
+    store: Store, endpoint: Endpoint[Any, Any, Any], call: Call[Any, Any, Any], digest: str
+) -> web.StreamResponse:
+    try:
+        if endpoint.once and endpoint.form is None:
+            await call.identify(digest)
+        done = await endpoint.handler(call)
+    except AnsweredBeforeError as error:
+        return web.json_response(error.reply, headers=REPLAYED)
+    except KeyReusedError as error:
+        raise RefusedError(f"{KEY_HEADER}: {error}", data={"error": "KeyReused"}) from None
+    response = done if isinstance(done, web.StreamResponse) else reply(done)
+    await _audit(store, endpoint, call.request, response)
+    return response
 
 
 async def _audit(store: Store, endpoint: Endpoint[Any, Any, Any], request: web.Request, response: Any) -> None:
@@ -138,13 +163,12 @@ def _query(request: web.Request, model: type[BaseModel]) -> dict[str, str]:
     return dict(query)
 
 
-async def _read(request: web.Request, adapter: TypeAdapter[Any], zone: tzinfo) -> tuple[Any, Any, str]:
+async def _read(body: bytes, adapter: TypeAdapter[Any], zone: tzinfo) -> tuple[Any, Any, str]:
     """The body as JSON and as its model, and its digest."""
-    body = await read_body(request)
 
     def checked() -> tuple[Any, Any, str]:
         content = parse_json(body)
-        validate = functools.partial(adapter.validate_python, context={ZONE: zone})
+        validate = partial(adapter.validate_python, context={ZONE: zone})
         return content, validated(validate, content), hashlib.sha256(body).hexdigest()
 
     return await asyncio.to_thread(checked) if len(body) >= LARGE_BYTES else checked()

@@ -1,7 +1,6 @@
 """/task"""
 
-import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from dialer.api.endpoint import Endpoint, Nothing
 from dialer.api.mikopbx.bodies import SignalBody, TaskBody, TaskChangeBody
 from dialer.api.mikopbx.envelope import RefusedError
 from dialer.api.mikopbx.fields import QueryId, QueryNumber, QueryState
+from dialer.api.mikopbx.large_body import LargeBody
 from dialer.api.mikopbx.plain import is_id
 from dialer.api.mikopbx.prepared import prepare
 from dialer.api.mikopbx.replies import NoData, SignalDone, TaskList, TaskShown, TaskWhole, answers
@@ -24,7 +24,7 @@ from dialer.model.audit import Change, masked
 from dialer.model.flow import Prompt
 from dialer.model.prices import shown
 from dialer.model.safe import phone_id_of
-from dialer.model.task import Number, Task
+from dialer.model.task import Task
 from dialer.model.webhook import shown_url
 from dialer.speech.prompts import PromptLibrary
 from dialer.store.audit import audited
@@ -88,13 +88,14 @@ class Tasks:
         body, content = call.body, call.content
         self._check_notify(body.notifyUrl)
         await prepare(self._prompts, dict(_files(body)))
-        repeated = await asyncio.to_thread(_repeated, body.numbers)
+        numbers, repeated = _numbers(call), _repeated(call)
         try:
             task = await self._desk.save(
                 body.crmId,
                 body.id,
                 body.change(body.numbers),
                 lambda operation: call.once(operation, lambda saved: _echo(saved, content, repeated)),
+                numbers=numbers,
             )
         except TaskRefusedError as error:
             raise refused(error) from None
@@ -119,9 +120,10 @@ class Tasks:
         task_id = known(call.path.id)
         self._check_notify(call.body.notifyUrl)
         await prepare(self._prompts, dict(_files(call.body)))
-        repeated = await asyncio.to_thread(_repeated, call.body.numbers)
+        numbers, repeated = _numbers(call), _repeated(call)
         try:
-            task = await self._desk.change(task_id, call.body.crmId, call.body.change(call.body.numbers))
+            change = call.body.change(call.body.numbers)
+            task = await self._desk.change(task_id, call.body.crmId, change, numbers=numbers)
         except TaskRefusedError as error:
             raise refused(error) from None
         if task is None:
@@ -213,8 +215,21 @@ def _files(body: TaskBody | TaskChangeBody) -> Iterator[tuple[str, Prompt]]:
             yield field, Prompt(file=file)
 
 
-def _repeated(numbers: Sequence[Number] | None) -> int:
+def _numbers(call: Call[Any, Any, Any]) -> LargeBody | None:
+    """The numbers that a process of its own has read."""
+    large = call.large
+    if large is None or not large.has_numbers:
+        return None
+    if large.problem:
+        raise refused(TaskRefusedError("numbers", large.problem))
+    return large
+
+
+def _repeated(call: Call[Any, Any, Any]) -> int:
     """How many of a list are there before; each number is dialled once."""
+    numbers = call.body.numbers
+    if call.large is not None:
+        return call.large.repeated
     return 0 if numbers is None else len(numbers) - len({number.phone_id for number in numbers})
 
 

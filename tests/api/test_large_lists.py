@@ -1,0 +1,223 @@
+"""Bodies that a process of its own reads: the same as the daemon itself would make of them."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dialer.api.mikopbx.bodies import TaskBody
+from dialer.api.mikopbx.envelope import RefusedError, parse_json, validated
+from dialer.api.mikopbx.large_body import WORTH_BYTES, LargeBody
+from dialer.api.mikopbx.list_worker import Listed, read_body
+from dialer.api.mikopbx.times import ZONE
+from dialer.dispatch.large_lists import LargeLists
+from dialer.model.task import InnerNumType, Task
+from dialer.store.database import Store
+from dialer.store.lists import ListChangedError, ListPlan, StagedList, by_phone, listed_row
+from dialer.store.tasks import TaskChange, find_task, reserve_task, save_task
+from tests.rig.daemon import Dialer
+from tests.rig.waiting import wait_until
+from tests.store.making import ask, fetch_task_results, url_of
+
+NOTED = "meta WHERE key LIKE 'staged:%'"
+UTC = ZoneInfo("UTC")
+ODD: list[Any] = [
+    "79522233401", 79522233402, 79522233403.0, "+7 (952) 223-34-04", "79522233401", "*77", "",  True, None, [], {},
+    {"number": "79522233405"}, {"number": 79522233406, "params": []}, {"number": "79522233407", "params": {"имя": "Я"}},
+    {"number": "79522233408", "params": {"a": {"b": [1, None]}, "n": 5}}, {"number": "79522233409", "params": "x"},
+    {"number": "79522233410", "clientId": 5, "timeZone": "Asia/Omsk"}, {"number": "79522233411", "clientId": "5"},
+    {"number": "79522233412", "timeCallAllow": 1900000000, "timeCallUntil": "1900000009"}, {"params": {"a": "b"}},
+    {"number": "79522233413", "callerId": "7952", "TimeOffset": 3, "unknown": 1}, {"number": "795222334\uff11"},
+    {"number": "79522233414", "params": {'q"': "\\ \u0007 \U0001f600"}}, {"number": "79522233415", "params": {}},
+]  # fmt: skip
+GOOD = [one for at, one in enumerate(ODD) if at not in {6, 7, 8, 9, 10, 15, 19, 21}]
+WHOLE = json.dumps({"crmId": "к", "numbers": GOOD, "name": "n"}, ensure_ascii=False)
+TEXTS = [
+    WHOLE,
+    json.dumps({"numbers": GOOD, "innerNum": 201}, indent=1),
+    "\ufeff" + WHOLE,
+    json.dumps({"numbers": {"0": GOOD[0], "5": GOOD[1]}}),
+    '{"numbers": null, "name": "n"}',
+    '{"numbers": ["1"], "numbers": ["2", "3"]}',
+    '{"numbers": ["1"], "numbers": 5}',
+    '{"numbers": [{"number": "1", "params": {"a": "\\ud83d\\ude00"}}]}',
+    '{"numbers": [{"number": "1", "params": {"a": "\\ud83d"}}]}',
+    '{"name": "\\ud83d", "numbers": ["1"]}',
+    *(json.dumps({"numbers": [one], "state": 9}) for one in ODD),
+    *(json.dumps({"numbers": some}) for some in ([], "x", ODD, [None] * 25, [*GOOD, *[None] * 20])),
+    *(f'{{"numbers": [{some}]}}' for some in (",", '"1",', '"1" "2"', '"1",,"2"', "NaN", "1e999", "[" * 2000, "'1'")),
+    "", "[]", "5", "{}", "{ }", "null", '{"a"}', '{"a":}', '{"a":1,}', '{1:1}', WHOLE + "x", WHOLE + " \n", "\x00",
+    *(WHOLE[:end] for end in range(0, len(WHOLE), 7)),
+]  # fmt: skip
+
+
+def by_the_daemon(body: bytes) -> Any:
+    try:
+        content = parse_json(body)
+        checked = validated(lambda value: TaskBody.model_validate(value, context={ZONE: UTC}), content)
+    except RefusedError as error:
+        return error.messages
+    rows = [listed_row(one) for one in by_phone(checked.numbers or []).values()]
+    return {name: value for name, value in content.items() if name != "numbers"}, rows, len(checked.numbers or [])
+
+
+def by_the_worker(body: bytes) -> Any:
+    listed = Listed(UTC)
+    try:
+        content = read_body(body, listed)
+        validated(lambda value: TaskBody.model_validate(value, context={ZONE: UTC}), content)
+    except RefusedError as error:
+        return error.messages
+    rows = list(listed.rows.values())
+    return {name: value for name, value in content.items() if name != "numbers"}, rows, listed.posted
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: repr(text[:40]))
+def test_a_large_body_is_read_as_a_small_one(text: str) -> None:
+    body = text.encode("utf-8", "surrogatepass")
+    assert by_the_worker(body) == by_the_daemon(body)
+
+
+def body_of(numbers: Sequence[Any]) -> bytes:
+    return json.dumps({"crmId": "large", "numbers": numbers}).encode()
+
+
+class Saving:
+    """What `TaskDesk.save` does with a large list."""
+
+    def __init__(self, store: Store, url: str) -> None:
+        self._store = store
+        self._url = url
+        self._lists = LargeLists(store)
+        self.change = TaskChange(inner_num="201", inner_num_type=InnerNumType.EXTEN)
+        self.refusals: list[Exception] = []
+        """Raised instead of storing, one each time."""
+        self.seen: list[StagedList | ListPlan | None] = []
+
+    async def save(self, numbers: Sequence[Any]) -> Task:
+        large = await LargeBody.read(body_of(numbers), "TaskBody", "UTC", self._url)
+        try:
+            reserve = reserve_task("large", None, self.change)
+            return await self._lists.save(large, None, reserve, self._find, self._write)
+        finally:
+            await large.close()
+
+    async def _find(self) -> int | None:
+        found = await self._store.read(lambda connection: find_task(connection, "large", None))
+        return None if found is None else found.task_id
+
+    async def _write(self, prepared: StagedList | ListPlan | None) -> Task:
+        self.seen.append(prepared)
+        if self.refusals:
+            raise self.refusals.pop()
+        return await self._store.write(save_task("large", None, replace(self.change, prepared=prepared)))
+
+
+SHOWN = (
+    "id", "phone_id", "phone", "params", "client_id", "zone", "due_us", "until_us", "caller_id", "held",
+    "not_before_us", "state", "attempt_number",
+)  # fmt: skip
+LISTS: list[list[Any]] = [
+    GOOD,
+    GOOD,
+    [*GOOD[3:], "79522233499"],
+    [{"number": "79522233405", "params": {"told": "anew"}}, *GOOD[4:], {"number": "79522233498", "clientId": "5"}],
+]
+
+
+async def test_a_large_list_makes_and_changes_a_task_as_a_small_one(tmp_path: Path) -> None:
+    url = url_of(tmp_path / "large.db")
+    small, large = await Store.open(url_of(tmp_path / "small.db")), await Store.open(url)
+    try:
+        saving = Saving(large, url)
+        for numbers in LISTS:
+            checked = TaskBody.model_validate({"numbers": numbers})
+            change = replace(saving.change, numbers=checked.numbers)
+            expected = await small.write(save_task("large", None, change))
+            assert await saving.save(numbers) == expected
+            fetch = partial(fetch_task_results, task_id=expected.task_id)
+            rows = [
+                [[getattr(row, name) for name in SHOWN] for row in await store.read(fetch)] for store in (small, large)
+            ]
+            assert rows[1] == rows[0]
+        assert [type(one) for one in saving.seen] == [StagedList, ListPlan, ListPlan, ListPlan]
+    finally:
+        await small.close()
+        await large.close()
+
+
+async def test_a_list_that_is_refused_at_last_leaves_nothing(tmp_path: Path) -> None:
+    database = tmp_path / "dialer.db"
+    store = await Store.open(url_of(database))
+    try:
+        saving = Saving(store, url_of(database))
+        saving.refusals = [ValueError("at last")]
+        with pytest.raises(ValueError, match="at last"):
+            await saving.save(GOOD)
+        assert ask(database, "SELECT (SELECT count(*) FROM task), (SELECT count(*) FROM attempt)") == [(0, 0)]
+        assert ask(database, "SELECT count(*) FROM meta WHERE key LIKE 'staged:%'") == [(0,)]
+    finally:
+        await store.close()
+
+
+async def test_a_task_that_others_make_or_change_meanwhile_is_looked_at_again(tmp_path: Path) -> None:
+    database = tmp_path / "dialer.db"
+    store = await Store.open(url_of(database))
+    try:
+        saving = Saving(store, url_of(database))
+        saving.refusals = [ListChangedError("made"), ListChangedError("changed")]
+        await saving.save(GOOD)
+        phones = len(by_phone(TaskBody.model_validate({"numbers": GOOD}).numbers or []))
+        assert ask(database, "SELECT count(*) FROM attempt") == [(phones,)]
+        assert len(saving.seen) == 3
+    finally:
+        await store.close()
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    return [{"number": f"7952{at:07d}", "params": {"name": "x" * 60}} for at in range(count)]
+
+
+async def test_a_large_list_by_rest_is_stored_whole_or_not_at_all(dialer: Dialer) -> None:
+    numbers = many(WORTH_BYTES // 100)
+    task = {"crmId": 7, "innerNum": "201", "state": 2, "numbers": [*numbers, "79520000001"]}
+    assert len(json.dumps(task)) > WORTH_BYTES
+    reply = await dialer.data("POST", "/task", task)
+    assert (reply["crmId"], reply["state"], reply["duplicates"]) == (7, 2, 1)
+    assert len((await dialer.data("GET", f"/task/{reply['id']}"))["results"]) == len(numbers)
+    wrong = {**task, "crmId": 8, "numbers": [*numbers, "nobody"]}
+    refused = await dialer.call("POST", "/task", wrong)
+    assert refused["messages"][0].startswith(f"numbers[{len(numbers)}].number: ")
+    lives = {"number": "79529999999", "timeCallAllow": 1900000000, "timeCallUntil": 1800000000}
+    refused = await dialer.call("PUT", f"/task/{reply['id']}", {"numbers": [*numbers, lives]})
+    assert refused["data"] == {"error": "TaskRefused"}
+    refused = await dialer.call("POST", "/task", {"numbers": numbers})
+    assert refused["messages"] == ["innerNum: missing"]
+    changed = await dialer.data("PUT", f"/task/{reply['id']}", {"numbers": numbers[1:]})
+    assert "duplicates" not in changed
+    assert len((await dialer.data("GET", f"/task/{reply['id']}"))["results"]) == len(numbers) - 1
+    assert [one["id"] for one in (await dialer.data("GET", "/task"))["results"]] == [reply["id"]]
+
+
+async def test_what_a_killed_daemon_had_staged_is_removed(dialer: Dialer) -> None:
+    posting = asyncio.create_task(dialer.call("POST", "/task", {"innerNum": "201", "numbers": many(60_000)}))
+    with closing(sqlite3.connect(dialer.database)) as connection:
+
+        def counted(query: str) -> int:
+            return int(connection.execute(f"SELECT count(*) FROM {query}").fetchone()[0])  # noqa: S608
+
+        await wait_until(lambda: counted("attempt"), "some of the list is stored")
+        await dialer.kill()
+        await asyncio.gather(posting, return_exceptions=True)
+        assert (counted("task"), counted(NOTED)) == (0, 1)
+        await dialer.start()
+        await wait_until(lambda: not counted(NOTED), "it is removed")
+        assert counted("attempt") == 0
