@@ -1,6 +1,5 @@
 """/results and /polling-results"""
 
-import asyncio
 import json
 import re
 from collections.abc import Sequence
@@ -21,8 +20,6 @@ from dialer.store.database import TICK_US, Store
 from dialer.store.results import ResultRow, fetch_answers_since, fetch_results_since
 
 SECOND_US = 1_000_000
-LARGE_ROWS = 1000
-"""From this size on a page is made into text by a thread."""
 NULL = "null"
 NO_PARAMS = 's:0:"";'
 """As PHP serializes an empty text."""
@@ -62,8 +59,9 @@ class Results:
 
     async def results(self, call: Call[SincePath, Nothing, None]) -> web.Response:
         since_us = call.path.changeTime // SECOND_US * SECOND_US
-        rows = await self._store.read(lambda connection: fetch_results_since(connection, since_us, SECOND_US))
-        text = await asyncio.to_thread(results_text, rows) if len(rows) > LARGE_ROWS else results_text(rows)
+        text = await self._store.read(
+            lambda connection: results_text(fetch_results_since(connection, since_us, SECOND_US))
+        )
         return reply_of_text(f'{{"results": [{text}]}}')
 
     async def answers(self, call: Call[SincePath, Nothing, None]) -> dict[str, Any]:
