@@ -214,10 +214,10 @@ async def test_what_a_killed_daemon_had_staged_is_removed(dialer: Dialer) -> Non
         def counted(query: str) -> int:
             return int(connection.execute(f"SELECT count(*) FROM {query}").fetchone()[0])  # noqa: S608
 
-        await wait_until(lambda: counted("attempt"), "some of the list is stored")
+        await wait_until(lambda: counted("attempt"), "some of the list is stored", 60)
         await dialer.kill()
         await asyncio.gather(posting, return_exceptions=True)
         assert (counted("task"), counted(NOTED)) == (0, 1)
         await dialer.start()
-        await wait_until(lambda: not counted(NOTED), "it is removed")
+        await wait_until(lambda: not counted(NOTED), "it is removed", 60)
         assert counted("attempt") == 0
