@@ -20,8 +20,8 @@ BUDGETS = Path(__file__).with_name("budgets.toml")
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 CALLS = 40
 """In a round: fewer than the numbers that are read at a time."""
-_HEAD = f"""# What a step of one call may cost; the test fails for what costs a tenth more, or so much less that this is to
-# be lowered. Written by `python -m tests.budgets.hot_paths`: renew it when the work of a step has changed for a reason.
+_HEAD = f"""# What a step of one call may cost; the test fails for what costs a tenth more, or so much less that this is
+# to be lowered. Written by `python -m tests.budgets.hot_paths`: renew it when the work of a step has changed.
 # ours, sqlalchemy: instructions of the interpreter in dialer/ and agi/, and in SQLAlchemy. statements, vm_steps:
 # SQLite's. Neither asyncio nor what may stand in for it (uvloop) is counted.
 python = "{PYTHON}"
