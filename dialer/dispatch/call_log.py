@@ -50,6 +50,8 @@ class CallLog(Watching):
             self._tell("ended", order, attempt, state=state, outcome=verdict.outcome.value, **cause)
 
     def _tell(self, words: str, order: CallOrder, attempt: Attempt, **fields: str) -> None:
+        if not log.isEnabledFor(logging.INFO):
+            return
         number = order.phone if self._show_numbers else f"…{order.phone[-_SHOWN_DIGITS:]}"
         with about(order.task_id, order.attempt_id, attempt.linked_id):
             log.info(words, extra={**fields, "number": number})

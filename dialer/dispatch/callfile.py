@@ -14,7 +14,7 @@ from dialer.model.safe import (
     safe_context,
     safe_extension,
     safe_host_port,
-    safe_line,
+    safe_lines,
     safe_prefix,
     safe_recording_name,
     safe_sound_path,
@@ -134,7 +134,7 @@ class Spool:
     def put(self, attempt_id: int, text: str, *, probe: bool = False) -> Path:
         """Hand one call file to Asterisk; returns where it lies. `probe`: of no attempt, the daemon leaves it alone.
         Raises OSError; UnsafeValueError for a text no call file may have."""
-        content = "".join(f"{safe_line(line)}\n" for line in text.removesuffix("\n").split("\n")).encode()
+        content = safe_lines(text).encode()
         name = f"probe-{attempt_id:d}.call" if probe else _file_name(attempt_id)
         aside = self._aside / name
         try:

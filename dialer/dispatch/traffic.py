@@ -126,12 +126,12 @@ class Traffic(Watching):
         now_s = self._clock()
         self._running[order.task_id] = self.in_use_by(order.task_id) + 1
         self._shares.call_began(order.task_id, now_s)
-        self._trunk_of(self._dial_string(order)).begin(order.attempt_id)
+        self._trunk_of_order(order).begin(order.attempt_id)
 
     def took_one(self, order: CallOrder) -> None:
         """The rates are told of a call that begins now (and not of one that was found in progress)."""
         now_s = self._clock()
-        for limit in (self.rate, self.asterisk, self._pace, self._trunk_of(self._dial_string(order))):
+        for limit in (self.rate, self.asterisk, self._pace, self._trunk_of_order(order)):
             limit.took_one(now_s)
         if order.task_id in self._tasks:
             self._tasks[order.task_id].took_one(now_s)
@@ -168,7 +168,7 @@ class Traffic(Watching):
         else:
             self._running.pop(order.task_id, None)
         self._shares.call_ended(order.task_id, now_s)
-        trunk = self._trunk_of(self._dial_string(order))
+        trunk = self._trunk_of_order(order)
         trunk.end(order.attempt_id)
         if attempt.out_record is None or trunk.adaptive is None or not attempt.out_record.sip_codes:
             return
@@ -205,7 +205,12 @@ class Traffic(Watching):
         if news is not None:
             log.warning("%s: %s", limit.name, news)
 
+    def _trunk_of_order(self, order: CallOrder) -> Limit:
+        return self._trunk_of(self._dial_string(order)) if self._trunks else self._other
+
     def _trunk_of(self, dial_string: str) -> Limit:
+        if not self._trunks:
+            return self._other
         digits = dial_string.removeprefix("+")
         prefixes = (digits[:length] for length in range(len(digits), -1, -1))
         return next((self._trunks[prefix] for prefix in prefixes if prefix in self._trunks), self._other)

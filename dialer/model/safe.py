@@ -1,8 +1,8 @@
 """The one door: every piece of text that reaches Asterisk (call file, AMI, AGI) passes `let_through`.
 
 Allow-lists of ASCII characters, so that neither a header nor a variable nor a dialplan expression can be made of a
-value. Values have doors of their own (`safe_number`, …), and the three writers let through whole lines (`safe_line`),
-so nothing gets past by being forgotten.
+value. Values have doors of their own (`safe_number`, …), and the three writers let through whole lines (`safe_line`,
+`safe_lines`), so nothing gets past by being forgotten.
 """
 
 import re
@@ -21,6 +21,7 @@ _VARIABLE_VALUE = re.compile(r"[A-Za-z0-9*#._+-]{0,128}", re.ASCII)
 _LINE = re.compile(r"""[A-Za-z0-9 _.,:;=@/*#+~()<>"\[\]^-]{1,1000}""", re.ASCII)
 """No $ { } (variables, expressions), no backslash, | or & (separators of old and new dialplans), no control
 characters."""
+_LINES = re.compile(rf"(?:{_LINE.pattern}\n)+", re.ASCII)
 _HOST_PORT = re.compile(r"[A-Za-z0-9.:\[\]-]{1,120}", re.ASCII)
 
 KEYS = frozenset("0123456789*#")
@@ -108,6 +109,11 @@ def safe_variable(name: str, value: str) -> tuple[str, str]:
 def safe_line(line: str) -> str:
     """One line to Asterisk, without its end: of a call file, an AMI action, or an AGI command."""
     return let_through(_LINE, line, "a line of plain ASCII for Asterisk")
+
+
+def safe_lines(text: str) -> str:
+    """Lines to Asterisk, each with its end: a call file."""
+    return let_through(_LINES, text, "lines of plain ASCII for Asterisk")
 
 
 def phone_id_of(phone: str) -> str:

@@ -38,6 +38,7 @@ from dialer.store.finishing import (
     close_undialled,
     is_stopped,
 )
+from dialer.store.prepared import Prepared
 from dialer.store.queue import Queued
 from dialer.store.schema import HUNG_UP, IN_PROGRESS, QUEUED, UNLISTED, answer, attempt, dialled, task
 from dialer.store.tasks import fetch_task
@@ -52,7 +53,7 @@ _MAY_BE_DIALLED = (
     attempt.c.signalled == 0,
     ~is_stopped(attempt.c.task_id, attempt.c.phone_id),
 )
-_MARK_SPOOLED = (
+_MARK_SPOOLED = Prepared(
     update(attempt)
     .where(_THIS, QUEUED)
     .values(
@@ -63,7 +64,7 @@ _MARK_SPOOLED = (
         changed_us=_NOW,
     )
 )
-_CLAIM = (
+_CLAIM = Prepared(
     update(attempt)
     .where(
         _THIS,
@@ -82,7 +83,7 @@ _CLAIM = (
         changed_us=_NOW,
     )
 )
-_REQUEUE = (
+_REQUEUE = Prepared(
     update(attempt)
     .where(
         _THIS,
@@ -90,7 +91,10 @@ _REQUEUE = (
         or_(
             attempt.c.state == AttemptState.SPOOLED.value,
             and_(
-                attempt.c.state.in_([AttemptState.DIALLING.value, AttemptState.CONNECTING.value]),
+                or_(
+                    attempt.c.state == AttemptState.DIALLING.value,
+                    attempt.c.state == AttemptState.CONNECTING.value,
+                ),
                 attempt.c.linked_id == bindparam("linked"),
             ),
         ),
@@ -104,10 +108,10 @@ _REQUEUE = (
         changed_us=_NOW,
     )
 )
-_SAVE_PROGRESS = update(attempt).where(_THIS, _OPEN).values(state=bindparam("moved_to"), changed_us=_NOW)
+_SAVE_PROGRESS = Prepared(update(attempt).where(_THIS, _OPEN).values(state=bindparam("moved_to"), changed_us=_NOW))
 _SIGNALLED = and_(attempt.c.signalled == 1, bindparam("told", type_=Boolean))
 _HUNG_UP = and_(attempt.c.unlisted == HUNG_UP, bindparam("told", type_=Boolean))
-_SAVE_RESULT = (
+_SAVE_RESULT = Prepared(
     update(attempt)
     .where(_THIS, _OPEN)
     .values(
@@ -132,9 +136,11 @@ _SAVE_RESULT = (
     )
 )
 _REFUSE = update(attempt).where(_THIS, _OPEN, attempt.c.unlisted == 0).values(unlisted=UNLISTED)
-_COUNT = text(
-    "INSERT INTO dialled (day, phone_id, times) SELECT :day, phone_id, 1 FROM attempt WHERE id = :attempt_id "
-    "ON CONFLICT (day, phone_id) DO UPDATE SET times = dialled.times + 1"
+_COUNT = Prepared(
+    text(
+        "INSERT INTO dialled (day, phone_id, times) SELECT :day, phone_id, 1 FROM attempt WHERE id = :attempt_id "
+        "ON CONFLICT (day, phone_id) DO UPDATE SET times = dialled.times + 1"
+    )
 )
 _CALLED = (
     select(dialled.c.times)
@@ -170,8 +176,8 @@ def mark_spooled(order: CallOrder) -> Operation[None]:
     """Store that a call file is on its way. Comes before the attempt's claim: operations keep their order."""
 
     def operation(tx: Transaction) -> None:
-        tx.connection.execute(
-            _MARK_SPOOLED,
+        _MARK_SPOOLED.run(
+            tx.connection,
             {
                 "attempt_id": order.attempt_id,
                 "file": order.shown_call_file,
@@ -214,8 +220,8 @@ def claim_attempt(
     def operation(tx: Transaction) -> bool:
         if cap is not None and not _within(tx, attempt_id, cap):
             return False
-        done = tx.connection.execute(
-            _CLAIM,
+        done = _CLAIM.run(
+            tx.connection,
             {
                 "attempt_id": attempt_id,
                 "linked": linked_id or None,
@@ -224,7 +230,7 @@ def claim_attempt(
                 "due_by": tx.now_us if now_us is None else now_us,
             },
         )
-        if done.rowcount == 1:
+        if done == 1:
             if cap is not None and counts:
                 _count(tx, attempt_id, cap.day)
             if shown_number is not None:
@@ -272,7 +278,7 @@ def _within(tx: Transaction, attempt_id: int, cap: DayCap) -> bool:
 
 
 def _count(tx: Transaction, attempt_id: int, day: int) -> None:
-    tx.connection.execute(_COUNT, {"attempt_id": attempt_id, "day": day})
+    _COUNT.run(tx.connection, {"attempt_id": attempt_id, "day": day})
 
 
 def forget_days(before_day: int) -> Operation[None]:
@@ -289,7 +295,7 @@ def requeue_attempt(attempt_id: int, linked_id: str = "") -> Operation[None]:
     got it, `linked_id`. A number that the user has ended or taken off the list meanwhile has its result instead."""
 
     def operation(tx: Transaction) -> None:
-        tx.connection.execute(_REQUEUE, {"attempt_id": attempt_id, "linked": linked_id, "now_us": tx.now_us})
+        _REQUEUE.run(tx.connection, {"attempt_id": attempt_id, "linked": linked_id, "now_us": tx.now_us})
         given_back = and_(attempt.c.id == attempt_id, QUEUED, attempt.c.unlisted != 0)
         close_undialled(tx, given_back, Outcome.FAIL, ENDED_BY_USER)
 
@@ -300,8 +306,8 @@ def save_progress(moved: Attempt) -> Operation[None]:
     """Store the state of an attempt that goes on."""
 
     def operation(tx: Transaction) -> None:
-        tx.connection.execute(
-            _SAVE_PROGRESS, {"attempt_id": moved.attempt_id, "moved_to": moved.state.value, "now_us": tx.now_us}
+        _SAVE_PROGRESS.run(
+            tx.connection, {"attempt_id": moved.attempt_id, "moved_to": moved.state.value, "now_us": tx.now_us}
         )
 
     return operation
@@ -335,8 +341,8 @@ def save_result(
     }
 
     def operation(tx: Transaction) -> None:
-        done = tx.connection.execute(_SAVE_RESULT, {**values, "now_us": tx.now_us})
-        if done.rowcount:
+        done = _SAVE_RESULT.run(tx.connection, {**values, "now_us": tx.now_us})
+        if done:
             if tells_progress and out is not None and not closed.answered:
                 add_progress(tx, closed.attempt_id, Progress.UNANSWERED, {"cause": str(out.hangup_cause)})
             after_result(tx, closed.attempt_id)

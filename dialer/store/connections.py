@@ -47,6 +47,7 @@ class _Thread(aiosqlite.Connection):
         engine = create_engine("sqlite://", creator=lambda: self._conn, poolclass=StaticPool, hide_parameters=True)
         set_up_engine(engine)
         self._engine = engine.execution_options(**{WRITES: writes})
+        self._connected: Connection | None = None
 
     @classmethod
     async def begin(cls, file: Path, *, writes: bool) -> Self:
@@ -64,8 +65,13 @@ class _Thread(aiosqlite.Connection):
         return result
 
     async def close(self) -> None:
-        await self._execute(self._engine.dispose)  # type: ignore[no-untyped-call]
+        await self._execute(self._dispose)  # type: ignore[no-untyped-call]
         await super().close()
+
+    def _dispose(self) -> None:
+        if self._connected is not None:
+            self._connected.close()
+        self._engine.dispose()
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -74,8 +80,10 @@ class _Thread(aiosqlite.Connection):
             raise OperationalError("connect", None, error) from error
 
     def _run(self, work: Work[T]) -> T:
-        with self._engine.begin() as connection:
-            return work(connection)
+        if self._connected is None:
+            self._connected = self._engine.connect()
+        with self._connected.begin():
+            return work(self._connected)
 
 
 class SqliteConnections:
