@@ -1,5 +1,6 @@
 """The dialogue: runs a call flow. First what is said and asked, without I/O; then the same over FastAGI."""
 
+import asyncio
 import contextlib
 import logging
 import secrets
@@ -189,7 +190,6 @@ class Speaker:
         Raises HungUpError when the subscriber leaves before, UnstoredError."""
         conversation = converse(flow)
         limit = TimeLimit(session, 0 if flow.ends_by_itself else self._limit_s)
-        await limit.begin()
         pressed, heard, answered, reached = "", False, False, not flow.has_goal
         while True:
             try:
@@ -314,7 +314,10 @@ class Speaker:
 
     async def _fetch(self, prompt: Prompt) -> Path:
         try:
-            return await self._voice.fetch(prompt, PATIENCE_S)
+            async with asyncio.timeout(self._limit_s):
+                return await self._voice.fetch(prompt, PATIENCE_S)
+        except TimeoutError:
+            raise UnplayableError(f"{prompt.file or prompt.text[:60]}: not made within {self._limit_s} s") from None
         except PromptError as error:
             raise UnplayableError(f"{prompt.file}: {error}" if prompt.file else str(error)) from error
 

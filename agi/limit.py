@@ -18,7 +18,8 @@ _BYTES_PER_S = 16_000
 class TimeLimit:
     """`limit_s` seconds from the beginning, or from where it begins anew; 0: none.
 
-    What Asterisk was told last is left as it is while the commands that are sent end before that.
+    What Asterisk was told last is left as it is while the commands that are sent end before that. It is not told at all
+    before the first prompt, which is not to wait for it, where that ends in time.
     """
 
     def __init__(self, session: AgiSession, limit_s: int, now: Callable[[], float] = time.monotonic) -> None:
@@ -26,6 +27,8 @@ class TimeLimit:
         self._limit_s = limit_s
         self._now = now
         self._ends_s = self._told_s = math.inf
+        self._is_first = True
+        self.begin_anew()
 
     async def begin(self, more_s: int = 0) -> None:
         """Begin anew, now, with so much more time; told to Asterisk."""
@@ -45,10 +48,11 @@ class TimeLimit:
 
     async def allow(self, longest_s: float) -> None:
         """Before commands that may take so long: what Asterisk knows must not end them too early, nor too late."""
-        now_s = self._now()
-        if self._ends_s < self._told_s or (
-            self._ends_s > self._told_s and now_s + longest_s * _SLOWER + _MARGIN_S > self._told_s
-        ):
+        now_s, is_first, self._is_first = self._now(), self._is_first, False
+        over_s = now_s + longest_s * _SLOWER + _MARGIN_S
+        if is_first and self._told_s == math.inf and over_s <= self._ends_s:
+            return
+        if self._ends_s < self._told_s or (self._ends_s > self._told_s and over_s > self._told_s):
             self._told_s = self._ends_s
             await self._session.hang_up_after(max(1, round(self._ends_s - now_s)))
 

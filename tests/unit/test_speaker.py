@@ -1,12 +1,13 @@
 """The speaker: what a flow makes Asterisk do, verb by verb, and what becomes of it when the subscriber leaves."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agi.dialogue import Speaker
-from agi.session import HungUpError
+from agi.session import HungUpError, UnplayableError
 from dialer.model.compile_template import compile_template
 from dialer.model.flow import Finish, Flow, Hunt, Prompt, PromptError, Step
 from dialer.model.progress import Progress
@@ -123,7 +124,6 @@ async def test_an_employee_who_answers_ends_the_hunt() -> None:
     call = Call([], NO_ANSWER, ANSWERED)
     assert await call.hold(hunt("201", "202", "203")) == "finished"
     assert call.log == [
-        "limit 120",
         "limit 0", "record talk", "AUTODIALER_EMPLOYEE=201", "_AUTODIALER_SHOWN=", "dial 201 25 17", "limit 120",
         "limit 0", "record talk", "AUTODIALER_EMPLOYEE=202", "_AUTODIALER_SHOWN=", "dial 202 25 17", "limit 120",
     ]  # fmt: skip
@@ -185,14 +185,25 @@ async def test_a_key_that_was_the_goal_counts_also_when_the_subscriber_leaves_ri
     call = Call(["1"], leaves_at="AUTODIALER_DIALOGUE=finished")
     with pytest.raises(HungUpError):
         await call.hold(flow_of(KEY))
-    assert call.log == ["limit 0", "play menu", "keep menu=1", "goal", "AUTODIALER_DIALOGUE=finished"]
+    assert call.log == ["play menu", "keep menu=1", "goal", "AUTODIALER_DIALOGUE=finished"]
+
+
+async def test_a_prompt_that_is_never_made_ends_the_dialogue_in_time() -> None:
+    class Endless(Sounds):
+        async def fetch(self, prompt: Prompt, patience_s: float | None = None) -> Path:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    session: Any = Session([], [])
+    with pytest.raises(UnplayableError, match="not made within 0 s"):
+        await Speaker(Endless(), Book([]), Path("/rec"), 0).hold(session, 17, flow_of(KEY))
 
 
 async def test_a_goal_that_is_reached_is_durable_before_what_follows_is_said() -> None:
     call = Call(["1"])
     assert await call.hold(flow_of(KEY)) == "finished"
     assert call.log == [
-        "limit 0", "play menu", "keep menu=1", "goal", "AUTODIALER_DIALOGUE=finished", "play bye",
+        "play menu", "keep menu=1", "goal", "AUTODIALER_DIALOGUE=finished", "play bye",
     ]  # fmt: skip
 
 

@@ -50,6 +50,19 @@ async def test_nobody_is_cut_before_the_limit_and_nobody_stays_after_it() -> Non
         assert dialogue.told == told, now_s
 
 
+async def test_the_first_prompt_does_not_wait_for_it_where_it_ends_in_time_and_the_next_one_does() -> None:
+    dialogue = Dialogue()
+    await dialogue.limit.allow(20)
+    assert dialogue.told == []
+    dialogue.now_s += 20
+    await dialogue.limit.allow(20)
+    assert dialogue.told == [100]
+    for longest_s in (110, UNKNOWN_S):
+        dialogue = Dialogue()
+        await dialogue.limit.allow(longest_s)
+        assert dialogue.told == [120]
+
+
 async def test_without_an_answer_nothing_is_told_again() -> None:
     dialogue = Dialogue()
     await dialogue.limit.begin()
