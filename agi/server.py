@@ -8,7 +8,7 @@ from typing import Protocol
 
 from agi.connections import ConnectionTasks
 from agi.dialogue import AnswerBook, Speaker, Voice
-from agi.session import MAX_LINE_BYTES, AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
+from agi.session import MAX_UNREAD_BYTES, AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
 from dialer.model.about import work_on
 from dialer.model.flow import Flow, Prompt
 from dialer.model.records import attempt_id_of
@@ -83,7 +83,7 @@ class FastAgiServer:
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(
-            self._sessions.accept, self._host, self._port, backlog=BACKLOG, limit=MAX_LINE_BYTES
+            self._sessions.accept, self._host, self._port, backlog=BACKLOG, limit=MAX_UNREAD_BYTES
         )
 
     async def close(self) -> None:

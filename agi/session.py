@@ -6,7 +6,8 @@ on a channel that has hung up is answered with `result=-1` or with `511`.
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from dialer.model.safe import (
     KEYS,
@@ -20,7 +21,8 @@ from dialer.model.safe import (
 
 ENVIRONMENT_TIMEOUT_S = 10.0
 REPLY_TIMEOUT_S = 10.0
-MAX_LINE_BYTES = 8192
+MAX_UNREAD_BYTES = 32_768
+"""Of an environment, which has some thirty lines, or of a line of a reply."""
 MAX_ENVIRONMENT_LINES = 200
 MAX_REPLY_LINES = 200
 """To one verb: `HANGUP`, `100 Trying`, the usage text of a 520."""
@@ -68,16 +70,18 @@ class AgiSession:
         return self.environment.get(f"agi_arg_{number}", "")
 
     async def read_environment(self) -> None:
-        """Read the lines before the first command. Every end of the stream is noticed, also amid a line."""
+        """Read the lines before the first command, all at once: there are some thirty, for every call. Every end of the
+        stream is noticed, also amid a line."""
         async with asyncio.timeout(ENVIRONMENT_TIMEOUT_S):
-            for _ in range(MAX_ENVIRONMENT_LINES):
-                line = await self._read_line()
-                if not line:
-                    return
-                key, separator, value = line.partition(": ")
-                if separator:
-                    self.environment[key] = value
-        raise AgiError(f"more than {MAX_ENVIRONMENT_LINES} lines of environment")
+            first = await self._read(self._reader.readexactly(1))
+            text = b"" if first == b"\n" else first + await self._read(self._reader.readuntil(b"\n\n"))
+        lines = _decoded(text).split("\n")
+        if len(lines) > MAX_ENVIRONMENT_LINES:
+            raise AgiError(f"more than {MAX_ENVIRONMENT_LINES} lines of environment")
+        for line in lines:
+            key, separator, value = line.rstrip("\r").partition(": ")
+            if separator:
+                self.environment[key] = value
 
     async def wait_for_hangup(self) -> None:
         """Return only by HungUpError: when the channel hangs up while nothing is asked of it. May be cancelled."""
@@ -197,15 +201,21 @@ class AgiSession:
         raise AgiError(f"more than {MAX_REPLY_LINES} lines of reply")
 
     async def _read_line(self) -> str:
+        return _decoded(await self._read(self._reader.readuntil(b"\n"))).rstrip("\r\n")
+
+    async def _read(self, reading: Coroutine[Any, Any, bytes]) -> bytes:
         try:
-            line = await self._reader.readuntil(b"\n")
+            return await reading
         except asyncio.IncompleteReadError:
             raise HungUpError("the connection was closed") from None
         except asyncio.LimitOverrunError:
-            raise AgiError(f"a line of more than {MAX_LINE_BYTES} bytes") from None
+            raise AgiError(f"more than {MAX_UNREAD_BYTES} bytes without an end") from None
         except OSError as error:
             raise HungUpError(str(error)) from None
-        return line.decode(errors="replace").rstrip("\r\n")
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode(errors="replace")
 
 
 def _unless_hung_up(result: int) -> int:
