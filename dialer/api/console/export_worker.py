@@ -20,7 +20,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dialer.api.console.export_rows import Cell, ParamNames, Question, Table, harmless
-from dialer.api.sheets.writing import WorkbookWriter
 from dialer.store.console import fetch_export_page, fetch_params_page, fetch_questions
 from dialer.store.database import Store
 
@@ -92,6 +91,8 @@ async def _write_csv(store: Store, order: Order, table: Table) -> None:
 
 
 async def _write_xlsx(store: Store, order: Order, table: Table) -> None:
+    from dialer.api.sheets.writing import WorkbookWriter  # noqa: PLC0415 - the daemon's start spares it
+
     writer = WorkbookWriter(table.headings())
     async for row in _rows(store, order.task_id, table):
         writer.write(row)
