@@ -13,7 +13,7 @@ LOOKS = 50
 
 
 async def measure(place: Place) -> Sequence[Row]:
-    """Half an hour: nothing but calls, each with its call file, its leave and its record."""
+    """A quarter of an hour: nothing but calls, each with its call file, its leave and its record."""
     calls = place.scaled(1_000_000, 10_000)
     database = place.folder / "dialer.db"
     await fill(database, calls + 1000)
