@@ -179,13 +179,6 @@ def check_heard(ami: Ami) -> Iterator[Finding]:
             ),
             _("the event filters of manager_autodialer.conf, then 'manager reload': dialer install --repair does both"),
         )
-    probes = [one for one in ami.heard if one.get("Event") == "UserEvent"]  # FullyBooted never has it
-    if probes and not any(one.get("Timestamp") for one in probes):
-        yield ok(
-            "event times",
-            _("AMI events carry no time: /metrics cannot tell their age"),
-            _("manager.conf, [general]: timestampevents = yes"),
-        )
 
 
 async def check_dialplan(settings: Settings, ami: Ami) -> AsyncIterator[Finding]:

@@ -28,7 +28,7 @@ _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}", re.ASCII)
 KEPT = ".before-autodialer"
 """Behind the name of a file that was there before ours. (Not *.conf: a pattern in an #include would find it.)"""
 EDITED = ".edited"
-AMI_ON = ("enabled = yes", "bindaddr = 127.0.0.1", "timestampevents = yes")
+AMI_ON = ("enabled = yes", "bindaddr = 127.0.0.1")
 """In [general] of manager.conf, where AMI was off. The last is for /metrics: how old are events when they come?"""
 
 

@@ -9,8 +9,6 @@ import pytest
 from pydantic import SecretStr
 
 from dialer.config import Ami, Dialing, Http, Settings, StoreSettings
-from dialer.doctor.asterisk import Ami as DoctorAmi
-from dialer.doctor.asterisk import check_heard
 from dialer.doctor.findings import Finding, State, exit_code, fail, ok, warn
 from dialer.doctor.machine import check_certificate, check_clock_is_set, daemon_runs
 from dialer.doctor.probe import ProbeResult, _Listener, _listening, judge
@@ -157,15 +155,6 @@ async def test_who_is_still_connected_after_the_probe_is_let_go(
     writer.close()
     await writer.wait_closed()
     assert caplog.records == []
-
-
-def test_events_without_their_time_are_no_warning_but_an_advice() -> None:
-    ami = DoctorAmi(settings())
-    ami.heard = [{"Event": "UserEvent"}]
-    (found,) = check_heard(ami)
-    assert (found.check, found.state, "timestampevents = yes" in found.mend) == ("event times", State.OK, True)
-    ami.heard = [{"Event": "UserEvent", "Timestamp": "1.5"}]
-    assert not list(check_heard(ami))
 
 
 def test_whether_the_daemon_runs_is_asked_without_making_its_lock(tmp_path: Path) -> None:

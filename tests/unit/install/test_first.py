@@ -154,7 +154,7 @@ def test_an_ami_that_is_off_is_switched_on_for_this_machine_only(place: Place) -
     place.install()
     lines = [line.partition(" ; added")[0] for line in place.read("manager.conf").splitlines()]
     assert lines[3:] == [
-        "[general](+)", "enabled = yes", "bindaddr = 127.0.0.1", "timestampevents = yes",
+        "[general](+)", "enabled = yes", "bindaddr = 127.0.0.1",
         '#tryinclude "manager_autodialer.conf"',
     ]  # fmt: skip
     assert place.settings()["ami"]["host"] == "127.0.0.1"
