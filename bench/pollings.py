@@ -219,9 +219,9 @@ def _row_of_prompts(waits_s: Sequence[float], at_once: int, held: Look) -> Row:
         "nothing: as Asterisk's events tell",
         f"p99 < {PROMPT_MS:.0f} ms",
         bool(waits_ms) and p99_ms < PROMPT_MS,
-        "the turns that the daemon and Asterisk's threads wait for a core: a connection, SET AUTOHANGUP and its "
-        f"answer, STREAM FILE; other programs of this machine took {held.strangers:.2f} cores meanwhile",
-        "one round trip less: the dialplan sets the time limit before it asks for the dialogue",
+        "the turns that the daemon and Asterisk's threads wait for a core: a connection, its environment, STREAM FILE; "
+        f"other programs of this machine took {held.strangers:.2f} cores meanwhile",
+        "nothing within the daemon: there is no round trip left before the prompt; a core of its own for Asterisk",
         {
             "median_ms": median_ms,
             "p99_ms": p99_ms,
