@@ -14,7 +14,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 TURN_S = 0.08
 """How long a part may keep the writer, about: claims wait for it."""
-MOST_BLOCKS = 16
+LEAST_BLOCKS, MOST_BLOCKS = 2, 16
+"""A part of few rows is no cheaper for the log: it goes through the index of the numbers at random."""
 COPIED_EVERY = 16
 """Parts, some 200 MB of SQLite's write-ahead log."""
 TRIES = 5
@@ -75,14 +76,14 @@ class LargeLists:
     ) -> T:
         try:
             waiting: list[RowBlock] = []
-            most, parts = 1, 0
+            most, parts = LEAST_BLOCKS, 0
             async for block in numbers.rows(region):
                 waiting.append(block)
                 if len(waiting) >= most:
                     began_s = time.monotonic()
                     await self._store.write(stage(task_id, waiting))
                     took_s = time.monotonic() - began_s
-                    most = max(1, most // 2) if took_s > TURN_S else min(MOST_BLOCKS, most + 1)
+                    most = max(LEAST_BLOCKS, most // 2) if took_s > TURN_S else min(MOST_BLOCKS, most + 1)
                     waiting = []
                     parts += 1
                     if parts % COPIED_EVERY == 0:

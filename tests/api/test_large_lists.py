@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -86,8 +86,9 @@ def test_a_large_body_is_read_as_a_small_one(text: str) -> None:
     assert by_the_worker(body) == by_the_daemon(body)
 
 
-def body_of(numbers: Sequence[Any]) -> bytes:
-    return json.dumps({"crmId": "large", "numbers": numbers}).encode()
+async def _in_parts(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), 100):
+        yield body[start : start + 100]
 
 
 class Saving:
@@ -103,7 +104,8 @@ class Saving:
         self.seen: list[StagedList | ListPlan | None] = []
 
     async def save(self, numbers: Sequence[Any]) -> Task:
-        large = await LargeBody.read(body_of(numbers), "TaskBody", "UTC", self._url)
+        body = json.dumps({"crmId": "large", "numbers": numbers}).encode()
+        large = await LargeBody.read(_in_parts(body), len(body), "TaskBody", "UTC", self._url)
         try:
             reserve = reserve_task("large", None, self.change)
             return await self._lists.save(large, None, reserve, self._find, self._write)

@@ -4,7 +4,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -62,6 +62,15 @@ async def read_body(request: web.Request) -> bytes:
     """The whole body. One that is broken off, or not encoded as it says, is no JSON either."""
     try:
         return await request.read()
+    except web.RequestPayloadError:
+        raise RefusedError(INVALID_JSON) from None
+
+
+async def passed_on(request: web.Request) -> AsyncIterator[bytes]:
+    """Likewise, as it comes in."""
+    try:
+        async for some in request.content.iter_any():
+            yield some
     except web.RequestPayloadError:
         raise RefusedError(INVALID_JSON) from None
 

@@ -6,7 +6,7 @@ import json
 import marshal
 import struct
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +16,6 @@ from dialer.store.lists import ListedRow, ListPlan, RowBlock
 T = TypeVar("T")
 WORTH_BYTES = 2_097_152
 """Below that the start of a process takes longer."""
-_SLICE_BYTES = 1_048_576
 _READ_AHEAD_BYTES = 2_097_152
 _END = marshal.dumps(None)
 _LENGTH = struct.Struct(">I")
@@ -41,8 +40,9 @@ class LargeBody:
         """What is wrong with the numbers besides their form."""
 
     @classmethod
-    async def read(cls, body: bytes, model: str, zone: str, url: str) -> "LargeBody":
-        """Raises RefusedError for what is no JSON, or not what the model says. `zone`: of the times in it."""
+    async def read(cls, body: AsyncIterable[bytes], length: int, model: str, zone: str, url: str) -> "LargeBody":
+        """As it comes in, of `length` bytes. Raises RefusedError for what is no JSON, or not what the model says.
+        `zone`: of the times in it."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "dialer.api.mikopbx.list_worker",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_READ_AHEAD_BYTES,
@@ -50,9 +50,9 @@ class LargeBody:
         )  # fmt: skip
         large = cls(process, url)
         try:
-            await large._tell({"model": model, "zone": zone, "length": len(body)})
-            for start in range(0, len(body), _SLICE_BYTES):
-                await large._write(body[start : start + _SLICE_BYTES])
+            await large._tell({"model": model, "zone": zone, "length": length})
+            async for some in body:
+                await large._write(some)
             refused, about = await large._frame()
         except BaseException:
             await large.close()

@@ -50,10 +50,9 @@ NICENESS = 10
 """Calls go first."""
 MODELS = {model.__name__: model for model in (TaskBody, TaskChangeBody)}
 _SPACE = re.compile(r"[ \t\n\r]*")
-_PLAIN_PHONE = re.compile(r"[0-9]{1,32}", re.ASCII)
+MAX_DIGITS = 32
 LISTED_APART = object()
 """Stands for numbers whose items have been taken."""
-_PLAIN_FIELDS = frozenset({"number", "params"})
 
 
 class Listed:
@@ -93,9 +92,9 @@ def _plain_row(item: Any) -> ListedRow | None:
     """Of a number as most are; None: `NumberReader` is to say what it is."""
     params = None
     if type(item) is dict:
-        if not item.keys() <= _PLAIN_FIELDS:
+        phone, said = item.get("number"), item.get("params")
+        if len(item) != (phone is not None) + (said is not None):
             return None
-        said = item.get("params")
         if said:
             if type(said) is not dict:
                 return None
@@ -105,8 +104,8 @@ def _plain_row(item: Any) -> ListedRow | None:
                     return None
                 texts.append(f"{quoted(name)}: {quoted(value)}")
             params = f"{{{', '.join(texts)}}}"
-        item = item.get("number")
-    if type(item) is not str or not _PLAIN_PHONE.fullmatch(item):
+        item = phone
+    if type(item) is not str or len(item) > MAX_DIGITS or not item.isdecimal() or not item.isascii():
         return None
     return item[-10:], item, params, None, "", 0, None, None, None
 

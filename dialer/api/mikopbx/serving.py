@@ -14,7 +14,16 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter
 
 from dialer.api.endpoint import B, Endpoint, P, Q
-from dialer.api.mikopbx.envelope import RefusedError, envelope, parse_json, read_body, refusal, reply, validated
+from dialer.api.mikopbx.envelope import (
+    RefusedError,
+    envelope,
+    parse_json,
+    passed_on,
+    read_body,
+    refusal,
+    reply,
+    validated,
+)
 from dialer.api.mikopbx.large_body import WORTH_BYTES, LargeBody
 from dialer.api.mikopbx.times import ZONE
 from dialer.model.access import Caller
@@ -34,6 +43,8 @@ KEY_HEADER = "Idempotency-Key"
 REPLAYED = {"Idempotent-Replayed": "true"}
 LARGE_BYTES = 262_144
 """A body from this size on is read by a thread: the loop serves calls amid its checks, not amid the parsing of JSON."""
+LARGE_AT_ONCE = 2
+"""A process with a million numbers holds half a gigabyte."""
 LARGE_MODELS = frozenset({"TaskBody", "TaskChangeBody"})
 """Bodies with lists that a process of its own reads from WORTH_BYTES on."""
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
@@ -93,6 +104,7 @@ def caller_of(request: web.Request) -> str:
 def serving(store: Store, zone: tzinfo = UTC, url: str = "") -> Serve:
     """How the endpoints of this facade are served. `zone`: of the times in bodies. `url`: of the database, for the
     processes that read large bodies; empty: there are none."""
+    large_ones = asyncio.Semaphore(LARGE_AT_ONCE)
 
     def serve(endpoint: Endpoint[P, Q, B]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         adapter = None if endpoint.body_model is None else TypeAdapter(endpoint.body_model)
@@ -107,17 +119,19 @@ def serving(store: Store, zone: tzinfo = UTC, url: str = "") -> Serve:
             call = Call[Any, Any, Any](request, path, query, None, None, store)
             if adapter is None:
                 return await _answer(store, endpoint, call, "")
-            body = await read_body(request)
-            if model in LARGE_MODELS and len(body) >= WORTH_BYTES:
-                call.large = await LargeBody.read(body, model, str(zone), url)
-                del body
-                try:
-                    call.content = call.large.content
-                    call.body = validated(partial(adapter.validate_python, context={ZONE: zone}), call.content)
-                    return await _answer(store, endpoint, call, call.large.digest)
-                finally:
-                    await call.large.close()
-            call.content, call.body, digest = await _read(body, adapter, zone)
+            length = request.content_length or 0
+            if model in LARGE_MODELS and length >= WORTH_BYTES:
+                if length > request.client_max_size:
+                    raise web.HTTPRequestEntityTooLarge(request.client_max_size, length)
+                async with large_ones:
+                    call.large = await LargeBody.read(passed_on(request), length, model, str(zone), url)
+                    try:
+                        call.content = call.large.content
+                        call.body = validated(partial(adapter.validate_python, context={ZONE: zone}), call.content)
+                        return await _answer(store, endpoint, call, call.large.digest)
+                    finally:
+                        await call.large.close()
+            call.content, call.body, digest = await _read(await read_body(request), adapter, zone)
             return await _answer(store, endpoint, call, digest)
 
         return handle
