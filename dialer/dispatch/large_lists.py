@@ -13,8 +13,8 @@ from dialer.store.sqlite import copy_log
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 TURN_S = 0.08
-"""How long a part may keep the writer, about: claims wait for it."""
-LEAST_BLOCKS, MOST_BLOCKS = 2, 16
+"""How long a part may keep the writer, about, from others who want it: claims wait for it."""
+LEAST_BLOCKS, MOST_BLOCKS = 2, 8
 """A part of few rows is no cheaper for the log: it goes through the index of the numbers at random."""
 COPIED_EVERY = 16
 """Parts, some 200 MB of SQLite's write-ahead log."""
@@ -80,10 +80,11 @@ class LargeLists:
             async for block in numbers.rows(region):
                 waiting.append(block)
                 if len(waiting) >= most:
-                    began_s = time.monotonic()
+                    began_s, asked = time.monotonic(), self._store.operations_asked + 1
                     await self._store.write(stage(task_id, waiting))
                     took_s = time.monotonic() - began_s
-                    most = max(LEAST_BLOCKS, most // 2) if took_s > TURN_S else min(MOST_BLOCKS, most + 1)
+                    in_the_way = took_s > TURN_S and self._store.operations_asked > asked
+                    most = max(LEAST_BLOCKS, most // 2) if in_the_way else min(MOST_BLOCKS, most + 1)
                     waiting = []
                     parts += 1
                     if parts % COPIED_EVERY == 0:

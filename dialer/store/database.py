@@ -90,6 +90,8 @@ class Store:
         self._writer: asyncio.Task[None] | None = None
         self._last_us = 0
         self._closed = False
+        self.operations_asked = 0
+        """Since the start."""
         self._trouble: str | None = None
         self._damage: str | None = None
         self._unread: Path | None = None
@@ -199,6 +201,7 @@ class Store:
     def submit(self, operation: Operation[T]) -> "asyncio.Future[T]":
         """Queue the operation now; the future is done when it is committed."""
         job = _Job(operation, asyncio.get_running_loop().create_future())
+        self.operations_asked += 1
         if self._closed:
             job.done.set_exception(StoreError(f"the database {self._place} is closed"))
         else:
