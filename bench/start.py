@@ -62,8 +62,8 @@ async def measure(place: Place) -> Sequence[Row]:
             reached=dials_s < MOST_S,
             bound_by=f"the import of modules, {program_s / dials_s:.0%} of it; no query at the start depends on the "
             "rows, and the check of all pages after a kill goes on beside the calls",
-            next_step="a quarter of the import is pydantic, which looks for the docstrings of 139 models' fields in their "
-            "sources (inspect): only /openapi.json needs them",
+            next_step="a quarter of the import is pydantic, which looks for the docstrings of 139 models' fields in "
+            "their sources (inspect): only /openapi.json needs them",
             figures={"rows": rows, "rest_s": serves_s, "dials_s": dials_s, "cpu_s": used_s, "import_s": program_s},
         )
     ]
