@@ -39,6 +39,8 @@ from dialer.store.database import Store
 from dialer.store.sole import sole_user
 
 log = logging.getLogger(__name__)
+CHECK_AFTER_S = 10.0
+"""Calls that were in progress, and the first new ones, before a database that may be damaged: it is read for long."""
 CLOSING_S = 30.0
 """What the end takes at the most after the last call."""
 
@@ -143,7 +145,7 @@ class Daemon:
                 group.create_task(keep_receipts(self._store), name="receipts keeper"),
                 group.create_task(keep_audit(self._store, self._settings.audit.keep_days), name="audit log keeper"),
                 group.create_task(finish_ending(self._dialling.desk), name="ending of tasks"),
-                group.create_task(self._store.check(), name="check of the database"),
+                group.create_task(self._store.check(CHECK_AFTER_S), name="check of the database"),
                 group.create_task(self._dialling.lifetimes.run(), name="lifetimes keeper"),
                 *([group.create_task(webhooks.run(), name="webhooks")] if webhooks else []),
                 group.create_task(connections.keep(), name="connections keeper"),

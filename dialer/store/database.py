@@ -132,10 +132,11 @@ class Store:
         store._writer = asyncio.create_task(store._write_groups(), name="store writer")
         return store
 
-    async def check(self) -> None:
+    async def check(self, after_s: float = 0.0) -> None:
         """Read what `open` has left unread: damage is trouble from then on."""
         if self._unread is None:
             return
+        await asyncio.sleep(after_s)
         pages = PageCheck(self._unread)
         try:
             await asyncio.to_thread(pages.run)
