@@ -68,7 +68,7 @@ async def _news(dialer: Dialer, rows: int, times: int) -> Row:
         f"SQLite alone, the same statement: median {bare_ms[middle]:.0f} ms",
         "p99 < 150 ms, <= 3x",
         p99_ms < 150 and ratio <= 3,
-        "SQLite's own reading, some 40 %, and making text of the rows, as much; its p99 was not profiled",
+        "SQLite's own reading and making text of the rows, some 40 % each; the p99 was not profiled",
         "let SQLite make the JSON (json_object) where rows have no parameters",
         {"p99_ms": p99_ms, "median_ms": served_ms[middle], "bare_median_ms": bare_ms[middle], "ratio": ratio},
     )
