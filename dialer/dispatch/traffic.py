@@ -183,7 +183,8 @@ class Traffic(Watching):
         """Every trunk, and Asterisk, by name: whether it gets fewer calls a second now."""
         now_s = self._clock()
         limits = (self.asterisk, self._other, *dict.fromkeys(self._trunks.values()))
-        return {limit.name: limit.adaptive is not None and limit.adaptive.is_backing_off(now_s) for limit in limits}
+        slowed = {limit.name: limit.adaptive is not None and limit.adaptive.is_backing_off(now_s) for limit in limits}
+        return {**slowed, self._pace.name: self.knee.holds_back}
 
     def slowed_down(self) -> list[str]:
         """What is slowed down now, and why, for /health."""
@@ -193,7 +194,7 @@ class Traffic(Watching):
             f"{limit.name}: {reason}"
             for limit in limits
             if limit.adaptive is not None and (reason := limit.adaptive.reason(now_s)) is not None
-        ]
+        ] + ([f"{self._pace.name} allows {self.knee.calls_per_s:.3g} calls a second"] if self.knee.holds_back else [])
 
     def tell_news(self) -> None:
         """Log what has recovered by itself: nobody calls, and no call tells it."""

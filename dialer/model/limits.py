@@ -100,7 +100,7 @@ class Limit:
         slowed_down = None if self.adaptive is None else self.adaptive.reason(now_s)
         if slowed_down is not None and self.calls_per_s(now_s) != self.max_calls_per_s:
             return f"{self.name}: {slowed_down}"
-        return f"{self.name} allows {self.max_calls_per_s:g} calls a second"
+        return f"{self.name} allows {self.max_calls_per_s:.3g} calls a second"
 
 
 @dataclass(frozen=True, slots=True)

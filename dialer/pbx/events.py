@@ -9,6 +9,7 @@ from dialer.model.records import BadRecordError, attempt_id_of, parse_record
 from dialer.model.verdict import DECLINED_CODES
 
 _DECLINED = frozenset(map(str, DECLINED_CODES))
+_SENT = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
 _ANSWERED_LEG = re.compile(r"Local/([0-9]{1,18})@autodialer-out-[0-9a-f]+;1")
 log = logging.getLogger(__name__)
 
@@ -29,10 +30,10 @@ def read_talk(message: Mapping[str, str]) -> tuple[int, TalkBegan] | None:
 
 def read_sent(message: Mapping[str, str]) -> float | None:
     """When our dialplan wrote the event, Unix seconds; None for any other event."""
-    try:
-        return float(message["Sent"]) if "Sent" in message else None
-    except ValueError:
+    if not message.get("UserEvent", "").startswith("Autodialer") or "Sent" not in message:
         return None
+    sent = _SENT.fullmatch(message["Sent"])
+    return float(sent.group()) if sent else None
 
 
 def read_user_event(message: Mapping[str, str]) -> tuple[int, AttemptEvent] | None:
