@@ -21,7 +21,7 @@ from dialer.compose.dialling import Dialling
 from dialer.compose.dialogues import Dialogues
 from dialer.compose.explaining import build_explainer
 from dialer.compose.health import HealthWatch
-from dialer.compose.keeping import finish_ending, keep_audit, keep_receipts, keep_recordings
+from dialer.compose.keeping import finish_ending, keep_audit, keep_lists, keep_receipts, keep_recordings
 from dialer.compose.listening import listen, load_tls
 from dialer.compose.measuring import Parts, measure
 from dialer.compose.mikopbx import build_mikopbx
@@ -145,6 +145,7 @@ class Daemon:
                 group.create_task(keep_receipts(self._store), name="receipts keeper"),
                 group.create_task(keep_audit(self._store, self._settings.audit.keep_days), name="audit log keeper"),
                 group.create_task(finish_ending(self._dialling.desk), name="ending of tasks"),
+                group.create_task(keep_lists(self._dialling.desk), name="lists keeper"),
                 group.create_task(self._store.check(CHECK_AFTER_S), name="check of the database"),
                 group.create_task(self._dialling.lifetimes.run(), name="lifetimes keeper"),
                 *([group.create_task(webhooks.run(), name="webhooks")] if webhooks else []),

@@ -112,7 +112,7 @@ class TaskDesk:
             task = await write()
         else:
             region = self._region if await self._wants_zones(change, None, task_id) else None
-            task = await self._large.save(numbers, region, lambda _tx: None, find, write)
+            task = await self._large.save(numbers, region, None, find, write)
         if task is not None:
             log.info("task %d: changed, state %s", task_id, task.state.name, extra={"task_id": task_id})
             self._scheduler.task_is(task)
@@ -173,12 +173,15 @@ class TaskDesk:
                 pass
 
     async def finish_ending(self) -> None:
-        """Go on where an earlier daemon was stopped amid `end_numbers`, and remove the lists that it had not stored."""
-        await self._large.remove_left()
+        """Go on where an earlier daemon was stopped amid `end_numbers`."""
         self.hang_up(await self._store.read(fetch_hung_up))
         for task_id in await self._store.read(fetch_half_ended):
             while await self._store.write(close_ended(task_id)):
                 pass
+
+    async def remove_left_lists(self, *, earlier: bool) -> None:
+        """Remove the rows of lists that were not stored whole, with `earlier` also those of an earlier daemon."""
+        await self._large.remove_left(earlier=earlier)
 
     async def _without_twins(self, task_id: int, numbers: Sequence[Number]) -> Sequence[Number]:
         phone_ids = [one.phone_id for one in numbers]

@@ -4,10 +4,20 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol, TypeVar
 
 from dialer.store.database import Operation, Store, StoreError
-from dialer.store.lists import ListChangedError, ListPlan, RowBlock, StagedList, fetch_staged, stage, unstage
+from dialer.store.lists import (
+    ListChangedError,
+    ListPlan,
+    RowBlock,
+    StagedList,
+    end_staging,
+    fetch_staged,
+    stage,
+    unstage,
+)
 from dialer.store.sqlite import copy_log
 
 log = logging.getLogger(__name__)
@@ -44,25 +54,31 @@ class LargeLists:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._one = asyncio.Lock()
+        self._left: set[int] = set()
+        """Ids whose rows could not be removed."""
 
     async def save(
         self,
         numbers: LargeList,
         region: str | None,
-        reserve: Operation[int | None],
+        reserve: Operation[int | None] | None,
         find: Callable[[], Awaitable[int | None]],
         write: Callable[[StagedList | ListPlan | None], Awaitable[T]],
     ) -> T:
-        """`reserve`: gives the id of a task that is to be made; `find`: that of the task to be changed. `write` stores
-        the task with what is made of the list. Whatever fails, nothing is stored."""
+        """`reserve`: gives the id of a task that is to be made; None: none is. `find`: that of the task to be changed.
+        `write` stores the task with what is made of the list. Whatever fails, nothing is stored."""
         async with self._one:
             for _ in range(TRIES):
                 try:
-                    task_id = await self._store.write(reserve)
+                    task_id = None if reserve is None else await self._store.write(reserve)
                     if task_id is not None:
                         return await self._make(task_id, numbers, region, write)
                     found = await find()
-                    return await write(None if found is None else await numbers.compare(found, region))
+                    if found is not None:
+                        return await write(await numbers.compare(found, region))
+                    if reserve is None:
+                        return await write(None)
+                    log.info("a list is looked at again: its task was deleted")
                 except ListChangedError as error:
                     log.info("a list is looked at again: %s", error)
         raise StoreError("the task is being changed by others again and again: try later")
@@ -90,6 +106,7 @@ class LargeLists:
                     if parts % COPIED_EVERY == 0:
                         await self._store.read(copy_log)
             await self._store.write(stage(task_id, waiting))
+            await self._store.read(copy_log)  # or the commit that makes the task would do it, and calls would wait
             return await write(StagedList(task_id, numbers.posted, numbers.has_lifetimes))
         except BaseException:
             await asyncio.shield(self._remove(task_id))
@@ -99,11 +116,18 @@ class LargeLists:
         try:
             while await self._store.write(unstage(task_id)):
                 pass
+            self._left.discard(task_id)
+            await self._store.read(copy_log)
         except StoreError as error:
-            log.warning("rows of a list that is not stored stay until the next start: %s", error)
+            self._left.add(task_id)
+            log.warning("rows of a list that is not stored are removed later: %s", error)
+        with suppress(StoreError):
+            await self._store.write(end_staging)
 
-    async def remove_left(self) -> None:
-        """What an earlier daemon was stopped amid."""
+    async def remove_left(self, *, earlier: bool) -> None:
+        """What could not be removed; with `earlier` also what an earlier daemon was stopped amid."""
         async with self._one:
-            for task_id in await self._store.read(fetch_staged):
+            if earlier:
+                self._left.update(await self._store.read(fetch_staged))
+            for task_id in sorted(self._left):
                 await self._remove(task_id)

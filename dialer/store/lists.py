@@ -13,13 +13,13 @@ from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Text, bindparam, delete, func, insert, select, tuple_, type_coerce, update
+from sqlalchemy import Connection, Text, bindparam, delete, insert, select, tuple_, type_coerce, update
 
 from dialer.model.attempt import AttemptState
 from dialer.model.task import Number
 from dialer.store.database import Operation, Transaction
 from dialer.store.finishing import LIFETIME_TOPIC, close_stopped, release_clients
-from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, meta, stop_number
+from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, meta, stop_number, task
 from dialer.store.sqlite import make_room, take_room_back
 
 DROPPED_TOPIC = "dropped"
@@ -90,8 +90,9 @@ class ListPlan:
 
     posted: int
     """How many numbers the list has."""
-    last_id: int | None
-    """The greatest id of all attempts when it was made; None: in the transaction in which it is applied."""
+    task_id: int
+    changed_us: int | None
+    """The task's time stamp when it was made: each change of a list moves it. None: it is applied at once."""
     has_rows: bool
     """Whether the task had rows."""
     dropped: Sequence[str]
@@ -204,12 +205,21 @@ def plan_of(connection: Connection, task_id: int, numbers: Mapping[str, Number])
     blocks = row_blocks(new, found.busy_clients)
     mortal = any(number.until_us is not None for number in numbers.values())
     return ListPlan(
-        len(numbers), None, found.has_rows, found.dropped, [found.changed], blocks, len(new), has_clients, mortal
-    )
+        len(numbers), task_id, None, found.has_rows, found.dropped, [found.changed], blocks, len(new), has_clients,
+        mortal,
+    )  # fmt: skip
 
 
-def fetch_last_id(connection: Connection) -> int:
-    return int(connection.execute(select(func.max(attempt.c.id))).scalar() or 0)
+def fetch_stamp(connection: Connection, task_id: int) -> int:
+    """When a task was changed last; 0: there is none."""
+    return int(connection.execute(select(task.c.changed_us).where(task.c.id == task_id)).scalar() or 0)
+
+
+def check_unchanged(connection: Connection, task_id: int, plan: ListPlan) -> None:
+    """Raises ListChangedError where the plan was made for another task, or for an earlier list of this one. To be asked
+    before the task is changed."""
+    if plan.task_id != task_id or plan.changed_us != fetch_stamp(connection, task_id):
+        raise ListChangedError("the task was changed")
 
 
 def fetch_stored_page(connection: Connection, task_id: int, after: tuple[str, int] | None) -> Sequence[Any]:
@@ -236,12 +246,7 @@ def _stored_rows(connection: Connection, task_id: int) -> Iterator[Any]:
 
 def apply_plan(tx: Transaction, task_id: int, plan: ListPlan) -> None:
     """Add what is new, drop what is not listed any more; what became of the rows since the plan was made counts. Calls
-    in progress keep their rows until they end. Raises ListChangedError where others have added numbers since."""
-    if plan.last_id is not None:
-        # + 0: by the ids; those of the task are a million
-        added = select(attempt.c.id).where(attempt.c.id > plan.last_id, attempt.c.task_id + 0 == task_id)
-        if tx.connection.execute(added.where(attempt.c.attempt_number == 1).limit(1)).first():
-            raise ListChangedError("numbers were added")
+    in progress keep their rows until they end."""
     if plan.has_rows:
         _drop(tx, task_id, plan.dropped)
     for rows in plan.changed:
@@ -380,9 +385,11 @@ def note_staged(connection: Connection, task_id: int) -> None:
 
 
 def stage(task_id: int, blocks: Sequence[RowBlock]) -> Operation[None]:
-    """Store a part of a list."""
+    """Store a part of a list. Raises ListChangedError where those before have been removed."""
 
     def operation(tx: Transaction) -> None:
+        if tx.connection.execute(select(meta.c.key).where(meta.c.key == f"{_STAGED}{task_id}")).first() is None:
+            raise ListChangedError("its rows were removed")
         make_room(tx.connection)
         for block in blocks:
             insert_block(tx, task_id, block)
@@ -391,8 +398,9 @@ def stage(task_id: int, blocks: Sequence[RowBlock]) -> Operation[None]:
 
 
 def use_staged(tx: Transaction, staged: StagedList) -> None:
-    """The task of these rows is there now."""
-    tx.connection.execute(delete(meta).where(meta.c.key == f"{_STAGED}{staged.task_id}"))
+    """The task of these rows is there now. Raises ListChangedError where they have been removed, some or all."""
+    if tx.connection.execute(delete(meta).where(meta.c.key == f"{_STAGED}{staged.task_id}")).rowcount != 1:
+        raise ListChangedError("its rows were removed")
     _has_numbers(tx, staged.task_id, has_lifetimes=staged.has_lifetimes)
     take_room_back(tx.connection)
 
@@ -408,10 +416,14 @@ def unstage(task_id: int) -> Operation[bool]:
         removed = tx.connection.execute(delete(attempt).where(attempt.c.id.in_(rows))).rowcount
         if removed < _ROWS_REMOVED:
             tx.connection.execute(delete(meta).where(key))
-            take_room_back(tx.connection)
         return removed == _ROWS_REMOVED
 
     return operation
+
+
+def end_staging(tx: Transaction) -> None:
+    """The writer is as it was before `stage`; needs no room on the disk."""
+    take_room_back(tx.connection)
 
 
 def fetch_staged(connection: Connection) -> list[int]:

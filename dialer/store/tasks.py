@@ -19,6 +19,7 @@ from dialer.store.lists import (
     StagedList,
     apply_plan,
     by_phone,
+    check_unchanged,
     insert_numbers,
     note_staged,
     plan_of,
@@ -356,6 +357,8 @@ def _make(tx: Transaction, crm_id: str | None, change: TaskChange) -> int:
 
 
 def _change(tx: Transaction, task_id: int, change: TaskChange) -> Task:
+    if isinstance(change.prepared, ListPlan):
+        check_unchanged(tx.connection, task_id, change.prepared)
     columns: dict[str, Any] = {**change.columns(), "changed_us": tx.now_us}
     if change.rules:
         stored = tx.connection.execute(select(task.c.rules).where(task.c.id == task_id)).scalar_one()

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,17 +18,28 @@ from dialer.api.mikopbx.envelope import RefusedError, parse_json, validated
 from dialer.api.mikopbx.large_body import WORTH_BYTES, LargeBody
 from dialer.api.mikopbx.list_worker import Listed, read_body
 from dialer.api.mikopbx.times import ZONE
+from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.large_lists import LargeLists
-from dialer.model.task import InnerNumType, Task
-from dialer.store.database import Store
-from dialer.store.lists import ListChangedError, ListPlan, StagedList, by_phone, listed_row
-from dialer.store.tasks import TaskChange, find_task, reserve_task, save_task
+from dialer.model.task import InnerNumType, Number, Task
+from dialer.store.database import Operation, Store, StoreError, Transaction
+from dialer.store.lists import (
+    ListChangedError,
+    ListPlan,
+    StagedList,
+    by_phone,
+    fetch_staged,
+    listed_row,
+    stage,
+    unstage,
+)
+from dialer.store.tasks import TaskChange, delete_task, find_task, reserve_task, save_task
 from tests.rig.daemon import Dialer
 from tests.rig.waiting import wait_until
 from tests.store.making import ask, fetch_task_results, url_of
 
 NOTED = "meta WHERE key LIKE 'staged:%'"
 UTC = ZoneInfo("UTC")
+T = TypeVar("T")
 ODD: list[Any] = [
     "79522233401", 79522233402, 79522233403.0, "+7 (952) 223-34-04", "79522233401", "*77", "",  True, None, [], {},
     {"number": "79522233405"}, {"number": 79522233406, "params": []}, {"number": "79522233407", "params": {"имя": "Я"}},
@@ -97,10 +108,13 @@ class Saving:
     def __init__(self, store: Store, url: str) -> None:
         self._store = store
         self._url = url
-        self._lists = LargeLists(store)
+        self.lists = LargeLists(store)
         self.change = TaskChange(inner_num="201", inner_num_type=InnerNumType.EXTEN)
         self.refusals: list[Exception] = []
         """Raised instead of storing, one each time."""
+        self.before_find: list[Operation[Any]] = []
+        self.meanwhile: list[Operation[Any]] = []
+        """What others do before it is stored, one each time."""
         self.seen: list[StagedList | ListPlan | None] = []
 
     async def save(self, numbers: Sequence[Any]) -> Task:
@@ -108,16 +122,20 @@ class Saving:
         large = await LargeBody.read(_in_parts(body), len(body), "TaskBody", "UTC", self._url)
         try:
             reserve = reserve_task("large", None, self.change)
-            return await self._lists.save(large, None, reserve, self._find, self._write)
+            return await self.lists.save(large, None, reserve, self._find, self._write)
         finally:
             await large.close()
 
     async def _find(self) -> int | None:
+        if self.before_find:
+            await self._store.write(self.before_find.pop())
         found = await self._store.read(lambda connection: find_task(connection, "large", None))
         return None if found is None else found.task_id
 
     async def _write(self, prepared: StagedList | ListPlan | None) -> Task:
         self.seen.append(prepared)
+        if self.meanwhile:
+            await self._store.write(self.meanwhile.pop(0))
         if self.refusals:
             raise self.refusals.pop()
         return await self._store.write(save_task("large", None, replace(self.change, prepared=prepared)))
@@ -180,6 +198,138 @@ async def test_a_task_that_others_make_or_change_meanwhile_is_looked_at_again(tm
         phones = len(by_phone(TaskBody.model_validate({"numbers": GOOD}).numbers or []))
         assert ask(database, "SELECT count(*) FROM attempt") == [(phones,)]
         assert len(saving.seen) == 3
+    finally:
+        await store.close()
+
+
+def phones_of(numbers: Sequence[Any]) -> list[Number]:
+    return list(TaskBody.model_validate({"numbers": numbers}).numbers or [])
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["rows removed", "task made anew"])
+async def test_rows_that_others_remove_amid_the_comparison_are_stored_again(tmp_path: Path, *, anew: bool) -> None:
+    database = tmp_path / "dialer.db"
+    store = await Store.open(url_of(database))
+    try:
+        saving = Saving(store, url_of(database))
+        task_id = (await saving.save(GOOD)).task_id
+        fewer = save_task("large", None, replace(saving.change, numbers=phones_of(GOOD[:2])))
+
+        def others(tx: Transaction) -> None:
+            if anew:
+                delete_task(task_id)(tx)
+            fewer(tx)
+
+        saving.meanwhile = [others]
+        await saving.save(GOOD)
+        assert len(saving.seen) == 3
+        phones = sorted(one.phone_id for one in by_phone(phones_of(GOOD)).values())
+        assert ask(database, "SELECT phone_id FROM attempt ORDER BY phone_id") == [(one,) for one in phones]
+    finally:
+        await store.close()
+
+
+async def test_a_task_that_is_deleted_before_it_is_found_is_made(tmp_path: Path) -> None:
+    database = tmp_path / "dialer.db"
+    store = await Store.open(url_of(database))
+    try:
+        saving = Saving(store, url_of(database))
+        task_id = (await saving.save(GOOD)).task_id
+        saving.before_find = [delete_task(task_id)]
+        made = await saving.save(GOOD)
+        assert made.task_id != task_id
+        assert [type(one) for one in saving.seen] == [StagedList, StagedList]
+        phones = len(by_phone(phones_of(GOOD)))
+        assert ask(database, "SELECT count(*), min(task_id) FROM attempt") == [(phones, made.task_id)]
+    finally:
+        await store.close()
+
+
+async def test_staged_rows_that_were_removed_are_staged_again(tmp_path: Path) -> None:
+    database = tmp_path / "dialer.db"
+    store = await Store.open(url_of(database))
+    try:
+        saving = Saving(store, url_of(database))
+
+        def remove(tx: Transaction) -> None:
+            for task_id in fetch_staged(tx.connection):
+                unstage(task_id)(tx)
+
+        saving.meanwhile = [remove]
+        await saving.save(GOOD)
+        assert ask(database, "SELECT count(*) FROM attempt") == [(len(by_phone(phones_of(GOOD))),)]
+        with pytest.raises(ListChangedError):
+            await store.write(stage(1_000, []))
+    finally:
+        await store.close()
+
+
+class FailingStore(Store):
+    """Refuses the removal of staged rows as a full disk does."""
+
+    is_full = False
+
+    async def write(self, operation: Operation[T]) -> T:
+        if self.is_full and "unstage" in operation.__qualname__:
+            raise StoreError("full")
+        return await super().write(operation)
+
+
+async def test_a_list_that_cannot_be_removed_is_removed_later_and_the_writer_is_as_before(tmp_path: Path) -> None:
+    database = tmp_path / "dialer.db"
+    store = await FailingStore.open(url_of(database))
+    assert isinstance(store, FailingStore)
+
+    def kept_pages(tx: Transaction) -> tuple[Any, ...]:
+        pragmas = ("cache_size", "wal_autocheckpoint")
+        return tuple(tx.connection.exec_driver_sql(f"PRAGMA {one}").scalar() for one in pragmas)
+
+    try:
+        before = await store.write(kept_pages)
+        saving = Saving(store, url_of(database))
+        saving.refusals = [ValueError("at last")]
+        store.is_full = True
+        with pytest.raises(ValueError, match="at last"):
+            await saving.save(GOOD)
+        assert ask(database, f"SELECT count(*) FROM {NOTED}") == [(1,)]  # noqa: S608
+        assert await store.write(kept_pages) == before
+        store.is_full = False
+        await saving.lists.remove_left(earlier=False)
+        left = f"SELECT (SELECT count(*) FROM {NOTED}), (SELECT count(*) FROM attempt)"  # noqa: S608
+        assert ask(database, left) == [(0, 0)]
+    finally:
+        await store.close()
+
+
+async def test_a_call_that_its_user_had_ended_is_not_kept_until_a_large_list_is_stored(tmp_path: Path) -> None:
+    store = await Store.open(url_of(tmp_path / "dialer.db"))
+    try:
+        desk = TaskDesk(store, cast("Any", None))
+        hung_up: list[Sequence[int]] = []
+        desk.hang_up = hung_up.append
+        async with desk._large._one:
+            await asyncio.wait_for(desk.finish_ending(), 60)
+        assert hung_up == [[]]
+    finally:
+        await store.close()
+
+
+async def test_the_log_is_copied_before_the_commit_that_makes_the_task(tmp_path: Path) -> None:
+    database = tmp_path / "dialer.db"
+    store = await Store.open(url_of(database))
+    try:
+        saving = Saving(store, url_of(database))
+        missing_bytes: list[int] = []
+
+        def look(tx: Transaction) -> None:
+            pages, page_bytes = (
+                tx.connection.exec_driver_sql(f"PRAGMA {one}").scalar_one() for one in ("page_count", "page_size")
+            )
+            missing_bytes.append(pages * page_bytes - database.stat().st_size)
+
+        saving.meanwhile = [look]
+        await saving.save(many(4000))
+        assert missing_bytes == [0]
     finally:
         await store.close()
 

@@ -71,15 +71,16 @@ class LargeBody:
 
     async def compare(self, task_id: int, region: str | None) -> ListPlan:
         await self._tell({"region": region, "task_id": task_id, "url": self._url})
-        last_id, has_rows, dropped, new_count, has_clients = await self._frame()
+        changed_us, has_rows, dropped, new_count, has_clients = await self._frame()
         changed = _Frames[Sequence[ListedRow]](lambda rows: rows)
         new = _Frames[RowBlock](lambda block: RowBlock(*block))
         for frames in (changed.frames, new.frames):
             while (frame := await self._bytes()) != _END:
                 frames.append(frame)
         return ListPlan(
-            self.posted, last_id, has_rows, dropped, changed, new, new_count, has_clients, self.has_lifetimes
-        )
+            self.posted, task_id, changed_us, has_rows, dropped, changed, new, new_count, has_clients,
+            self.has_lifetimes,
+        )  # fmt: skip
 
     async def close(self) -> None:
         if self._process.returncode is None:

@@ -38,7 +38,7 @@ from dialer.store.lists import (
     ROWS_A_STATEMENT,
     Comparison,
     ListedRow,
-    fetch_last_id,
+    fetch_stamp,
     fetch_stored_range,
     listed_row,
     row_blocks,
@@ -241,7 +241,7 @@ class Worker:
     async def _compare(self, url: str, task_id: int, rows: dict[str, ListedRow]) -> None:
         store = await Store.open(url, beside_daemon=True)
         try:
-            last_id = await store.read(fetch_last_id)
+            changed_us = await store.read(partial(fetch_stamp, task_id=task_id))
             found = Comparison(rows)
             next_id, last_of_task = await store.read(partial(fetch_first_and_last, task_id=task_id))
             while page := await store.read(
@@ -252,7 +252,7 @@ class Worker:
         finally:
             await store.close()
         new = found.new()
-        self._send((last_id, found.has_rows, found.dropped, len(new), bool(found.busy_clients - {None})))
+        self._send((changed_us, found.has_rows, found.dropped, len(new), bool(found.busy_clients - {None})))
         changed = iter(found.changed)
         while some := list(islice(changed, ROWS_A_STATEMENT)):
             self._send(some)
