@@ -75,7 +75,7 @@ def _rate_row(seen: Dialled, a: float, b: float) -> Row:
                 "seconds from the first result",
                 "results/s",
                 [
-                    Curve("daemon", range(len(seen.per_second)), seen.per_second),
+                    Curve("daemon", list(range(len(seen.per_second))), seen.per_second),
                     Curve("(a) bare script", [0, len(seen.per_second)], [a, a]),
                     Curve("(b) bare Dial", [0, len(seen.per_second)], [b, b]),
                 ],
