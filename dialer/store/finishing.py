@@ -5,7 +5,7 @@ Every row that gets a result gets it here or in `attempts.save_result`, which ca
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, ScalarSelect, and_, bindparam, case, func, insert, literal, select, update
 from sqlalchemy.sql.elements import ColumnElement
@@ -19,6 +19,7 @@ from dialer.store.database import Operation, Transaction
 from dialer.store.events import add_result, add_results
 from dialer.store.schema import GLOBAL, HUNG_UP, IN_PROGRESS, MORTAL, QUEUED, UNLISTED, attempt, stop_number, task
 
+T = TypeVar("T")
 QUEUE_TOPIC = "queue"
 """Told when numbers of a task may be dialled that could not be before; the detail is its id."""
 TASK_TOPIC = "task"
@@ -148,23 +149,40 @@ def release_clients(tx: Transaction, task_id: int) -> None:
     tx.connection.execute(update(attempt).where(attempt.c.id.in_(all_held)).values(held=0))
 
 
-def close_stopped(tx: Transaction, task_id: int) -> int:
-    """End the waiting numbers of a task that are on a stop list; say how many."""
-    # by the stop list's numbers, not by the task's: it may have a million
-    stopped = select(stop_number.c.phone_id).where(stop_number.c.task_id.in_([GLOBAL, task_id]))
-    which = and_(attempt.c.task_id == task_id, attempt.c.phone_id.in_(stopped))
-    return close_undialled(tx, which, Outcome.FAIL, STOPPED)
+def close_stopped(tx: Transaction, task_id: int, listed: int, phone_ids: Sequence[str] | None = None) -> None:
+    """End the waiting numbers of a task that are on a stop list; as many as `listed` may be. `phone_ids`: which ones;
+    None: any of the task."""
+    stops = select(stop_number.c.phone_id).where(stop_number.c.task_id.in_([GLOBAL, task_id]))
+    first_ones = stops.limit(listed + 1).subquery()
+    count = tx.connection.execute(select(func.count()).select_from(first_ones)).scalar_one()
+    if not count:
+        return
+    own = attempt.c.task_id == task_id
+    # by the shorter one of the two lists: either may have a million
+    if count <= listed:
+        close_undialled(tx, and_(own, attempt.c.phone_id.in_(stops)), Outcome.FAIL, STOPPED)
+        return
+    which = and_(own, is_stopped(attempt.c.task_id, attempt.c.phone_id))
+    for some in [None] if phone_ids is None else _batches(phone_ids):
+        chosen = which if some is None else and_(which, attempt.c.phone_id.in_(some))
+        close_undialled(tx, chosen, Outcome.FAIL, STOPPED)
 
 
 def close_expired() -> Operation[int | None]:
     """End the waiting numbers whose lifetime is over, of all tasks; say when the next one's is, microseconds."""
 
     def operation(tx: Transaction) -> int | None:
-        old = select(attempt.c.id).where(MORTAL, attempt.c.until_us <= tx.now_us).limit(_BATCH)
+        # a list that is staged has no task yet: what is over in it ends with the others, once it has
+        mortal = (MORTAL, select(task.c.id).where(task.c.id == attempt.c.task_id).exists())
+        old = select(attempt.c.id).where(*mortal, attempt.c.until_us <= tx.now_us)
+        old = old.order_by(attempt.c.until_us).limit(_BATCH)
         ids = list(tx.connection.execute(old).scalars())
         if ids:
             close_undialled(tx, attempt.c.id.in_(ids), Outcome.FAIL, LIFETIME_OVER)
-        return tx.connection.execute(select(func.min(attempt.c.until_us)).where(MORTAL)).scalar()
+        # not the least of all: that would look for the task of each
+        return tx.connection.execute(
+            select(attempt.c.until_us).where(*mortal).order_by(attempt.c.until_us).limit(1)
+        ).scalar()
 
     return operation
 
@@ -289,9 +307,9 @@ def _release(tx: Transaction, task_id: int, client_id: str) -> None:
         tx.tell(QUEUE_TOPIC, str(task_id))
 
 
-def _batches(attempt_ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(attempt_ids), _BATCH):
-        yield attempt_ids[start : start + _BATCH]
+def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), _BATCH):
+        yield values[start : start + _BATCH]
 
 
 def _add_cost(tx: Transaction, row: Any) -> None:

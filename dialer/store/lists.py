@@ -19,7 +19,7 @@ from dialer.model.attempt import AttemptState
 from dialer.model.task import Number
 from dialer.store.database import Operation, Transaction
 from dialer.store.finishing import LIFETIME_TOPIC, close_stopped, release_clients
-from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, meta, stop_number, task
+from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, meta, task
 from dialer.store.sqlite import make_room, take_room_back
 
 DROPPED_TOPIC = "dropped"
@@ -255,7 +255,7 @@ def apply_plan(tx: Transaction, task_id: int, plan: ListPlan) -> None:
         insert_block(tx, task_id, block)
     if plan.has_clients and (plan.dropped or plan.new_count or plan.changed):
         release_clients(tx, task_id)
-    _has_numbers(tx, task_id, has_lifetimes=plan.has_lifetimes)
+    _has_numbers(tx, task_id, plan.posted, has_lifetimes=plan.has_lifetimes)
 
 
 def insert_block(tx: Transaction, task_id: int, block: RowBlock) -> None:
@@ -298,11 +298,10 @@ def _dictionaries(tx: Transaction, task_id: int, block: RowBlock) -> Iterator[di
         yield {**row, "due_us": row["not_before_us"]}
 
 
-def _has_numbers(tx: Transaction, task_id: int, *, has_lifetimes: bool) -> None:
+def _has_numbers(tx: Transaction, task_id: int, listed: int, *, has_lifetimes: bool) -> None:
     if has_lifetimes:
         tx.tell(LIFETIME_TOPIC, "")
-    if tx.connection.execute(select(stop_number.c.id).limit(1)).first():
-        close_stopped(tx, task_id)
+    close_stopped(tx, task_id, listed)
 
 
 def insert_numbers(tx: Transaction, task_id: int, new: Sequence[Number], busy_clients: set[str | None]) -> None:
@@ -312,7 +311,9 @@ def insert_numbers(tx: Transaction, task_id: int, new: Sequence[Number], busy_cl
         insert_block(tx, task_id, block)
     if are_busy:
         release_clients(tx, task_id)
-    _has_numbers(tx, task_id, has_lifetimes=any(number.until_us is not None for number in new))
+    if any(number.until_us is not None for number in new):
+        tx.tell(LIFETIME_TOPIC, "")
+    close_stopped(tx, task_id, len(new), [number.phone_id for number in new])
 
 
 def _drop(tx: Transaction, task_id: int, phone_ids: Sequence[str]) -> None:
@@ -401,7 +402,7 @@ def use_staged(tx: Transaction, staged: StagedList) -> None:
     """The task of these rows is there now. Raises ListChangedError where they have been removed, some or all."""
     if tx.connection.execute(delete(meta).where(meta.c.key == f"{_STAGED}{staged.task_id}")).rowcount != 1:
         raise ListChangedError("its rows were removed")
-    _has_numbers(tx, staged.task_id, has_lifetimes=staged.has_lifetimes)
+    _has_numbers(tx, staged.task_id, staged.posted, has_lifetimes=staged.has_lifetimes)
     take_room_back(tx.connection)
 
 

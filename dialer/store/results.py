@@ -1,6 +1,8 @@
 """Results and answers as the CRM fetches them: the columns that it is shown, no others."""
 
+from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, Text, and_, func, select, type_coerce
@@ -8,6 +10,8 @@ from sqlalchemy import Connection, Row, Table, Text, and_, func, select, type_co
 from dialer.store.schema import TRIED, answer, attempt, task
 
 PAGE_ROWS = 10_000
+MOST_OTHERS = 8
+"""To each row of a task: fewer others are read past, beyond that each row is looked up."""
 ResultRow = Row[Any]
 # Rows of numbers nobody has tried to call yet are not news, and a list of a million has them all in one second.
 # Those of other facades' accounts are theirs.
@@ -46,20 +50,51 @@ def is_large(connection: Connection, task_id: int, rows: int) -> bool:
     return any(len(connection.execute(query).all()) > rows for query in first_rows)
 
 
-def fetch_first_and_last(connection: Connection, task_id: int) -> tuple[int, int]:
-    """The least and the greatest id of a task's rows; 0, 0: there are none. Reads the whole index of its numbers."""
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a task's rows are in the table."""
+
+    first_id: int
+    last_id: int
+    rows: int
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether they are a good part of all rows there."""
+        return self.last_id - self.first_id < self.rows * MOST_OTHERS
+
+
+def fetch_span(connection: Connection, task_id: int) -> Span:
+    """Reads the whole index of a task's numbers."""
     # + 0: else the table is walked from its end to the first row of this task, past all others
-    ends = select(func.min(attempt.c.id + 0), func.max(attempt.c.id + 0)).where(attempt.c.task_id == task_id)
-    first, last = connection.execute(ends).one()
-    return (0, 0) if first is None else (int(first), int(last))
+    ends = select(func.min(attempt.c.id + 0), func.max(attempt.c.id + 0), func.count())
+    first, last, rows = connection.execute(ends.where(attempt.c.task_id == task_id)).one()
+    return Span(int(first or 0), int(last or 0), int(rows))
 
 
-def fetch_task_results(
-    connection: Connection, task_id: int, first_id: int, last_id: int, limit: int
-) -> Sequence[ResultRow]:
-    """A page of a task's rows, in the order of their ids. By the ids: that of its numbers has another order."""
+def fetch_task_results(connection: Connection, task_id: int) -> Sequence[ResultRow]:
+    """All rows of a task of few, in the order of their ids. By its index: + 0, else everybody's are walked through."""
+    query = select(*COLUMNS[attempt]).where(attempt.c.task_id == task_id).order_by(attempt.c.id + 0)
+    return connection.execute(query).all()
+
+
+def fetch_dense_page(connection: Connection, task_id: int, first_id: int, last_id: int, limit: int) -> list[ResultRow]:
+    """A page of the rows of a task whose `Span` is dense, in the order of their ids: the index of its numbers has
+    another one."""
     within = (attempt.c.id >= first_id, attempt.c.id <= last_id, attempt.c.task_id + 0 == task_id)
-    return connection.execute(select(*COLUMNS[attempt]).where(*within).order_by(attempt.c.id).limit(limit)).all()
+    return list(connection.execute(select(*COLUMNS[attempt]).where(*within).order_by(attempt.c.id).limit(limit)))
+
+
+def fetch_ids(connection: Connection, task_id: int) -> Sequence[int]:
+    """Of all rows of a task, in order."""
+    ids = select(attempt.c.id).where(attempt.c.task_id == task_id).order_by(attempt.c.id + 0)
+    return array("q", connection.execute(ids).scalars())
+
+
+def fetch_rows(connection: Connection, task_id: int, ids: Sequence[int]) -> list[ResultRow]:
+    """Those of these rows that the task has still, in the order of their ids."""
+    which = (attempt.c.id.in_(list(ids)), attempt.c.task_id + 0 == task_id)
+    return list(connection.execute(select(*COLUMNS[attempt]).where(*which).order_by(attempt.c.id)))
 
 
 def fetch_task_answers(connection: Connection, task_id: int, after_id: int, limit: int) -> Sequence[ResultRow]:

@@ -39,11 +39,12 @@ from dialer.store.lists import (
     Comparison,
     ListedRow,
     fetch_stamp,
+    fetch_stored_page,
     fetch_stored_range,
     listed_row,
     row_blocks,
 )
-from dialer.store.results import fetch_first_and_last
+from dialer.store.results import fetch_span
 from dialer.store.tasks import lifetime_problem
 
 NICENESS = 10
@@ -243,12 +244,15 @@ class Worker:
         try:
             changed_us = await store.read(partial(fetch_stamp, task_id=task_id))
             found = Comparison(rows)
-            next_id, last_of_task = await store.read(partial(fetch_first_and_last, task_id=task_id))
+            span = await store.read(partial(fetch_span, task_id=task_id))
+            next_id, after = span.first_id, None
             while page := await store.read(
-                partial(fetch_stored_range, task_id=task_id, first_id=next_id, last_id=last_of_task)
+                partial(fetch_stored_range, task_id=task_id, first_id=next_id, last_id=span.last_id)
+                if span.is_dense
+                else partial(fetch_stored_page, task_id=task_id, after=after)
             ):
                 found.take(page)
-                next_id = page[-1].id + 1
+                next_id, after = page[-1].id + 1, (page[-1].phone_id, page[-1].attempt_number)
         finally:
             await store.close()
         new = found.new()

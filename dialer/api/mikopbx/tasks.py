@@ -114,7 +114,10 @@ class Tasks:
         task = await self._store.read(lambda connection: fetch_task_of(connection, task_id))
         if task is None:
             raise not_found(task_id)
-        return await send_whole(call.request, self._store, task_id, _task_json(_for_caller(call, task)))
+        response = await send_whole(call.request, self._store, task_id, _task_json(_for_caller(call, task)))
+        if response is None:
+            raise not_found(task_id)
+        return response
 
     async def put(self, call: Call[TaskPath, Nothing, TaskChangeBody]) -> dict[str, Any]:
         task_id = known(call.path.id)

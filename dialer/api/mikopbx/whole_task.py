@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,20 +10,37 @@ from aiohttp import web
 
 from dialer.api.mikopbx.envelope import around, reply_of_text
 from dialer.api.mikopbx.results import answer_json, results_text
-from dialer.store.database import Store, StoreError
-from dialer.store.results import fetch_first_and_last, fetch_task_answers, fetch_task_results, is_large
+from dialer.store.database import Query, Store, StoreError
+from dialer.store.results import (
+    ResultRow,
+    fetch_dense_page,
+    fetch_ids,
+    fetch_rows,
+    fetch_span,
+    fetch_task_answers,
+    fetch_task_results,
+    is_large,
+)
+from dialer.store.tasks import fetch_task
 
 log = logging.getLogger(__name__)
+_RESULTS, _ANSWERS, _END = ', "results": [', '], "resultsPoling": [', "]}"
 PAGE = 1000
 """Rows that are read at once: some 20 ms of the database's thread."""
 
 
-async def send_whole(request: web.Request, store: Store, task_id: int, head: Mapping[str, Any]) -> web.StreamResponse:
+async def send_whole(
+    request: web.Request, store: Store, task_id: int, head: Mapping[str, Any]
+) -> web.StreamResponse | None:
     """`head`: the task's own fields. Each row is as it is when its page is read; those that come about meanwhile are
-    not among them. Where the database fails amid it, the reply is broken off."""
+    not among them. Where the database fails amid it, or the task is deleted, the reply is broken off. None: it is
+    deleted already."""
     start = json.dumps(head)[:-1]
-    if not await store.read(partial(is_large, task_id=task_id, rows=PAGE)):
-        return reply_of_text(start + "".join([piece async for piece in _rows(store, task_id)]))
+    text = await store.read(partial(_small, task_id=task_id))
+    if text is not None:
+        return reply_of_text(start + text)
+    if await store.read(partial(fetch_task, task_id=task_id)) is None:
+        return None
     response = web.StreamResponse()
     response.content_type, response.charset = "application/json", "utf-8"
     await response.prepare(request)
@@ -34,34 +51,61 @@ async def send_whole(request: web.Request, store: Store, task_id: int, head: Map
     try:
         async for piece in _rows(store, task_id):
             await response.write(piece.encode())
+        trouble = "" if await store.read(partial(fetch_task, task_id=task_id)) else "it was deleted meanwhile"
     except StoreError as error:
-        log.warning("task %d: its rows are sent by halves: %s", task_id, error, extra={"task_id": task_id})
-        if request.transport is not None:
-            request.transport.abort()
+        trouble = str(error)
+    if not trouble:
+        await response.write_eof(behind.encode())
         return response
-    await response.write_eof(behind.encode())
+    log.warning("task %d: its rows are sent by halves: %s", task_id, trouble, extra={"task_id": task_id})
+    if request.transport is not None:
+        request.transport.abort()
     return response
 
 
+def _small(connection: Any, task_id: int) -> str | None:
+    """Rows and answers of a task of few; None: it has many, or is not there any more."""
+    if is_large(connection, task_id, PAGE) or fetch_task(connection, task_id) is None:
+        return None
+    rows = results_text(fetch_task_results(connection, task_id))
+    answered = [answer_json(row) for row in fetch_task_answers(connection, task_id, 0, PAGE)]
+    return _RESULTS + rows + _ANSWERS + json.dumps(answered)[1:-1] + _END
+
+
 async def _rows(store: Store, task_id: int) -> AsyncIterator[str]:
-    yield ', "results": ['
-    next_id, last_id = await store.read(partial(fetch_first_and_last, task_id=task_id))
+    yield _RESULTS
     comma = ""
-    while next_id <= last_id:
-        text, row_id = await store.read(partial(_page, task_id=task_id, first_id=next_id, last_id=last_id))
-        if not row_id:
-            break
+    async for text in _pages(store, task_id):
         yield comma + text
-        comma, next_id = ", ", row_id + 1
-    yield '], "resultsPoling": ['
+        comma = ", "
+    yield _ANSWERS
     comma, after_id = "", 0
     while answered := await store.read(partial(fetch_task_answers, task_id=task_id, after_id=after_id, limit=PAGE)):
         yield comma + json.dumps([answer_json(row) for row in answered])[1:-1]
         comma, after_id = ", ", answered[-1].id
-    yield "]}"
+    yield _END
 
 
-def _page(connection: Any, *, task_id: int, first_id: int, last_id: int) -> tuple[str, int]:
-    """In the database's thread: text of rows, and the id of the last one; 0: there are no more."""
-    rows = fetch_task_results(connection, task_id, first_id, last_id, PAGE)
+async def _pages(store: Store, task_id: int) -> AsyncIterator[str]:
+    span = await store.read(partial(fetch_span, task_id=task_id))
+    if span.is_dense:
+        next_id, last_id = span.first_id, span.last_id
+        while next_id:
+            page = partial(fetch_dense_page, task_id=task_id, first_id=next_id, last_id=last_id, limit=PAGE)
+            text, row_id = await store.read(partial(_page, fetch=page))
+            if text:
+                yield text
+            next_id = row_id and row_id + 1
+        return
+    ids = await store.read(partial(fetch_ids, task_id=task_id))
+    for start in range(0, len(ids), PAGE):
+        page = partial(fetch_rows, task_id=task_id, ids=ids[start : start + PAGE])
+        text, _row_id = await store.read(partial(_page, fetch=page))
+        if text:
+            yield text
+
+
+def _page(connection: Any, fetch: Query[Sequence[ResultRow]]) -> tuple[str, int]:
+    """In the database's thread: text of rows, and the id of the last one; 0: there are none."""
+    rows = fetch(connection)
     return results_text(rows), rows[-1].id if rows else 0
