@@ -42,6 +42,7 @@ class _Thread(aiosqlite.Connection):
 
     def __init__(self, file: Path, *, writes: bool) -> None:
         super().__init__(self._open, iter_chunk_size=1)
+        self._thread.daemon = True  # the end of the process does not wait for a reader that nobody closes
         self._file = file
         # parameters are phone numbers, and error texts go into logs
         engine = create_engine("sqlite://", creator=lambda: self._conn, poolclass=StaticPool, hide_parameters=True)
@@ -95,6 +96,7 @@ class SqliteConnections:
         self._idle: list[_Thread] = []
         self._may_read = asyncio.Semaphore(MOST_READERS)
         self._writer: _Thread | None = None
+        self._closed = False
 
     async def read(self, work: Work[T]) -> T:
         async with self._may_read:
@@ -102,7 +104,10 @@ class SqliteConnections:
             try:
                 return await reader.run(work)
             finally:
-                self._idle.append(reader)
+                if self._closed:
+                    await reader.close()
+                else:
+                    self._idle.append(reader)
 
     async def write(self, work: Work[T]) -> T:
         if self._writer is None:
@@ -115,6 +120,8 @@ class SqliteConnections:
             await writer.close()
 
     async def close(self) -> None:
+        """Reads in progress go on; each closes its reader."""
+        self._closed = True
         await self.drop_writer()
         for reader in self._idle:
             await reader.close()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Insert, func, select
+from sqlalchemy import URL, Connection, Insert, delete, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -23,8 +23,8 @@ from dialer.store.errors import (
     leaves_guesses,
     store_error,
 )
-from dialer.store.schema import SCHEMA_VERSION, TRIED, answer, attempt, metadata, task
-from dialer.store.sqlite import PageCheck, check_file, prepare_file
+from dialer.store.schema import SCHEMA_VERSION, TRIED, answer, attempt, meta, metadata, task
+from dialer.store.sqlite import CHECK_DUE, PageCheck, check_file, prepare_file
 
 __all__ = ["DatabaseRefusedError", "Operation", "Query", "Store", "StoreError", "Transaction", "as_it_is"]
 
@@ -34,6 +34,8 @@ GROUP_SIZE = 256
 """Operations in one commit at the most."""
 TICK_US = 100
 """Time stamps are multiples of this: the API shows four decimals, and what it shows must compare as what is stored."""
+INTERRUPT_S = 0.01
+"""Again and again: SQLite forgets an interruption that comes before the statement has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Store:
         self._trouble: str | None = None
         self._damage: str | None = None
         self._unread: Path | None = None
-        """A file that has had an unclean end and was not read whole."""
+        """A file that is to be checked and was not read whole."""
         self._listeners: dict[str, Callable[[str], None]] = {}
         self.on_commit: Callable[[int, float], None] = lambda operations, took_s: None
         """Told of each commit: how many operations it had, and its time, theirs included."""
@@ -106,7 +108,7 @@ class Store:
     async def open(cls, url: str, *, beside_daemon: bool = False, checks_later: bool = False) -> "Store":
         """Open, upgrade or create the database. Raises DatabaseRefusedError for what cannot become ours, StoreError for
         what may be over soon: a lock, a full disk. `beside_daemon`: only open, another process has done the rest.
-        `checks_later`: a large file is opened unread after an unclean end; whoever opens it calls `check`."""
+        `checks_later`: a large file that is to be checked is opened unread; whoever opens it calls `check`."""
         try:
             parsed = make_url(url)
             file = sqlite_file(parsed)
@@ -133,20 +135,25 @@ class Store:
         return store
 
     async def check(self, after_s: float = 0.0) -> None:
-        """Read what `open` has left unread: damage is trouble from then on."""
+        """Read what `open` has left unread: damage is trouble from then on. One that does not come to its end, or finds
+        damage, is due again at the next start."""
         if self._unread is None:
             return
         await asyncio.sleep(after_s)
         pages = PageCheck(self._unread)
+        reading = asyncio.get_running_loop().run_in_executor(None, pages.run)
         try:
-            await asyncio.to_thread(pages.run)
+            await asyncio.shield(reading)
+            await self.write(_forget_check)
         except DatabaseRefusedError as error:
             log.critical("%s", error)
             self._damage = str(error)
         except StoreError as error:
-            log.warning("%s is not checked after its unclean end: %s", self._place, error)
+            log.warning("%s is not checked after its unclean end, but after the next start: %s", self._place, error)
         finally:
-            pages.stop()
+            while not reading.done():
+                pages.interrupt()
+                await asyncio.wait({reading}, timeout=INTERRUPT_S)
 
     @property
     def trouble(self) -> str | None:
@@ -173,7 +180,7 @@ class Store:
         self._listeners[topic] = callback
 
     async def close(self) -> None:
-        """Commit what was asked for, then close. What is asked for later fails with StoreError."""
+        """Commit what was asked for, then close. What is asked for later, reads too, fails with StoreError."""
         self._closed = True
         if self._writer is not None:
             await self._jobs.join()
@@ -182,7 +189,9 @@ class Store:
         await self._connections.close()
 
     async def read(self, query: Query[T]) -> T:
-        """Return the query's result. Raises StoreError when the database fails."""
+        """Return the query's result. Raises StoreError when the database fails, and once it is to be closed."""
+        if self._closed:
+            raise self._closed_error()
         try:
             return await self._connections.read(query)
         except SQLAlchemyError as error:
@@ -204,7 +213,7 @@ class Store:
         job = _Job(operation, asyncio.get_running_loop().create_future())
         self.operations_asked += 1
         if self._closed:
-            job.done.set_exception(StoreError(f"the database {self._place} is closed"))
+            job.done.set_exception(self._closed_error())
         else:
             self._jobs.put_nowait(job)
         return job.done
@@ -268,6 +277,9 @@ class Store:
             if not job.done.done():
                 job.done.set_exception(type(reason)(*reason.args) if isinstance(reason, StoreError) else reason)
 
+    def _closed_error(self) -> StoreError:
+        return StoreError(f"the database {self._place} is closed")
+
     def _told(self, error: SQLAlchemyError) -> StoreError:
         told = store_error(error, self._place)
         if isinstance(told, DatabaseRefusedError):
@@ -300,6 +312,10 @@ def _touch(tx: Transaction) -> None:
     """Write what stands there already: a page of the log, as the smallest change needs one."""
     if tx.connection.dialect.name == "sqlite":
         tx.connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _forget_check(tx: Transaction) -> None:
+    tx.connection.execute(delete(meta).where(meta.c.key == CHECK_DUE))
 
 
 def _latest_stamp(connection: Connection) -> int:

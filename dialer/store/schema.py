@@ -332,7 +332,7 @@ meta = Table(
 """What a restore asks of a database (SQLite only). lineage: random, the same in all copies of it; `OLD_LINEAGE` begins
 that of one made before there were lineages. branch: random anew with each restore that could not know all that was done
 since: of two copies of one branch the later one knows all of the earlier. left_out: tasks that the last restore left
-out, and the last change of the database that it replaced."""
+out, and the last change of the database that it replaced. check_due: `dialer.store.sqlite`."""
 OLD_LINEAGE = "old-"
 
 

@@ -32,9 +32,14 @@ WRITES = "dialer_writes"
 """Execution option of a connection that writes."""
 
 
+CHECK_DUE = "check_due"
+"""`meta` has a row of that key from an unclean end until a check beside the calls has ended well: the log, which tells
+of such an end, goes with the next clean one."""
+
+
 def prepare_file(path: Path, *, checks_later: bool = False) -> bool:
-    """Make the file a database of the current version; nothing is changed in one that is refused. With `checks_later`
-    a large one that has had an unclean end is not read whole; True: it is to be, by `PageCheck`.
+    """Make the file a database of the current version; nothing is changed in one that is refused. One that has had an
+    unclean end is read whole. With `checks_later` a large one is not; True: it is to be, by `PageCheck`.
 
     Raises DatabaseRefusedError, or StoreError for what may be over soon: a lock, a full disk.
     """
@@ -49,11 +54,16 @@ def prepare_file(path: Path, *, checks_later: bool = False) -> bool:
         with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
             version = check_version(connection, str(path))
             migrates = 0 < version < SCHEMA_VERSION
-            later = checks_later and wal_bytes > 0 and not migrates and path.stat().st_size > CHECKED_FIRST_BYTES
-            # Reading a million rows takes 0.4 s from memory but 4 s from a cold disk: only when there is a reason.
-            if (wal_bytes or migrates) and not later:
-                _check_pages(connection, path)
+            is_due = version == SCHEMA_VERSION and _is_check_due(connection)
             connection.execute("PRAGMA synchronous = FULL")
+            # Reading a million rows takes 0.4 s from memory but 4 s from a cold disk: only when there is a reason.
+            to_check = wal_bytes > 0 or migrates or is_due
+            may_wait = checks_later and not migrates and path.stat().st_size > CHECKED_FIRST_BYTES
+            later = to_check and may_wait and (is_due or _note_check(connection))
+            if to_check and not later:
+                _check_pages(connection, path)
+                if is_due:
+                    _forget_check(connection)
             _use_wal(connection, path)
             migrate(connection, str(path))
     except sqlite3.Error as error:
@@ -67,21 +77,22 @@ class PageCheck:
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
-        self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        self._connection: sqlite3.Connection | None = None
 
     def run(self) -> None:
         """For a thread of its own. Raises DatabaseRefusedError for a damaged one, StoreError when it cannot be read or
-        was stopped."""
+        was interrupted."""
         try:
-            with closing(self._connection):
+            with closing(sqlite3.connect(self._path, isolation_level=None)) as self._connection:
                 _check_pages(self._connection, self._path)
         except sqlite3.Error as error:
             raise store_error(error, str(self._path)) from error
 
-    def stop(self) -> None:
-        """Have `run` end at once, if it has not."""
-        with suppress(sqlite3.ProgrammingError):
-            self._connection.interrupt()
+    def interrupt(self) -> None:
+        """Cut short the statement that `run` executes just now, if it does."""
+        if self._connection is not None:
+            with suppress(sqlite3.ProgrammingError):  # it is closed
+                self._connection.interrupt()
 
 
 def check_file(path: Path) -> None:
@@ -152,6 +163,24 @@ def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
     if found != "ok":
         raise damaged(str(path), " ".join(str(found).split()))
     log.info("%s: checked in %.1f s after an unclean end or before an upgrade", path, time.monotonic() - began_s)
+
+
+def _is_check_due(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM meta WHERE key = ?", (CHECK_DUE,)).fetchone() is not None
+
+
+def _note_check(connection: sqlite3.Connection) -> bool:
+    """Say whether it could be: not on a full disk, nor while another process writes."""
+    try:
+        connection.execute("INSERT INTO meta (key, value) VALUES (?, '')", (CHECK_DUE,))
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+def _forget_check(connection: sqlite3.Connection) -> None:
+    with suppress(sqlite3.OperationalError):  # then it is checked once more
+        connection.execute("DELETE FROM meta WHERE key = ?", (CHECK_DUE,))
 
 
 def _use_wal(connection: sqlite3.Connection, path: Path) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +25,9 @@ from tests.store.making import ask, beside, copy_as_a_crash_leaves_it, fetch_tas
 NOBODY = 65534
 EXIT_BAD_DATABASE = 78
 PAGE = 4096
+IS_DUE = "SELECT 1 FROM meta WHERE key = 'check_due'"
+SECONDS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 30000000) SELECT count(*) FROM n"
+"""A statement that takes some."""
 
 
 def make_newer(database: Path) -> None:
@@ -113,14 +117,19 @@ async def test_garbage_after_an_unclean_end_is_found_at_the_start(tmp_path: Path
         await Store.open(url_of(tmp_path / "hurt.db"))
 
 
+async def left_by_a_crash(*databases: Path) -> None:
+    used = databases[0].with_name("used.db")
+    store = await Store.open(url_of(await made(used)))
+    await new_task(store)
+    for database in databases:
+        copy_as_a_crash_leaves_it(used, database)
+    await store.close()
+
+
 async def test_a_large_file_is_read_while_it_is_used_after_an_unclean_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = await Store.open(url_of(await made(tmp_path / "used.db")))
-    await new_task(store)
-    for name in ("sound.db", "hurt.db"):
-        copy_as_a_crash_leaves_it(tmp_path / "used.db", tmp_path / name)
-    await store.close()
+    await left_by_a_crash(tmp_path / "sound.db", tmp_path / "hurt.db")
     put_garbage_into_the_middle(tmp_path / "hurt.db")
     monkeypatch.setattr(sqlite, "CHECKED_FIRST_BYTES", 0)
     for name, trouble in (("sound.db", None), ("hurt.db", "hurt.db is damaged")):
@@ -131,19 +140,103 @@ async def test_a_large_file_is_read_while_it_is_used_after_an_unclean_end(
         await store.close()
 
 
-async def test_a_check_that_is_cancelled_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = await Store.open(url_of(await made(tmp_path / "used.db")))
-    await new_task(store)
-    copy_as_a_crash_leaves_it(tmp_path / "used.db", tmp_path / "left.db")
-    await store.close()
+async def test_a_check_that_has_not_ended_is_due_after_a_clean_end_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await left_by_a_crash(tmp_path / "sound.db", tmp_path / "hurt.db")
+    put_garbage_into_the_middle(tmp_path / "hurt.db")
     monkeypatch.setattr(sqlite, "CHECKED_FIRST_BYTES", 0)
+    for name in ("sound.db", "hurt.db"):
+        await (await Store.open(url_of(tmp_path / name), checks_later=True)).close()
+        assert not beside(tmp_path / name, "wal").exists()
+    for _ in range(2):  # damage that was found is found again
+        store = await Store.open(url_of(tmp_path / "hurt.db"), checks_later=True)
+        await store.check()
+        assert "hurt.db is damaged" in str(store.trouble)
+        await store.close()
+    store = await Store.open(url_of(tmp_path / "sound.db"), checks_later=True)
+    await store.check()
+    await store.close()
+    put_garbage_into_the_middle(tmp_path / "sound.db")
+    store = await Store.open(url_of(tmp_path / "sound.db"), checks_later=True)
+    await store.check()
+    assert store.trouble is None  # was checked, and has had no unclean end since
+    await store.close()
+
+
+async def test_a_check_that_is_due_is_made_before_the_use_by_who_does_not_make_it_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await left_by_a_crash(tmp_path / "left.db")
+    monkeypatch.setattr(sqlite, "CHECKED_FIRST_BYTES", 0)
+    await (await Store.open(url_of(tmp_path / "left.db"), checks_later=True)).close()
+    assert ask(tmp_path / "left.db", IS_DUE)
+    await (await Store.open(url_of(tmp_path / "left.db"))).close()
+    assert not ask(tmp_path / "left.db", IS_DUE)
+
+
+async def test_a_check_that_cannot_be_noted_is_made_before_the_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await left_by_a_crash(tmp_path / "hurt.db")
+    put_garbage_into_the_middle(tmp_path / "hurt.db")
+    monkeypatch.setattr(sqlite, "CHECKED_FIRST_BYTES", 0)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0)
+    with closing(sqlite3.connect(tmp_path / "hurt.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseRefusedError, match=r"hurt\.db is damaged"):
+            await Store.open(url_of(tmp_path / "hurt.db"), checks_later=True)
+
+
+async def test_a_check_that_is_cancelled_before_its_statement_begins_ends_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, interrupted, ends = threading.Event(), threading.Event(), []
+
+    def check_late(connection: sqlite3.Connection, path: Path) -> None:
+        begun.set()
+        interrupted.wait()
+        try:
+            connection.execute(SECONDS).fetchone()
+        except sqlite3.OperationalError as error:
+            ends.append(str(error))
+            raise
+
+    def interrupt(pages: sqlite.PageCheck) -> None:
+        really_interrupt(pages)
+        interrupted.set()
+
+    really_interrupt = sqlite.PageCheck.interrupt
+    await left_by_a_crash(tmp_path / "left.db")
+    monkeypatch.setattr(sqlite, "CHECKED_FIRST_BYTES", 0)
+    monkeypatch.setattr(sqlite, "_check_pages", check_late)
+    monkeypatch.setattr(sqlite.PageCheck, "interrupt", interrupt)
     store = await Store.open(url_of(tmp_path / "left.db"), checks_later=True)
     checking = asyncio.create_task(store.check())
-    await asyncio.sleep(0)
+    await asyncio.to_thread(begun.wait)
     checking.cancel()
     await asyncio.gather(checking, return_exceptions=True)
+    assert ends == ["interrupted"]
     assert store.trouble is None
     await store.close()
+    assert ask(tmp_path / "left.db", IS_DUE)
+
+
+async def test_a_check_that_cannot_begin_is_said_and_left_to_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    await left_by_a_crash(tmp_path / "left.db")
+    monkeypatch.setattr(sqlite, "CHECKED_FIRST_BYTES", 0)
+    store = await Store.open(url_of(tmp_path / "left.db"), checks_later=True)
+    with monkeypatch.context() as failing:
+        failing.setattr(sqlite3, "connect", fail)
+        await store.check()
+    assert "not checked after its unclean end, but after the next start: " in caplog.text
+    await store.close()
+    assert ask(tmp_path / "left.db", IS_DUE)
 
 
 async def test_garbage_found_while_running_is_told_as_such(tmp_path: Path) -> None:
