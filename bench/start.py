@@ -77,9 +77,7 @@ async def _start(dialer: Dialer, pbx: Pbx, first: int) -> tuple[float, float, fl
     began_s, began_us = time.monotonic(), time.time_ns() // 1000
     await dialer.start()
     serves_s = time.monotonic() - began_s
-    await wait_until(
-        lambda: _is_done(dialer.database, first, began_us), "reconciled, and a new call", 60.0, poll_s=0.02
-    )
+    await wait_until(lambda: is_done(dialer.database, first, began_us), "reconciled, and a new call", 60.0, poll_s=0.02)
     dials_s = time.monotonic() - began_s
     used_s = cpu_s(dialer.pid)
     await dialer.kill()
@@ -89,19 +87,24 @@ async def _start(dialer: Dialer, pbx: Pbx, first: int) -> tuple[float, float, fl
     return serves_s, dials_s, used_s
 
 
-def _is_done(database: Path, first: int, began_us: int) -> bool:
-    """Whether all that had leave has its result, and another call has got leave since."""
+def is_done(database: Path, first: int, began_us: int) -> bool:
+    """Whether all that had leave has its result, all that had a call file is in the queue again or was dialled from
+    there, and a call has got leave since."""
     had_leave = (first, first + OPEN - SPOOLED)
+    had_file = (first + OPEN - SPOOLED, first + OPEN)
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5.0)) as connection:
         left: int = connection.execute(
             "SELECT count(*) FROM attempt WHERE closed_us IS NULL AND id >= ? AND id < ?", had_leave
+        ).fetchone()[0]
+        untouched: int = connection.execute(
+            "SELECT count(*) FROM attempt WHERE changed_us <= ? AND id >= ? AND id < ?", (began_us, *had_file)
         ).fetchone()[0]
         new: int = connection.execute(
             "SELECT count(*) FROM attempt WHERE state != 'CreateTask' AND changed_us > ? "
             "AND state != 'CreateCallFile' AND NOT (id >= ? AND id < ?)",
             (began_us, *had_leave),
         ).fetchone()[0]
-    return left == 0 and new > 0
+    return left == 0 and untouched == 0 and new > 0
 
 
 def _import_s() -> float:
