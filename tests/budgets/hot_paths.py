@@ -2,6 +2,7 @@
 writes them into budgets.toml."""
 
 import asyncio
+import sqlite3
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,19 +14,25 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+import sqlalchemy
+
 from tests.rig.engine import BUSY, Engine, Steps, call_of, counting_steps, fill, running
 from tests.rig.ports import PortBlock
 
 BUDGETS = Path(__file__).with_name("budgets.toml")
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+VERSIONS = {
+    "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+    "sqlalchemy": sqlalchemy.__version__,
+    "sqlite": sqlite3.sqlite_version,
+}
+"""What the counts depend on beside our code."""
 CALLS = 40
 """In a round: fewer than the numbers that are read at a time."""
-_HEAD = f"""# What a step of one call may cost; the test fails for what costs a tenth more, or so much less that this is
-# to be lowered. Written by `python -m tests.budgets.hot_paths`: renew it when the work of a step has changed.
-# ours, sqlalchemy: instructions of the interpreter in dialer/ and agi/, and in SQLAlchemy. statements, vm_steps:
-# SQLite's. Neither asyncio nor what may stand in for it (uvloop) is counted.
-python = "{PYTHON}"
-"""
+_HEAD = f"""# What a step of one call may cost; the test fails for what costs a tenth more (statements: one), or so much
+# less that this is to be lowered. Written by `python -m tests.budgets.hot_paths`: renew it when the work of a step has
+# changed. ours, sqlalchemy: instructions of the interpreter in dialer/ and agi/, and in SQLAlchemy. statements,
+# vm_steps: SQLite's. Neither asyncio nor what may stand in for it (uvloop) is counted.
+{"".join(f'{name} = "{version}"{chr(10)}' for name, version in VERSIONS.items())}"""
 
 
 @dataclass(slots=True)
