@@ -149,7 +149,7 @@ class Store:
             log.critical("%s", error)
             self._damage = str(error)
         except StoreError as error:
-            log.warning("%s is not checked after its unclean end, but after the next start: %s", self._place, error)
+            log.warning("%s is not checked after its unclean end: %s", self._place, error)
         finally:
             while not reading.done():
                 pages.interrupt()
