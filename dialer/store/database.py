@@ -144,12 +144,14 @@ class Store:
         reading = asyncio.get_running_loop().run_in_executor(None, pages.run)
         try:
             await asyncio.shield(reading)
-            await self.write(_forget_check)
         except DatabaseRefusedError as error:
             log.critical("%s", error)
             self._damage = str(error)
         except StoreError as error:
             log.warning("%s is not checked after its unclean end: %s", self._place, error)
+        else:
+            with contextlib.suppress(StoreError):  # then it is checked once more
+                await self.write(_forget_check)
         finally:
             while not reading.done():
                 pages.interrupt()
