@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.first_prompt import PromptClock
 from bench.machine import take_precedence
 from bench.rig import SCENARIOS, Line, cpu_s, running_line
 from bench.sink import Heard, Sink
@@ -158,6 +159,8 @@ class Look:
     """Share of the packets that were."""
     packets_per_s: float
     cores: dict[str, float]
+    next_prompt_p99_ms: float = 0.0
+    """After a key, or silence; 0 without a clock."""
 
     @property
     def strangers(self) -> float:
@@ -168,8 +171,9 @@ class Look:
 class Watcher:
     """Looks every now and then at what is heard and what it costs."""
 
-    def __init__(self, respondents: Respondents, pids: dict[str, int]) -> None:
+    def __init__(self, respondents: Respondents, pids: dict[str, int], clock: PromptClock | None = None) -> None:
         self._respondents = respondents
+        self._clock = clock
         self._pids = {"asterisk": respondents.line.pbx.pid, "sipp": respondents.line.provider.pid, **pids}
         self._heard = 0
         self._last: dict[int, Heard] = {}
@@ -182,6 +186,7 @@ class Watcher:
         packets, cpu = before = self._count()
         took_s = now_s - self._at_s
         gaps_ms = sorted(self._gaps_ms())
+        nexts_s = sorted(self._clock.take_next()) if self._clock is not None else []
         seen = Look(
             now_s - self._began_s,
             self._respondents.in_progress(),
@@ -189,6 +194,7 @@ class Watcher:
             sum(gap > LATE_MS for gap in gaps_ms) / max(1, len(gaps_ms)),
             (packets - self._before[0]) / took_s,
             {name: (used - self._before[1].get(name, 0.0)) / took_s for name, used in cpu.items()},
+            1000 * nexts_s[int(len(nexts_s) * 0.99)] if nexts_s else 0.0,
         )
         self._at_s, self._before = now_s, before
         return seen

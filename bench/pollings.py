@@ -3,9 +3,11 @@
 A dialogue is four questions of 8 s, each answered by a key (SIP INFO) 6 to 9 s after the one before, and 3 s of thanks:
 34 s. Dialogues are added until Asterisk is saturated. It is when a subscriber's telephone would stutter: more than 1 %
 of the RTP packets come more than 40 ms after the one before, instead of 20, in two looks of 2 s on end. (Pauses of
-450 ms and more are subscribers who think, and left out; a prompt that comes late after a key is not.) Sound goes one
-way, to a socket of the bench that listens to one call of 16. Both sides are measured so, one after the other: by call
-files and a dialplan of Read() and Playback() without a daemon, then by the daemon.
+450 ms and more are subscribers who think, and left out.) So it is when more than 1 % of the prompts after a key come
+more than 250 ms late, which packets, a thousand for each key, do not tell: from Asterisk's event that it has ended what
+the daemon asked for to the one of the next STREAM FILE. Sound goes one way, to a socket of the bench that listens to
+one call of 16. Both sides are measured so, one after the other: by call files and a dialplan of Read() and Playback()
+without a daemon, then by the daemon.
 
 How long a subscriber waits for the first prompt is told by Asterisk, not by the daemon: from the event that the
 dialplan has come to AGI(…/dialogue) to the one that it has got the command STREAM FILE.
@@ -34,10 +36,11 @@ LAST_S = 120.0
 DISTURBED_CORES = 0.35
 """A look in which other programs take as much says nothing."""
 TO_REACH, PROMPT_MS = 0.9, 50.0
+NEXT_PROMPT_MS = 250.0
 
 
 @dataclass
-class _Seen:
+class Seen:
     """What a run came to."""
 
     looks: list[Look] = field(default_factory=list)
@@ -62,8 +65,16 @@ class _Seen:
         """Processors that went to strangers, on average."""
         return sum(look.strangers for look in self.looks) / max(1, len(self.looks))
 
+    @property
+    def next_prompt_ms(self) -> float:
+        """The worst of the looks before it was saturated."""
+        return max((look.next_prompt_p99_ms for look in self.looks[: self._first_late()]), default=0.0)
+
     def _first_late(self) -> int:
-        late = [look.gap_p99_ms > LATE_MS and look.strangers < DISTURBED_CORES for look in self.looks]
+        late = [
+            (look.gap_p99_ms > LATE_MS or look.next_prompt_p99_ms > NEXT_PROMPT_MS) and look.strangers < DISTURBED_CORES
+            for look in self.looks
+        ]
         return next((place for place, pair in enumerate(pairwise(late)) if all(pair)), len(late))
 
 
@@ -90,19 +101,24 @@ async def measure(place: Place) -> Sequence[Row]:
         async with running_daemon(place.folder / "daemon", respondents.line, audio) as dialer:
             campaign = Campaign(dialer, respondents)
             await campaign.begin(place.scaled(6000, 200))
+            clock = PromptClock(respondents.line.pbx)
+            await clock.start()
             watcher = Watcher(respondents, {"daemon": dialer.pid})
-            waits_s = await _hear_first_prompts(campaign, at_once, hold_s, respondents)
+            await _hear_first_prompts(campaign, clock, at_once, hold_s)
             held = watcher.look()
             await campaign.keep(1)
             await _hang_up(respondents)
-            daemon = await _saturate(Watcher(respondents, {"daemon": dialer.pid}), campaign.keep, plan, last_s)
+            clock.take_next()
+            watcher = Watcher(respondents, {"daemon": dialer.pid}, clock)
+            daemon = await _saturate(watcher, campaign.keep, plan, last_s)
+            await clock.close()
             await campaign.keep(1)
             await _hang_up(respondents)
             lost = _lost_keys(await campaign.task())
-    return [_row_of_pollings(alone, daemon, lost), _row_of_prompts(waits_s, at_once, held)]
+    return [row_of_pollings(alone, daemon, lost), _row_of_prompts(clock.waits_s, at_once, held)]
 
 
-async def _run_alone(respondents: Respondents, plan: _Plan, last_s: float) -> _Seen:
+async def _run_alone(respondents: Respondents, plan: _Plan, last_s: float) -> Seen:
     alone = Alone(respondents)
     dialling = asyncio.create_task(alone.run(), name="Asterisk alone")
     try:
@@ -111,24 +127,19 @@ async def _run_alone(respondents: Respondents, plan: _Plan, last_s: float) -> _S
         dialling.cancel()
 
 
-async def _hear_first_prompts(
-    campaign: Campaign, at_once: int, hold_s: float, respondents: Respondents
-) -> Sequence[float]:
-    """How long each of those waited that answered when about so many dialogues were in progress, seconds."""
-    clock = PromptClock(respondents.line.pbx)
-    await clock.start()
+async def _hear_first_prompts(campaign: Campaign, clock: PromptClock, at_once: int, hold_s: float) -> None:
+    """Of those that answer when about so many dialogues are in progress."""
     began_s = time.monotonic()
     full_s = at_once / QUICKLY
     while (since_s := time.monotonic() - began_s) < full_s + hold_s:
         clock.counts = since_s > full_s * 0.9
         await campaign.keep(max(1, min(at_once, int(since_s * QUICKLY))))
         await asyncio.sleep(STEP_S)
-    await clock.close()
-    return clock.waits_s
+    clock.counts = False
 
 
-async def _saturate(watcher: Watcher, keep: Callable[[int], Awaitable[None]], plan: _Plan, last_s: float) -> _Seen:
-    seen, began_s, steps = _Seen(), time.monotonic(), 0
+async def _saturate(watcher: Watcher, keep: Callable[[int], Awaitable[None]], plan: _Plan, last_s: float) -> Seen:
+    seen, began_s, steps = Seen(), time.monotonic(), 0
     while not seen.is_saturated and (since_s := time.monotonic() - began_s) < last_s:
         await keep(plan.wanted(since_s))
         await asyncio.sleep(STEP_S)
@@ -152,7 +163,7 @@ def _lost_keys(task: Mapping[str, Any]) -> int:
     return len(finished) * QUESTIONS - kept
 
 
-def _row_of_pollings(alone: _Seen, daemon: _Seen, lost: int) -> Row:
+def row_of_pollings(alone: Seen, daemon: Seen, lost: int) -> Row:
     bound, seen = alone.saturated_at, daemon.saturated_at
     share = seen / max(1, bound)
     figures = {
@@ -160,6 +171,7 @@ def _row_of_pollings(alone: _Seen, daemon: _Seen, lost: int) -> Row:
         "daemon_dialogues": seen,
         "share_of_alone": share,
         "lost_keys": lost,
+        "next_prompt_p99_ms": daemon.next_prompt_ms,
         "daemon_cores_at_300": daemon.cores("daemon", AT_ONCE),
         "asterisk_cores_at_300": daemon.cores("asterisk", AT_ONCE),
         "asterisk_alone_cores_at_300": alone.cores("asterisk", AT_ONCE),
@@ -169,10 +181,11 @@ def _row_of_pollings(alone: _Seen, daemon: _Seen, lost: int) -> Row:
     curves = {"Asterisk alone": alone, "with the daemon": daemon}
     return Row(
         "pollings at once, sound playing, keys taken",
-        f"{seen}, {lost} keys lost" + ("" if daemon.is_saturated else " (not saturated)"),
+        f"{seen}, {lost} keys lost, the prompt after a key within {daemon.next_prompt_ms:.0f} ms (p99)"
+        + ("" if daemon.is_saturated else " (not saturated)"),
         f"Asterisk alone, Read() and Playback(): {bound}" + ("" if alone.is_saturated else " (not saturated)"),
         f">= {TO_REACH} of it",
-        share >= TO_REACH and lost == 0,
+        alone.is_saturated and share >= TO_REACH and lost == 0,
         f"Asterisk, which takes {figures['asterisk_cores_at_300']:.2f} cores for {AT_ONCE} dialogues (alone "
         f"{figures['asterisk_alone_cores_at_300']:.2f}), the daemon {figures['daemon_cores_at_300']:.2f}. By perf more "
         "than half is the kernel's: every 20 ms each dialogue wakes the thread that plays, the one of its Local pair "
