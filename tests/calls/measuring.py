@@ -46,7 +46,10 @@ def until_members_are_free(observer: AmiObserver, calls: list[Span]) -> list[Spa
         if event["Event"] == "DialBegin" and event.get("DestChannel", "").startswith(PROVIDER_CHANNEL)
     }
     free_s = {
-        event["Linkedid"]: float(event["Timestamp"]) for event in observer.events if event["Event"] == "AgentComplete"
+        # the subscriber's channel may be gone by then, and its headers with it
+        event.get("Linkedid") or event.get("DestLinkedid"): float(event["Timestamp"])
+        for event in observer.events
+        if event["Event"] == "AgentComplete"
     }
     return [replace(call, end_s=min(call.end_s, free_s.get(linked_ids[call.number], call.end_s))) for call in calls]
 
