@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 import pytest_asyncio
 
-from dialer.dispatch.traffic import Trunk
+from dialer.dispatch.traffic import MOST_UNCLAIMED, Trunk
 from dialer.dispatch.why import Explainer
 from dialer.model.attempt import AttemptState, LegEnded, SubscriberAnswered, TalkBegan
 from dialer.model.employees import Staff
+from dialer.model.knee import FIRST_PER_S
 from dialer.model.records import InRecord, OutRecord
 from dialer.model.rules import DayKind, DayWindow, Pacing
 from dialer.model.situation import Rule
@@ -309,6 +310,32 @@ async def test_an_asterisk_that_is_slow_to_begin_calls_gets_fewer(bench: Bench) 
     bench.now_s += 3
     await claim(bench)
     assert bench.traffic.slowed_down()[0].startswith("Asterisk: Asterisk took 3.0 s to begin a call, slowed down to")
+
+
+async def test_an_asterisk_whose_events_come_late_gets_fewer_calls(bench: Bench) -> None:
+    await post(bench, [number(place) for place in range(200)], 200)
+    await bench.settled_files(MOST_UNCLAIMED)  # all that the rate allows at once
+    bench.traffic.event_came(0.001)
+    for _ in range(40):
+        bench.now_s += 0.01
+        bench.traffic.event_came(0.5)
+    assert bench.traffic.knee.calls_per_s < FIRST_PER_S
+    assert bench.traffic.knee.limit_per_s <= FIRST_PER_S
+
+
+async def test_an_asterisk_that_takes_up_no_call_files_gets_no_more_of_them(bench: Bench) -> None:
+    task_id = await post(bench, [number(place) for place in range(200)], channels=200)
+    await bench.settled_files(MOST_UNCLAIMED)
+    bench.now_s += 1.0
+    wake(bench)
+    rule, reason = await why(bench, task_id)
+    assert (rule, reason) == (
+        Rule.RATE,
+        f"Asterisk has yet to take up {MOST_UNCLAIMED} call files, of all tasks",
+    )
+    assert len(bench.files()) == MOST_UNCLAIMED
+    await claim(bench)
+    await bench.settled_files(MOST_UNCLAIMED)  # the next ones: claims let it go on
 
 
 async def test_a_task_begins_no_more_calls_a_second_than_it_may(bench: Bench) -> None:
