@@ -15,7 +15,7 @@ import pytest
 
 from dialer.api.mikopbx.bodies import TaskBody
 from dialer.api.mikopbx.envelope import RefusedError, parse_json, validated
-from dialer.api.mikopbx.large_body import WORTH_BYTES, LargeBody
+from dialer.api.mikopbx.large_body import WORTH_BYTES, LargeBody, kept
 from dialer.api.mikopbx.list_worker import Listed, read_body
 from dialer.api.mikopbx.times import ZONE
 from dialer.dispatch.desk import TaskDesk
@@ -119,7 +119,7 @@ class Saving:
 
     async def save(self, numbers: Sequence[Any]) -> Task:
         body = json.dumps({"crmId": "large", "numbers": numbers}).encode()
-        large = await LargeBody.read(_in_parts(body), len(body), "TaskBody", "UTC", self._url)
+        large = await LargeBody.read(await kept(_in_parts(body), len(body)), "TaskBody", "UTC", self._url)
         try:
             reserve = reserve_task("large", None, self.change)
             return await self.lists.save(large, None, reserve, self._find, self._write)

@@ -4,11 +4,14 @@ check of a million would hold up the event loop for its time or share the interp
 import asyncio
 import json
 import marshal
+import os
 import struct
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
+
+from aiohttp import web
 
 from dialer.api.mikopbx.envelope import RefusedError
 from dialer.store.lists import ListedRow, ListPlan, RowBlock
@@ -20,6 +23,39 @@ _READ_AHEAD_BYTES = 2_097_152
 _END = marshal.dumps(None)
 _LENGTH = struct.Struct(">I")
 _ROOT = str(Path(__file__).parents[3])
+
+
+async def kept(body: AsyncIterable[bytes], most_bytes: int) -> BinaryIO:
+    """The body, as it comes in, in memory that is not the daemon's own: a process takes it over. Raises
+    HTTPRequestEntityTooLarge, and HTTPServiceUnavailable when there is no memory."""
+    try:
+        file = os.fdopen(os.memfd_create("body"), "w+b", buffering=0)
+    except OSError as error:
+        raise _unavailable(f"no memory for the body: {error.strerror}") from error
+    try:
+        async for some in body:
+            _write(file, some, most_bytes)
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _write(file: BinaryIO, some: bytes, most_bytes: int) -> None:
+    size = file.tell() + len(some)
+    if size > most_bytes:
+        raise web.HTTPRequestEntityTooLarge(most_bytes, size)
+    rest = memoryview(some)
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError as error:
+        raise _unavailable(f"no memory for the body: {error.strerror}") from error
+
+
+def _unavailable(why: str) -> web.HTTPException:
+    return web.HTTPServiceUnavailable(reason=f"{why}; try again later")
 
 
 class LargeBody:
@@ -40,19 +76,22 @@ class LargeBody:
         """What is wrong with the numbers besides their form."""
 
     @classmethod
-    async def read(cls, body: AsyncIterable[bytes], length: int, model: str, zone: str, url: str) -> "LargeBody":
-        """As it comes in, of `length` bytes. Raises RefusedError for what is no JSON, or not what the model says.
-        `zone`: of the times in it."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "dialer.api.mikopbx.list_worker",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_READ_AHEAD_BYTES,
-            env={"PYTHONPATH": _ROOT},
-        )  # fmt: skip
+    async def read(cls, body: BinaryIO, model: str, zone: str, url: str) -> "LargeBody":
+        """`body`: `kept`; closed once the process has it. `zone`: of the times in it. Raises RefusedError for what is
+        no JSON, or not what the model says, and HTTPServiceUnavailable, as all others, for a process that ends."""
+        with body:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-P", "-m", "dialer.api.mikopbx.list_worker",
+                    stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_READ_AHEAD_BYTES,
+                    env={"PYTHONPATH": _ROOT}, pass_fds=(body.fileno(),),
+                )  # fmt: skip
+            except OSError as error:
+                raise _unavailable(f"no process can be started: {error.strerror}") from error
+            order = {"model": model, "zone": zone, "body": body.fileno()}
         large = cls(process, url)
         try:
-            await large._tell({"model": model, "zone": zone, "length": length})
-            async for some in body:
-                await large._write(some)
+            await large._tell(order)
             refused, about = await large._frame()
         except BaseException:
             await large.close()
@@ -88,12 +127,12 @@ class LargeBody:
         await self._process.wait()
 
     async def _tell(self, order: dict[str, Any]) -> None:
-        await self._write(json.dumps(order).encode() + b"\n")
-
-    async def _write(self, some: bytes) -> None:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
-        self._process.stdin.write(some)
-        await self._process.stdin.drain()
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        try:
+            await self._process.stdin.drain()
+        except OSError:
+            raise await self._ended() from None
 
     async def _frame(self) -> Any:
         return marshal.loads(await self._bytes())  # noqa: S302  # nosec B302 - of our own process
@@ -101,8 +140,15 @@ class LargeBody:
     async def _bytes(self) -> bytes:
         stdout = self._process.stdout
         assert stdout is not None  # noqa: S101 - it is a pipe
-        (length,) = _LENGTH.unpack(await stdout.readexactly(_LENGTH.size))
-        return await stdout.readexactly(length)
+        try:
+            (length,) = _LENGTH.unpack(await stdout.readexactly(_LENGTH.size))
+            return await stdout.readexactly(length)
+        except (OSError, asyncio.IncompleteReadError):
+            raise await self._ended() from None
+
+    async def _ended(self) -> web.HTTPException:
+        await self.close()
+        return _unavailable(f"the process that reads the body has ended (exit code {self._process.returncode})")
 
 
 class _Frames(Generic[T]):

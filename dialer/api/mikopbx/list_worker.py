@@ -1,7 +1,8 @@
 """The process that reads one large body: `python -m dialer.api.mikopbx.list_worker`.
 
-Its standard input has a line of JSON (model, zone, length) and the body. It answers with frames: what is wrong with the
-body, or all of it but the numbers. Then each line asks for the numbers as rows, or for what they change in a task.
+The first line of its standard input is JSON: model, zone, the body's file descriptor. It answers with frames: what is
+wrong with the body, or all of it but the numbers. Then each line asks for the numbers as rows, or for what they change
+in a task.
 """
 
 import asyncio
@@ -224,7 +225,8 @@ class Worker:
                 self._send(None)
 
     def _read(self, order: dict[str, Any], listed: Listed) -> dict[str, Any]:
-        body = self._input.read(order["length"])
+        with os.fdopen(order["body"], "rb") as file:
+            body = file.read()
         content = read_body(body, listed)
         adapter: TypeAdapter[Any] = TypeAdapter(MODELS[order["model"]])
         validated(partial(adapter.validate_python, context={ZONE: ZoneInfo(order["zone"])}), content)

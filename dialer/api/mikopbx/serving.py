@@ -4,11 +4,11 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter
@@ -24,7 +24,7 @@ from dialer.api.mikopbx.envelope import (
     reply,
     validated,
 )
-from dialer.api.mikopbx.large_body import WORTH_BYTES, LargeBody
+from dialer.api.mikopbx.large_body import WORTH_BYTES, LargeBody, kept
 from dialer.api.mikopbx.times import ZONE
 from dialer.model.access import Caller
 from dialer.model.audit import Change
@@ -119,24 +119,40 @@ def serving(store: Store, zone: tzinfo = UTC, url: str = "") -> Serve:
             call = Call[Any, Any, Any](request, path, query, None, None, store)
             if adapter is None:
                 return await _answer(store, endpoint, call, "")
-            length = request.content_length or 0
-            if model in LARGE_MODELS and length >= WORTH_BYTES:
-                if length > request.client_max_size:
-                    raise web.HTTPRequestEntityTooLarge(request.client_max_size, length)
-                async with large_ones:
-                    call.large = await LargeBody.read(passed_on(request), length, model, str(zone), url)
+            body = await _received(request, may_be_large=model in LARGE_MODELS)
+            if isinstance(body, bytes):
+                call.content, call.body, digest = await _read(body, adapter, zone)
+                return await _answer(store, endpoint, call, digest)
+            with body:
+                async with large_ones:  # not before it is there: a client may take its time to send it
+                    call.large = await LargeBody.read(body, model, str(zone), url)
                     try:
                         call.content = call.large.content
                         call.body = validated(partial(adapter.validate_python, context={ZONE: zone}), call.content)
                         return await _answer(store, endpoint, call, call.large.digest)
                     finally:
                         await call.large.close()
-            call.content, call.body, digest = await _read(await read_body(request), adapter, zone)
-            return await _answer(store, endpoint, call, digest)
 
         return handle
 
     return serve
+
+
+async def _received(request: web.Request, *, may_be_large: bool) -> bytes | BinaryIO:
+    """The whole body, in a file where it is large."""
+    length, most_bytes = request.content_length, request.client_max_size
+    if not may_be_large or (length is not None and length < WORTH_BYTES):
+        return await read_body(request)
+    if length is not None:
+        if length > most_bytes:
+            raise web.HTTPRequestEntityTooLarge(most_bytes, length)
+        return await kept(passed_on(request), most_bytes)
+    body = await read_body(request)  # its length is not said
+    return await kept(_at_once(body), most_bytes) if len(body) >= WORTH_BYTES else body
+
+
+async def _at_once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 async def _answer(
