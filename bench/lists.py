@@ -15,6 +15,7 @@ from bench.reading import ask_on
 from bench.rig import running_daemon, running_line
 from bench.rows import Place, Row
 from dialer.store.database import Store
+from dialer.store.sqlite import LIST_CACHE_KIB
 from tests.rig.daemon import Dialer
 
 CALLS_A_SECOND = 40
@@ -110,7 +111,8 @@ async def _bare(database: Path, body: bytes) -> tuple[float, float]:
     rows = [(one["number"][-10:], one["number"], json.dumps(one["params"])) for one in listed]
     del listed
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        for pragma in ("synchronous = FULL", "foreign_keys = ON"):  # as the daemon has it
+        # as the daemon has it
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", f"cache_size = -{LIST_CACHE_KIB}"):
             connection.execute(f"PRAGMA {pragma}")
         began_s = time.perf_counter()
         connection.execute("BEGIN IMMEDIATE")

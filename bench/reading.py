@@ -112,17 +112,26 @@ async def _whole_task(dialer: Dialer, task_id: int, rows: int) -> Row:
 
 
 async def ask_on(dialer: Dialer) -> list[float]:
-    """Small requests, one after the other, until cancelled; their times, sorted, in milliseconds."""
-    assert dialer.session is not None
+    """Small requests at fixed times, whether or not those before are answered, until cancelled; how long after its time
+    each was answered, sorted, in milliseconds."""
+    session = dialer.session
+    assert session is not None
     times_ms: list[float] = []
+
+    async def ask(due_s: float) -> None:
+        async with session.get(f"{dialer.url}{BASE}/task?limit=1") as response:
+            await response.read()
+        times_ms.append((time.perf_counter() - due_s) * 1000)
+
+    asked: list[asyncio.Task[None]] = []
+    due_s = time.perf_counter()
     try:
         while True:
-            began_s = time.perf_counter()
-            async with dialer.session.get(f"{dialer.url}{BASE}/task?limit=1") as response:
-                await response.read()
-            times_ms.append((time.perf_counter() - began_s) * 1000)
-            await asyncio.sleep(ASKED_EVERY_S)
+            asked.append(asyncio.create_task(ask(due_s)))
+            due_s += ASKED_EVERY_S
+            await asyncio.sleep(due_s - time.perf_counter())
     except asyncio.CancelledError:
+        await asyncio.gather(*asked)
         return sorted(times_ms)
 
 
