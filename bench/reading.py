@@ -19,7 +19,7 @@ from tests.rig.daemon import BASE, Dialer
 from tests.rig.ports import PortBlock
 
 SECOND_US = 1_000_000
-ASKED_EVERY_S = 0.01
+ASKED_EVERY_S = 0.02
 
 
 async def measure(place: Place) -> Sequence[Row]:
