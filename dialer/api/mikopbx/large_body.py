@@ -2,6 +2,7 @@
 check of a million would hold up the event loop for its time or share the interpreter with it."""
 
 import asyncio
+import contextlib
 import json
 import marshal
 import os
@@ -19,6 +20,8 @@ from dialer.store.lists import ListedRow, ListPlan, RowBlock
 T = TypeVar("T")
 WORTH_BYTES = 2_097_152
 """Below that the start of a process takes longer."""
+_ENDING_S = 2.0
+"""What a process that has closed its pipes may take to end."""
 _READ_AHEAD_BYTES = 2_097_152
 _END = marshal.dumps(None)
 _LENGTH = struct.Struct(">I")
@@ -147,6 +150,10 @@ class LargeBody:
             raise await self._ended() from None
 
     async def _ended(self) -> web.HTTPException:
+        with contextlib.suppress(TimeoutError):
+            # not killed while it ends by itself: Popen.send_signal would take its exit code away from asyncio
+            async with asyncio.timeout(_ENDING_S):
+                await self._process.wait()
         await self.close()
         return _unavailable(f"the process that reads the body has ended (exit code {self._process.returncode})")
 
