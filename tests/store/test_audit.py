@@ -190,6 +190,7 @@ def test_what_was_so_already_is_no_change_of_a_task() -> None:
     assert task_change(TASK, TASK, 2) == Change("task.change", "7", "2 numbers", task_id=7)
 
 
+@pytest.mark.alone
 async def test_a_row_costs_a_post_little(store: Store) -> None:
     """As the desk does it, a hundred requests at a time in one commit."""
 
