@@ -5,18 +5,18 @@ import asyncio
 import sqlite3
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
 import sqlalchemy
 
-from tests.rig.engine import BUSY, Engine, Steps, call_of, counting_steps, fill, running
+from dialer.dispatch.ledger import Ledger
+from tests.rig.engine import ANSWERED_IN, ANSWERED_OUT, BUSY, Engine, Steps, call_of, counting_steps, fill, running
 from tests.rig.ports import PortBlock
 
 BUDGETS = Path(__file__).with_name("budgets.toml")
@@ -180,7 +180,7 @@ async def _wired(folder: Path) -> AsyncIterator[tuple[Engine, Wire, Meter, int]]
 
 
 async def _round(engine: Engine, wire: Wire, agi_port: int, meter: Meter | None) -> None:
-    """All steps of some calls, each for all of them; half of the claims over FastAGI."""
+    """All steps of some calls. Half are busy; the others claim over FastAGI, answer a question and are connected."""
     ledger, scheduler = engine.dialling.ledger, engine.dialling.scheduler
     (queue,) = scheduler._queues.values()
 
@@ -202,13 +202,23 @@ async def _round(engine: Engine, wire: Wire, agi_port: int, meter: Meter | None)
         for attempt_id in asked:
             await claim_over_agi(agi_port, attempt_id)
 
-    async def end_all() -> None:
-        for attempt_id in (*claimed, *asked):
-            committed = asyncio.Event()
-            ledger.on_committed = partial(_set, committed)
-            record = BUSY.format(call=call_of(attempt_id))
-            wire.say(Event="UserEvent", UserEvent="AutodialerGone", Attempt=str(attempt_id), Record=record)
-            await committed.wait()
+    async def end_busy() -> None:
+        async with _all_committed(ledger, claimed):
+            for attempt_id in claimed:
+                _say_gone(wire, attempt_id, BUSY)
+
+    async def keep_answers() -> None:
+        for attempt_id in asked:
+            assert await ledger.keep_answer(attempt_id, "1", "1", "1")
+
+    async def end_answered() -> None:
+        async with _all_committed(ledger, asked):
+            for attempt_id in asked:
+                call = call_of(attempt_id)
+                wire.say(Event="UserEvent", UserEvent="AutodialerAnswered", Attempt=str(attempt_id), Call=call)
+            for attempt_id in asked:
+                _say_gone(wire, attempt_id, ANSWERED_IN)
+                _say_gone(wire, attempt_id, ANSWERED_OUT)
 
     async def hear_others() -> None:
         heard, left = asyncio.get_running_loop().create_future(), CALLS
@@ -236,7 +246,9 @@ async def _round(engine: Engine, wire: Wire, agi_port: int, meter: Meter | None)
     claimed, asked = begun[: CALLS // 2], begun[CALLS // 2 :]
     await step("claim", len(claimed), claim_all)
     await step("claim_over_fastagi", len(asked), claim_all_over_agi)
-    await step("event_to_result", CALLS, end_all)
+    await step("event_to_result", len(claimed), end_busy)
+    await step("answer", len(asked), keep_answers)
+    await step("answered_to_result", len(asked), end_answered)
     await step("event_of_another", CALLS, hear_others)
     await ledger.settle()
     assert not ledger.in_use
@@ -244,8 +256,32 @@ async def _round(engine: Engine, wire: Wire, agi_port: int, meter: Meter | None)
     engine.clear()
 
 
-def _set(committed: asyncio.Event, _attempt_id: int, _keys: tuple[str, ...]) -> None:
-    committed.set()
+def _say_gone(wire: Wire, attempt_id: int, record: str) -> None:
+    wire.say(
+        Event="UserEvent",
+        UserEvent="AutodialerGone",
+        Attempt=str(attempt_id),
+        Record=record.format(call=call_of(attempt_id)),
+    )
+
+
+@asynccontextmanager
+async def _all_committed(ledger: Ledger, attempts: Sequence[int]) -> AsyncIterator[None]:
+    """Leave the block when the records of all these are committed: results may wait for each other."""
+    left, done = set(attempts), asyncio.Event()
+
+    def committed(attempt_id: int, keys: tuple[str, ...]) -> None:
+        if "out" in keys:
+            left.discard(attempt_id)
+        if not left:
+            done.set()
+
+    told, ledger.on_committed = ledger.on_committed, committed
+    try:
+        yield
+        await done.wait()
+    finally:
+        ledger.on_committed = told
 
 
 def main() -> None:

@@ -31,6 +31,8 @@ from dialer.store.database import Store
 from dialer.store.tasks import TaskChange, save_task
 
 BUSY = "out|BUSY|17|0000002a:486 ||{call}|"
+ANSWERED_OUT, ANSWERED_IN = "out|ANSWER|16|0000002a:200|subscriber|{call}|31", "in|ANSWER||30|16|||||{call}|"
+"""An employee has talked with the subscriber, who has hung up."""
 EMPLOYEES = 1000
 CALLS_PER_S = 1000.0
 CACHE_KIB = 2_000_000
