@@ -26,7 +26,8 @@ from dialer.store import access, users
 from dialer.store.audit import acting_as, audited
 from dialer.store.database import Operation, Query, Store, StoreError
 from dialer.store.errors import DatabaseRefusedError
-from dialer.store.sole import InUseError, database_file, sole_user
+from dialer.store.sole import InUseError, sole_user
+from dialer.store.url import database_file
 
 T = TypeVar("T")
 _role_option = click.option(

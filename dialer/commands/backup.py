@@ -22,7 +22,8 @@ from dialer.model.audit import Author
 from dialer.store.backup import BackupFacts, back_up, copy_file, look_at
 from dialer.store.errors import DatabaseRefusedError, StoreError
 from dialer.store.restore import Restoration, Restored, Since
-from dialer.store.sole import InUseError, database_file, sole_user
+from dialer.store.sole import InUseError, sole_user
+from dialer.store.url import database_file
 
 UNIT = "autodialer.service"
 STOP_S = 120.0

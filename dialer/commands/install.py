@@ -33,7 +33,8 @@ from dialer.install.plan import SYSTEMD_DIR, Known, PlanError, Wishes, plan_inst
 from dialer.install.settings_file import NewSecrets, local_time_zone, new_secrets, settings_text
 from dialer.install.shipped import NotShippedError
 from dialer.install.undo import data_folders, plan_removal
-from dialer.store.sole import database_file, in_use, locked_databases
+from dialer.store.sole import in_use, locked_databases
+from dialer.store.url import database_file
 
 T = TypeVar("T")
 _ETC = Path("/etc/asterisk")

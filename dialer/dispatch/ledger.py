@@ -176,7 +176,7 @@ class Ledger:
         elif moved.state is AttemptState.SPOOLED:
             self._saver.save(attempt_id, stored.mark_spooled(self._orders[attempt_id]))
         elif moved.state is not attempt.state:
-            self._saver.save(attempt_id, stored.save_progress(moved))
+            self._saver.save_passing(attempt_id, stored.save_progress(moved))
 
     def take_back(self, attempt_id: int) -> None:
         """Give an attempt whose call file nobody has looked at to the queue, with no blame on anybody."""
@@ -368,7 +368,7 @@ class Ledger:
         order = self._forget(attempt)
         keys = ("out",) * (attempt.out_record is not None) + ("in",) * (attempt.in_record is not None)
         result = stored.save_result(attempt, recording, bill, tells_progress=order.tells_progress)
-        self._saver.save(attempt.attempt_id, result, keys)
+        self._saver.save(attempt.attempt_id, result, keys, is_whole=True)
         self._tell_over(order, attempt)
 
     def _bill_of(self, attempt: Attempt) -> Bill:
@@ -397,7 +397,7 @@ class Ledger:
         order = self._forget(attempt)
         if attempt.callback:  # its employee's leg may report before this is committed
             keys = (*keys, "in")
-        self._saver.save(attempt.attempt_id, stored.requeue_attempt(attempt.attempt_id, linked_id), keys)
+        self._saver.save(attempt.attempt_id, stored.requeue_attempt(attempt.attempt_id, linked_id), keys, is_whole=True)
         self._tell_over(order, attempt)
 
     def _forget(self, attempt: Attempt) -> CallOrder:

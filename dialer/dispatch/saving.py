@@ -11,6 +11,8 @@ from dialer.store.database import Operation, Store
 log = logging.getLogger(__name__)
 SAVE_RETRY_S = 1.0
 SETTLE_S = 10.0
+PASSING_S = 0.05
+"""How long a state that the next one may pass over is kept before it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,9 @@ class Saver:
         self._on_saved = on_saved
         self._changes: dict[int, deque[_Change]] = {}
         """By attempt: the first one is being tried, the others wait for it."""
+        self._passing: dict[int, Operation[None]] = {}
+        """By attempt, what is stored only if nothing comes that passes over it."""
+        self._passing_due: asyncio.TimerHandle | None = None
         self._failing: set[int] = set()
         """Attempts whose first change could not be committed yet."""
         self._idle = asyncio.Event()
@@ -40,13 +45,39 @@ class Saver:
         """Whether a change of the attempt is not committed yet."""
         return attempt_id in self._changes
 
-    def save(self, attempt_id: int, operation: Operation[None], keys: tuple[str, ...] = ()) -> None:
-        """Commit a change after the attempt's earlier ones."""
+    def save(
+        self, attempt_id: int, operation: Operation[None], keys: tuple[str, ...] = (), *, is_whole: bool = False
+    ) -> None:
+        """Commit a change after the attempt's earlier ones. `is_whole`: it says also what a state before it says."""
+        passing = self._passing.pop(attempt_id, None)
+        if passing is not None and not is_whole:
+            self._queue(attempt_id, passing, ())
+        self._queue(attempt_id, operation, keys)
+
+    def save_passing(self, attempt_id: int, operation: Operation[None]) -> None:
+        """Commit a state of the attempt, unless within 50 ms a change comes that passes over it."""
+        self._passing[attempt_id] = operation
+        self._idle.clear()
+        if self._passing_due is None:
+            self._passing_due = asyncio.get_running_loop().call_later(PASSING_S, self._save_passing)
+
+    def _save_passing(self) -> None:
+        self._passing_due = None
+        passing, self._passing = self._passing, {}
+        for attempt_id, operation in passing.items():
+            self._queue(attempt_id, operation, ())
+        self._look_whether_idle()
+
+    def _queue(self, attempt_id: int, operation: Operation[None], keys: tuple[str, ...]) -> None:
         changes = self._changes.setdefault(attempt_id, deque())
         changes.append(_Change(operation, keys))
         self._idle.clear()
         if len(changes) == 1:
             self._submit(attempt_id)
+
+    def _look_whether_idle(self) -> None:
+        if not self._changes and not self._passing:
+            self._idle.set()
 
     async def settle(self) -> None:
         """Return when everything is committed, or after 10 s."""
@@ -57,7 +88,7 @@ class Saver:
             log.warning("not committed at the end: attempts %s", sorted(self._changes))
 
     def _submit(self, attempt_id: int) -> None:
-        future = self._store.submit(self._changes[attempt_id][0].operation)
+        future = self._store.submit(self._changes[attempt_id][0].operation, may_wait=True)
         future.add_done_callback(lambda done: self._submitted(attempt_id, done))
 
     def _submitted(self, attempt_id: int, done: "asyncio.Future[None]") -> None:
@@ -77,6 +108,5 @@ class Saver:
             self._submit(attempt_id)
         else:
             del self._changes[attempt_id]
-        if not self._changes:
-            self._idle.set()
+        self._look_whether_idle()
         self._on_saved(attempt_id, change.keys)

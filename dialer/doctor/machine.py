@@ -18,8 +18,9 @@ from dialer.dispatch.callfile import Spool
 from dialer.doctor.findings import Finding, fail, ok, warn
 from dialer.store.errors import StoreError
 from dialer.store.schema import SCHEMA_VERSION
-from dialer.store.sole import database_file, in_use
+from dialer.store.sole import in_use
 from dialer.store.sqlite import inspect_file
+from dialer.store.url import database_file
 
 MB = 1_000_000
 _LITTLE_BYTES, _LEAST_BYTES = 1_000 * MB, 50 * MB

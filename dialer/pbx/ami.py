@@ -6,8 +6,10 @@ import logging
 import struct
 import termios
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count
 from typing import Any
 
 from panoramisk.actions import Action
@@ -20,9 +22,13 @@ from dialer.model.safe import safe_line
 log = logging.getLogger(__name__)
 ACTION_TIMEOUT_S = 10.0
 RECONNECT_S = 1
+TOGETHER_S = 0.05
+"""How long what is to be removed from AstDB waits for more of it: nothing depends on it."""
 MAX_MESSAGE_BYTES = 1 << 20
 """Whoever says more without an end is no Asterisk."""
 _END = b"\r\n\r\n"
+_TOLD = "told/"
+_told_ids = count(1)
 
 
 class AmiDownError(ConnectionError):
@@ -77,6 +83,14 @@ class _Action(Action):  # type: ignore[misc]
         return super().__getitem__(name) if name in self else ""
 
 
+@dataclass(slots=True)
+class _Told:
+    """Actions of which only the number of answers is of interest."""
+
+    left: int
+    future: "asyncio.Future[None]"
+
+
 class _WholeMessages(AMIProtocol):  # type: ignore[misc]
     """Reads by itself. The original decodes each TCP chunk alone and loses letters split in two, keeps without a bound
     what has no end, and makes a list of a repeated header, at which whoever reads it fails.
@@ -87,6 +101,7 @@ class _WholeMessages(AMIProtocol):  # type: ignore[misc]
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._rest = bytearray()
+        self._told: dict[str, _Told] = {}
 
     def data_received(self, data: bytes) -> None:
         searched_bytes = max(0, len(self._rest) - len(_END) + 1)
@@ -107,6 +122,22 @@ class _WholeMessages(AMIProtocol):  # type: ignore[misc]
         sent: asyncio.Future[Any] = super().send(_Action(data), as_list)
         return sent
 
+    def tell(self, actions: Sequence[Mapping[str, str]], told: "asyncio.Future[None]") -> None:
+        """Send actions in one piece; the future is done when each is answered, however. (The original's actions and
+        answers are as much work as all the events of a call.)"""
+        action_id = f"{_TOLD}{next(_told_ids)}"
+        self._told[action_id] = _Told(len(actions), told)
+        told.add_done_callback(lambda _: self._told.pop(action_id, None))
+        texts = ("".join(f"{name}: {value}\r\n" for name, value in action.items()) for action in actions)
+        self.transport.write("".join(f"{text}ActionID: {action_id}\r\n\r\n" for text in texts).encode())
+
+    def _take_answer(self, action_id: str) -> None:
+        told = self._told.get(action_id)
+        if told is not None:
+            told.left -= 1
+            if not told.left and not told.future.done():
+                told.future.set_result(None)
+
     def _hand_on(self, text: str) -> None:
         if self.closed or self.factory is None:
             return  # said after the end, or before there is a login
@@ -117,7 +148,10 @@ class _WholeMessages(AMIProtocol):  # type: ignore[misc]
                 headers.setdefault(name.lower(), value)
         if "event" in headers or "response" in headers:
             self.factory.heard(headers)
-            if "actionid" in headers or not self.factory.take(headers):
+            action_id = headers.get("actionid", "")
+            if action_id.startswith(_TOLD):
+                self._take_answer(action_id)
+            elif "actionid" in headers or not self.factory.take(headers):
                 self.handle_message(Message(headers))
 
 
@@ -304,6 +338,26 @@ class AmiClient:
             raise AmiRefusedError(f"{fields['Action']}: {messages[0].message}")
         return messages
 
+    async def tell(self, actions: Sequence[Mapping[str, str]], timeout_s: float = ACTION_TIMEOUT_S) -> None:
+        """Send actions, and return when all are answered; whether Asterisk did what they say is of no concern.
+
+        Raises AmiDownError, TimeoutError, or UnsafeValueError for what may not be sent.
+        """
+        for action in actions:
+            for name, value in action.items():
+                safe_line(f"{name}: {value}")
+        manager = self._manager
+        if manager is None or self.state not in (AmiState.READY, AmiState.BOOTING):
+            raise AmiDownError("no AMI connection")
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(told)
+        manager.protocol.tell(actions, told)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await told
+        finally:
+            self._waiting.discard(told)
+
     def logged_in(self, accepted: bool) -> None:
         if not accepted:
             if self.state is not AmiState.REFUSED:
@@ -339,14 +393,15 @@ class AmiClient:
 
 
 class Forgetter:
-    """Removes finished attempts from AstDB, in the background, a bounded number of actions at a time.
+    """Removes finished attempts from AstDB, in the background, a bounded number at a time.
 
     What it could not remove is found again by the next reconciliation.
     """
 
-    def __init__(self, client: AmiClient, at_once: int = 20) -> None:
+    def __init__(self, client: AmiClient, at_once: int = 20, *, together_s: float = TOGETHER_S) -> None:
         self._client = client
         self._at_once = at_once
+        self._together_s = together_s
         self._keys: deque[str] = deque()
         self._wake = asyncio.Event()
 
@@ -360,15 +415,13 @@ class Forgetter:
     async def run(self) -> None:
         while True:
             await self._wake.wait()
+            await asyncio.sleep(self._together_s)
             self._wake.clear()
             while self._keys:
                 some = [self._keys.popleft() for _ in range(min(self._at_once, len(self._keys)))]
-                await asyncio.gather(*(self._delete(key) for key in some))
-
-    async def _delete(self, key: str) -> None:
-        try:
-            await self._client.action({"Action": "DBDel", "Family": "autodialer", "Key": key})
-        except AmiRefusedError:
-            return  # it was gone already
-        except (AmiDownError, TimeoutError) as error:
-            log.info("AstDB autodialer/%s not removed now: %s", key, error)
+                try:
+                    await self._client.tell(
+                        [{"Action": "DBDel", "Family": "autodialer", "Key": key} for key in some]
+                    )  # fmt: skip
+                except (AmiDownError, TimeoutError) as error:
+                    log.info("AstDB autodialer/%s not removed now: %s", ", ".join(some), error)

@@ -9,15 +9,17 @@ from typing import Protocol, Self, TypeVar
 
 import aiosqlite
 from sqlalchemy import URL, Connection, create_engine
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from dialer.store.sqlite import WRITES, set_up_engine
+from dialer.store.errors import as_sqlalchemy_has_it
+from dialer.store.sqlite import set_up
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 MOST_READERS = 15
+INTERRUPT_S = 0.01
+"""Again and again: SQLite forgets an interruption that comes before the statement has begun."""
 _KEPT_STATEMENTS = 500
 """Of sqlite3, prepared, by connection: more than there are different ones."""
 
@@ -38,17 +40,21 @@ class Connections(Protocol):
 
 
 class _Thread(aiosqlite.Connection):
-    """SQLAlchemy over an aiosqlite connection, within its thread."""
+    """SQLAlchemy over an aiosqlite connection, within its thread. Transactions begin and end here: SQLAlchemy's own
+    are as much work as a statement. For it there is one, without an end."""
 
     def __init__(self, file: Path, *, writes: bool) -> None:
         super().__init__(self._open, iter_chunk_size=1)
         self._thread.daemon = True  # the end of the process does not wait for a reader that nobody closes
         self._file = file
         # parameters are phone numbers, and error texts go into logs
-        engine = create_engine("sqlite://", creator=lambda: self._conn, poolclass=StaticPool, hide_parameters=True)
-        set_up_engine(engine)
-        self._engine = engine.execution_options(**{WRITES: writes})
+        self._engine = create_engine(
+            "sqlite://", creator=lambda: self._conn, poolclass=StaticPool, hide_parameters=True
+        )
         self._connected: Connection | None = None
+        # A writer takes the lock when it begins. A transaction that reads, then writes, fails at once when another
+        # process wrote in between: no time-out of SQLite's helps (SQLITE_BUSY_SNAPSHOT).
+        self._begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     @classmethod
     async def begin(cls, file: Path, *, writes: bool) -> Self:
@@ -57,11 +63,14 @@ class _Thread(aiosqlite.Connection):
         return thread
 
     async def run(self, work: Work[T]) -> T:
-        """In a transaction. A caller that is cancelled cuts short what runs."""
+        """In a transaction. A caller that is cancelled cuts short what runs, and ends with it."""
         try:
             result: T = await self._execute(self._run, work)  # type: ignore[no-untyped-call]
         except asyncio.CancelledError:
-            self._conn.interrupt()
+            idle = asyncio.ensure_future(self._execute(lambda: None))  # type: ignore[no-untyped-call]
+            while not idle.done():
+                self._conn.interrupt()
+                await asyncio.wait({idle}, timeout=INTERRUPT_S)
             raise
         return result
 
@@ -76,15 +85,30 @@ class _Thread(aiosqlite.Connection):
 
     def _open(self) -> sqlite3.Connection:
         try:
-            return sqlite3.connect(self._file, cached_statements=_KEPT_STATEMENTS)
+            connection = sqlite3.connect(self._file, cached_statements=_KEPT_STATEMENTS)
+            set_up(connection)
         except sqlite3.Error as error:
-            raise OperationalError("connect", None, error) from error
+            raise as_sqlalchemy_has_it("connect", error) from error
+        return connection
 
     def _run(self, work: Work[T]) -> T:
         if self._connected is None:
             self._connected = self._engine.connect()
-        with self._connected.begin():
-            return work(self._connected)
+        self._do(self._begin)
+        try:
+            result = work(self._connected)
+            self._do("COMMIT")
+        except BaseException:
+            if self._conn.in_transaction:  # SQLite itself rolls back after some errors
+                self._do("ROLLBACK")
+            raise
+        return result
+
+    def _do(self, sql: str) -> None:
+        try:
+            self._conn.execute(sql)
+        except sqlite3.Error as error:
+            raise as_sqlalchemy_has_it(sql, error) from error
 
 
 class SqliteConnections:

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from sqlalchemy import URL, Connection, Insert, delete, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from dialer.store.connections import Connections, ServerConnections, SqliteConnections
+from dialer.store.connections import INTERRUPT_S, Connections, ServerConnections, SqliteConnections
 from dialer.store.errors import (
     DatabaseRefusedError,
     StoreError,
@@ -25,6 +26,7 @@ from dialer.store.errors import (
 )
 from dialer.store.schema import SCHEMA_VERSION, TRIED, answer, attempt, meta, metadata, task
 from dialer.store.sqlite import CHECK_DUE, PageCheck, check_file, prepare_file
+from dialer.store.url import sqlite_file
 
 __all__ = ["DatabaseRefusedError", "Operation", "Query", "Store", "StoreError", "Transaction", "as_it_is"]
 
@@ -34,8 +36,9 @@ GROUP_SIZE = 256
 """Operations in one commit at the most."""
 TICK_US = 100
 """Time stamps are multiples of this: the API shows four decimals, and what it shows must compare as what is stored."""
-INTERRUPT_S = 0.01
-"""Again and again: SQLite forgets an interruption that comes before the statement has begun."""
+LATER_S = 0.05
+"""How long an operation that may wait waits for others at the most. Each commit costs the disk, two threads and some
+statements of its own: what waits goes with the next claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,10 @@ class Store:
         """`open` makes one."""
         self._url = url
         self._connections = connections
-        self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
+        self._jobs: deque[_Job] = deque()
+        self._due = asyncio.Event()
+        """Somebody waits for the first jobs."""
+        self._due_later: asyncio.TimerHandle | None = None
         self._writer: asyncio.Task[None] | None = None
         self._last_us = 0
         self._closed = False
@@ -165,7 +171,7 @@ class Store:
     @property
     def operations_waiting(self) -> int:
         """Operations that the writer has not begun."""
-        return self._jobs.qsize()
+        return len(self._jobs)
 
     @property
     def url(self) -> str:
@@ -185,9 +191,8 @@ class Store:
         """Commit what was asked for, then close. What is asked for later, reads too, fails with StoreError."""
         self._closed = True
         if self._writer is not None:
-            await self._jobs.join()
-            self._writer.cancel()
-            await asyncio.gather(self._writer, return_exceptions=True)
+            self._due.set()
+            await asyncio.wait({self._writer})
         await self._connections.close()
 
     async def read(self, query: Query[T]) -> T:
@@ -210,26 +215,34 @@ class Store:
         with contextlib.suppress(StoreError):
             await self.write(_touch)
 
-    def submit(self, operation: Operation[T]) -> "asyncio.Future[T]":
-        """Queue the operation now; the future is done when it is committed."""
-        job = _Job(operation, asyncio.get_running_loop().create_future())
+    def submit(self, operation: Operation[T], *, may_wait: bool = False) -> "asyncio.Future[T]":
+        """Queue the operation now; the future is done when it is committed. `may_wait`: in 50 ms, unless others are
+        before that: then with them."""
+        loop = asyncio.get_running_loop()
+        job = _Job(operation, loop.create_future())
         self.operations_asked += 1
         if self._closed:
             job.done.set_exception(self._closed_error())
-        else:
-            self._jobs.put_nowait(job)
+            return job.done
+        self._jobs.append(job)
+        if not may_wait:
+            self._due.set()
+        elif self._due_later is None and not self._due.is_set():
+            self._due_later = loop.call_later(LATER_S, self._due.set)
         return job.done
 
     async def _write_groups(self) -> None:
-        while True:
-            group = [await self._jobs.get()]
-            while len(group) < GROUP_SIZE and not self._jobs.empty():
-                group.append(self._jobs.get_nowait())
-            try:
+        while self._jobs or not self._closed:
+            await self._due.wait()
+            self._due.clear()
+            if self._due_later is not None:
+                self._due_later.cancel()
+                self._due_later = None
+            due = len(self._jobs)
+            while due > 0:
+                group = [self._jobs.popleft() for _ in range(min(GROUP_SIZE, len(self._jobs)))]
+                due -= len(group)
                 await self._commit(group)
-            finally:
-                for _ in group:
-                    self._jobs.task_done()
 
     async def _commit(self, group: list[_Job]) -> Exception | None:
         """Commit the group, or tell everybody in it why not; return why the group as a whole could not be."""
@@ -299,15 +312,6 @@ class Store:
 
 def _async_url(url: URL) -> URL:
     return url.set(drivername="postgresql+asyncpg") if url.drivername == "postgresql" else url
-
-
-def sqlite_file(url: URL) -> Path | None:
-    """None: not of SQLite. Raises ArgumentError for what is no file."""
-    if url.get_backend_name() != "sqlite":
-        return None
-    if not url.database or url.database.startswith((":", "file:")):
-        raise ArgumentError("sqlite:///path/of/a/file expected: what is kept in memory only is lost")
-    return Path(url.database)
 
 
 def _touch(tx: Transaction) -> None:

@@ -50,6 +50,14 @@ def store_error(error: SQLAlchemyError | sqlite3.Error, database: str) -> StoreE
     return StoreError(f"the database {database} failed: {cause}{detail}")
 
 
+def as_sqlalchemy_has_it(sql: str, error: sqlite3.Error) -> DBAPIError:
+    """The error of a statement that was run without SQLAlchemy, without the values in it: phone numbers, and texts of
+    errors go into logs."""
+    told = DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True)
+    assert isinstance(told, DBAPIError)  # noqa: S101 - of an error of the driver's
+    return told
+
+
 def damaged(database: str, how: str) -> DatabaseRefusedError:
     return DatabaseRefusedError(f"{database} is damaged or not a database: {how}; {_RESCUE}")
 

@@ -3,20 +3,38 @@
 Every row that gets a result gets it here or in `attempts.save_result`, which calls `after_result`.
 """
 
+import functools
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
-from sqlalchemy import Connection, ScalarSelect, and_, bindparam, case, func, insert, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    ScalarSelect,
+    String,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from dialer.model.attempt import AttemptState
 from dialer.model.outcome import Outcome
 from dialer.model.retry import seconds_to_next_attempt
-from dialer.model.rules import as_rules
+from dialer.model.rules import Rules, as_rules
 from dialer.model.task import TaskState
 from dialer.store.database import Operation, Transaction
 from dialer.store.events import add_result, add_results
+from dialer.store.prepared import Prepared
 from dialer.store.schema import GLOBAL, HUNG_UP, IN_PROGRESS, MORTAL, QUEUED, UNLISTED, attempt, stop_number, task
 
 T = TypeVar("T")
@@ -45,8 +63,48 @@ _COPIED = (
     "not_before_us",
     "ring_timeout_s",
 )
-_ENDED = (
-    select(attempt, task.c.rules, task.c.spent_u, task.c.notify_url, task.c.state.label("task_state"))
+
+
+class _Ended(NamedTuple):
+    """An attempt that has just got its result, and what its task says."""
+
+    attempt_id: int
+    task_id: int
+    phone_id: str
+    client_id: str | None
+    until_us: int | None
+    unlisted: int
+    signalled: int
+    attempt_number: int
+    result: str
+    cause: str | None
+    cost_u: int | None
+    employee_cost_u: int | None
+    rules: str
+    spent_u: int
+    notify_url: str | None
+    task_state: int
+
+
+_ENDED = Prepared(
+    select(
+        attempt.c.id,
+        attempt.c.task_id,
+        attempt.c.phone_id,
+        attempt.c.client_id,
+        attempt.c.until_us,
+        attempt.c.unlisted,
+        attempt.c.signalled,
+        attempt.c.attempt_number,
+        attempt.c.result,
+        attempt.c.cause,
+        attempt.c.cost_u,
+        attempt.c.employee_cost_u,
+        type_coerce(task.c.rules, String),
+        task.c.spent_u,
+        task.c.notify_url,
+        task.c.state,
+    )
     .join(task, task.c.id == attempt.c.task_id)
     .where(attempt.c.id == bindparam("attempt_id"))
 )
@@ -58,7 +116,17 @@ _RELEASE = update(attempt).where(attempt.c.id == _NEXT_OF_CLIENT, ~_ONE_IS_FREE)
 _STOPPED_NOW = select(stop_number.c.id).where(
     stop_number.c.task_id.in_([literal(GLOBAL), bindparam("of_task")]), stop_number.c.phone_id == bindparam("of_phone")
 )
-_ADD_ATTEMPT = insert(attempt)
+_ADD_ATTEMPT = insert(attempt).from_select(
+    [*_COPIED, "attempt_number", "state", "changed_us", "due_us", "held"],
+    select(
+        *(attempt.c[name] for name in _COPIED),
+        attempt.c.attempt_number + 1,
+        literal(AttemptState.CREATED.value),
+        bindparam("now_us", type_=BigInteger),
+        bindparam("when_us", type_=BigInteger),
+        bindparam("is_held", type_=Integer),
+    ).where(attempt.c.id == bindparam("attempt_id")),
+)
 _BATCH = 500
 STOPPED = "Stop list"
 ENDED_BY_USER = "Ended by the user"
@@ -89,12 +157,14 @@ def is_stopped(task_id: ColumnElement[int], phone_id: ColumnElement[str]) -> Col
 
 def after_result(tx: Transaction, attempt_id: int) -> None:
     """An attempt has just got its result by a call."""
-    row = tx.connection.execute(_ENDED, {"attempt_id": attempt_id}).one()
+    found = _ENDED.first(tx.connection, {"attempt_id": attempt_id})
+    assert found is not None  # noqa: S101 - it has just been changed
+    row = _Ended(*found)
     if row.cost_u or row.employee_cost_u:
         _add_cost(tx, row)
     outcome = Outcome(row.result)
     wait_s = None if row.signalled else seconds_to_next_attempt(
-        as_rules(row.rules), row.attempt_number, outcome, row.cause
+        _rules_of(row.rules), row.attempt_number, outcome, row.cause
     )  # fmt: skip
     if wait_s is not None:
         _add_attempt(tx, row, tx.now_us + wait_s * 1_000_000)
@@ -278,7 +348,12 @@ def _signalled(connection: Connection, phone_id: str, task_id: int | None) -> li
     return sorted(ids)
 
 
-def _add_attempt(tx: Transaction, row: Any, due_us: int) -> None:
+@functools.lru_cache(maxsize=1000)
+def _rules_of(stored: str) -> Rules:
+    return as_rules(json.loads(stored))
+
+
+def _add_attempt(tx: Transaction, row: _Ended, due_us: int) -> None:
     """The number's next attempt, unless it may not be dialled any more. Of a client's it is held until its turn."""
     if row.unlisted:
         return
@@ -286,17 +361,9 @@ def _add_attempt(tx: Transaction, row: Any, due_us: int) -> None:
         return
     if tx.connection.execute(_STOPPED_NOW, {"of_task": row.task_id, "of_phone": row.phone_id}).first():
         return
-    tx.connection.execute(
-        _ADD_ATTEMPT,
-        {
-            **{name: getattr(row, name) for name in _COPIED},
-            "attempt_number": row.attempt_number + 1,
-            "state": AttemptState.CREATED.value,
-            "changed_us": tx.now_us,
-            "due_us": due_us,
-            "held": int(row.client_id is not None),
-        },
-    )
+    held = int(row.client_id is not None)
+    values = {"attempt_id": row.attempt_id, "now_us": tx.now_us, "when_us": due_us, "is_held": held}
+    tx.connection.execute(_ADD_ATTEMPT, values)
     tx.tell(QUEUE_TOPIC, str(row.task_id))
     if row.until_us is not None:
         tx.tell(LIFETIME_TOPIC, "")
@@ -312,11 +379,11 @@ def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[start : start + _BATCH]
 
 
-def _add_cost(tx: Transaction, row: Any) -> None:
+def _add_cost(tx: Transaction, row: _Ended) -> None:
     """A task that has spent what it may is paused."""
     spent_u = row.spent_u + (row.cost_u or 0) + (row.employee_cost_u or 0)
     values: dict[str, object] = {"spent_u": spent_u}
-    most_u = as_rules(row.rules).max_cost_u
+    most_u = _rules_of(row.rules).max_cost_u
     if most_u is not None and spent_u >= most_u and row.task_state == TaskState.OPEN.value:
         values |= {"state": TaskState.PAUSED.value, "changed_us": tx.now_us}
         tx.tell(TASK_TOPIC, str(row.task_id))

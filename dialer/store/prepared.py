@@ -6,31 +6,46 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Executable
-from sqlalchemy.exc import DBAPIError
+
+from dialer.store.errors import as_sqlalchemy_has_it
 
 
 class Prepared:
-    """A change of rows, compiled once. Values are texts, whole numbers and None: nothing converts them; none is a list
-    (`IN`)."""
+    """A statement, compiled once. Values and what is found are texts, whole numbers and None: nothing converts them;
+    no value is a list (`IN`)."""
 
     def __init__(self, statement: Executable) -> None:
         self._statement = statement
         self._compiled: _Compiled | None = None
 
     def run(self, connection: Connection, values: Mapping[str, object]) -> int:
-        """Say how many rows it was about. Raises SQLAlchemyError."""
+        """Change rows; say how many. Raises SQLAlchemyError."""
         if connection.dialect.name != "sqlite":
             result: Any = connection.execute(self._statement, values)
             return int(result.rowcount)
+        return int(self._execute(connection, values).rowcount)
+
+    def first(self, connection: Connection, values: Mapping[str, object]) -> tuple[Any, ...] | None:
+        """The first row that is found. Raises SQLAlchemyError."""
+        if connection.dialect.name != "sqlite":
+            found = connection.execute(self._statement, values).first()
+            return None if found is None else tuple(found)
+        cursor = self._execute(connection, values)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+        cursor.close()
+        return row
+
+    def _execute(self, connection: Connection, values: Mapping[str, object]) -> sqlite3.Cursor:
         if self._compiled is None:
             self._compiled = _compiled(self._statement, connection)
-        sql, names, constants = self._compiled.sql, self._compiled.names, self._compiled.constants
+        names, constants = self._compiled.names, self._compiled.constants
         raw: Any = connection.connection.dbapi_connection
         parameters = [values[name] if name in values else constants[name] for name in names]
         try:
-            return int(raw.execute(sql, parameters).rowcount)
+            cursor: sqlite3.Cursor = raw.execute(self._compiled.sql, parameters)
         except sqlite3.Error as error:
-            raise DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True) from error
+            raise as_sqlalchemy_has_it(self._compiled.sql, error) from error
+        return cursor
 
 
 @dataclass(frozen=True, slots=True)

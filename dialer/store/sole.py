@@ -8,10 +8,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
 from dialer.store.errors import StoreError
+from dialer.store.url import database_file
 
 _NO_FILE = frozenset({errno.ELOOP, errno.ENXIO, errno.EISDIR})
 """Of `open`: a link, a socket, a folder."""
@@ -77,17 +75,6 @@ def locked_databases(folder: Path, users: Collection[int], *, but: Collection[Pa
                 if stat.S_ISREG(seen.st_mode) and seen.st_uid in {owner, *users}:
                     found.add(lock.with_suffix(""))
     return found
-
-
-def database_file(url: str) -> Path | None:
-    """The SQLite file; None for what is none."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        return None
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        return None
-    return Path(parsed.database).resolve()  # the same file by whatever name
 
 
 def _lock_of(file: Path) -> Path:

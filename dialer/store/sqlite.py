@@ -6,11 +6,8 @@ import sqlite3
 import time
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, event
-from sqlalchemy.engine import Engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection
 
 from dialer.store.errors import DatabaseRefusedError, StoreError, damaged, store_error
 from dialer.store.migrations import check_version, migrate
@@ -28,10 +25,6 @@ LIST_LOG_PAGES = 98_304
 _MEND = "mend owner and mode, or mount its file system for writing"
 CHECKED_FIRST_BYTES = 64 * 1024 * 1024
 """A file that is no larger is read whole before it is used, in a fraction of a second."""
-WRITES = "dialer_writes"
-"""Execution option of a connection that writes."""
-
-
 CHECK_DUE = "check_due"
 """`meta` has a row of that key from an unclean end until a check beside the calls has ended well: the log, which tells
 of such an end, goes with the next clean one."""
@@ -199,29 +192,16 @@ def _use_wal(connection: sqlite3.Connection, path: Path) -> None:
         return
 
 
-def set_up_engine(engine: Engine) -> None:
-    """Every connection as we need it; writers take the lock when they begin, not in the middle."""
-    event.listen(engine, "connect", _set_up_connection)
-    event.listen(engine, "begin", _begin)
-
-
-def _set_up_connection(dbapi_connection: Any, _record: ConnectionPoolEntry) -> None:
-    dbapi_connection.isolation_level = None  # transactions begin where we say, not where Python's sqlite3 guesses
-    cursor = dbapi_connection.cursor()
+def set_up(connection: sqlite3.Connection) -> None:
+    """A connection as we need it."""
+    connection.isolation_level = None  # transactions begin where we say, not where Python's sqlite3 guesses
     # FULL: a granted claim must survive a power cut, or the number would look undialled and be dialled again.
     # Grouped commits share its cost.
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1000)}")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1000)}")
     # else the log of one list of a million numbers keeps its place on the disk for ever
-    cursor.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    # A deferred transaction that reads, then writes, fails at once when another process wrote in between: no time-out
-    # of SQLite's helps (SQLITE_BUSY_SNAPSHOT).
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITES) else "BEGIN")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
 
 
 def make_room(connection: Connection) -> None:

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.calls.asking import ask, post_task, row_of
 from tests.calls.conftest import SETTINGS
@@ -68,6 +69,7 @@ async def ended(ear: Listener, number: str) -> Heard:
     return await ear.wait_heard(number, lambda heard: heard.ended_s is not None, f"the call of {number} is over")
 
 
+@pytest.mark.alone
 async def test_cached_prompts_are_heard_whole_in_order_and_at_once(world: World, series: int) -> None:
     texts = (f"Первое объявление, {series}.", "Второе, несколько длиннее первого.", "И третье, до свидания!")
     files = [read_wav(await prompt_of(world, text)) for text in texts]
@@ -105,6 +107,7 @@ async def test_a_key_stops_the_question_and_its_answer_follows(world: World, ser
     assert answer.at_s > part.at_s + part.heard_s - 0.1
 
 
+@pytest.mark.alone
 async def test_parameters_are_spoken_while_it_rings_and_heard_at_once(world: World, series: int) -> None:
     number = make_number(series, "69")  # rings for a second
     params = {"имя": "Анна Сергеевна", "долг": "1 250,50 руб."}

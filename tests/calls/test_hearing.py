@@ -95,6 +95,7 @@ async def test_calls_at_the_same_time_are_kept_apart(world: World, series: int) 
         assert find(foreign, sound).match < 0.5
 
 
+@pytest.mark.alone
 async def test_a_call_can_be_listened_to_while_it_lasts(world: World, series: int) -> None:
     text = f"Ждите ответа, номер {series}, не вешайте трубку."
     prompt = await prompt_of(world, text)

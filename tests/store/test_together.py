@@ -1,0 +1,120 @@
+"""What may wait is committed with others."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import Connection, update
+
+from dialer.dispatch.saving import Saver
+from dialer.store.connections import SqliteConnections
+from dialer.store.database import Store, Transaction
+from dialer.store.schema import task
+from dialer.store.tasks import fetch_task
+from tests.rig.waiting import wait_until
+from tests.store.making import new_task, url_of
+
+LONG_ENOUGH_S = 30.0
+
+
+@pytest_asyncio.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await Store.open(url_of(tmp_path / "dialer.db"))
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture
+async def task_id(store: Store) -> int:
+    return await new_task(store)
+
+
+def commits_of(store: Store) -> list[int]:
+    """The operations of each commit from now on."""
+    commits: list[int] = []
+    store.on_commit = lambda operations, took_s: commits.append(operations)
+    return commits
+
+
+def rename(tx: Transaction, task_id: int, name: str) -> None:
+    tx.connection.execute(update(task).where(task.c.id == task_id).values(name=task.c.name + name))
+
+
+async def name_of(store: Store, task_id: int) -> str:
+    found = await store.read(partial(fetch_task, task_id=task_id))
+    assert found is not None
+    return found.name
+
+
+async def test_what_may_wait_goes_with_what_may_not_and_in_order(store: Store, task_id: int) -> None:
+    commits = commits_of(store)
+    letters = "abcd"
+    waiting = [store.submit(partial(rename, task_id=task_id, name=letter), may_wait=True) for letter in letters[:3]]
+    await store.write(partial(rename, task_id=task_id, name="d"))
+    assert commits == [4]
+    assert all(future.done() for future in waiting)
+    assert await name_of(store, task_id) == letters
+
+
+async def test_what_may_wait_is_committed_soon_all_the_same(store: Store, task_id: int) -> None:
+    commits = commits_of(store)
+    for name in "ab":
+        waiting = store.submit(partial(rename, task_id=task_id, name=name), may_wait=True)
+        async with asyncio.timeout(LONG_ENOUGH_S):
+            await waiting
+    assert commits == [1, 1]
+
+
+async def test_what_waits_when_the_store_closes_is_committed(tmp_path: Path) -> None:
+    store = await Store.open(url_of(tmp_path / "dialer.db"))
+    task_id = await new_task(store)
+    waiting = store.submit(partial(rename, task_id=task_id, name="last"), may_wait=True)
+    await store.close()
+    assert waiting.done()
+    again = await Store.open(url_of(tmp_path / "dialer.db"))
+    assert await name_of(again, task_id) == "last"
+    await again.close()
+
+
+@pytest.mark.parametrize(("is_whole", "name"), [(True, "whole"), (False, "passing, whole")])
+async def test_a_passing_state_is_not_stored_when_a_whole_one_follows(
+    store: Store, task_id: int, is_whole: bool, name: str
+) -> None:
+    saver = Saver(store, lambda attempt_id, keys: None)
+    saver.save_passing(1, partial(rename, task_id=task_id, name="passing, "))
+    saver.save(1, partial(rename, task_id=task_id, name="whole"), is_whole=is_whole)
+    await saver.settle()
+    assert await name_of(store, task_id) == name
+
+
+async def test_a_passing_state_that_stays_is_stored(store: Store, task_id: int) -> None:
+    saver = Saver(store, lambda attempt_id, keys: None)
+    saver.save_passing(1, partial(rename, task_id=task_id, name="passing"))
+    await saver.settle()
+    assert await name_of(store, task_id) == "passing"
+
+
+async def test_who_is_cancelled_leaves_no_reader_at_work_behind(tmp_path: Path) -> None:
+    await (await Store.open(url_of(tmp_path / "dialer.db"))).close()
+    connections = SqliteConnections(tmp_path / "dialer.db")
+    counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"  # has no end
+    begun = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def count(connection: Connection) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        connection.exec_driver_sql(counting)
+
+    for _ in range(20):
+        begun.clear()
+        reading = asyncio.create_task(connections.read(count))
+        await begun.wait()
+        reading.cancel()
+        await wait_until(reading.done, "the end of what was cancelled")
+        assert reading.cancelled()
+        async with asyncio.timeout(LONG_ENOUGH_S):
+            assert await connections.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar()) == 1
+    await connections.close()
