@@ -20,6 +20,7 @@ _STANDARD = frozenset((*logging.makeLogRecord({}).__dict__, "message", "asctime"
 _ORDER = ("task_id", "attempt_id", "linked_id")
 _PLAIN = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.:_-+/…")
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)} | {10: "\\n", 9: "\\t"}
+_AS_JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 """Of syslog(3), from the level on."""
 log = logging.getLogger(__name__)
@@ -37,6 +38,9 @@ def set_up(form: str, level: str, stream: TextIO | None = None) -> None:
     root.addHandler(handler)
     root.setLevel(level)
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # it logs every parameter
+    # no line shows these, and each costs every line (logging HOWTO, Optimization)
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     sys.unraisablehook = _unraisable
@@ -108,7 +112,7 @@ class JsonLines(logging.Formatter):
             line[f"{name}_" if name in line else name] = value
         if trace := _trace_of(self, record):
             line["exception"] = trace
-        text = json.dumps(line, ensure_ascii=False, default=str).encode(errors="backslashreplace").decode()
+        text = _AS_JSON.encode(line).encode(errors="backslashreplace").decode()
         return _with_priority(record, text) if self._journal else text
 
 

@@ -1,8 +1,10 @@
 """Call files and the spool they go to (Asterisk 22 pbx_spool.c)."""
 
+import contextlib
 import logging
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,8 @@ from dialer.model.task import InnerNumType
 
 log = logging.getLogger(__name__)
 _WRITE_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+_MODE = 0o660
+"""Asterisk runs as another user."""
 _FILE_NAME = re.compile(r"dialer-([0-9]{1,18})\.call", re.ASCII)
 RETRY_TIME_S = 86_400
 """Asterisk sets a file's time this far ahead while it dials, so a file that survives its crash is not dialled again."""
@@ -40,6 +44,13 @@ class CallFileSettings:
     dial_prefix: str = ""
     """For tasks that give none."""
 
+    def __post_init__(self) -> None:
+        """What every call file has is let through once. Raises UnsafeValueError."""
+        safe_host_port(self.agi_address)
+        safe_context(self.outgoing_context)
+        safe_context(self.internal_context)
+        safe_prefix(self.dial_prefix)
+
 
 def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
     """The text of a call file. Raises UnsafeValueError for a value that may not reach Asterisk."""
@@ -51,41 +62,41 @@ def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
     # one underscore: the variable is also set on what the pair dials, a callback's second pair or a dialogue's
     # telephones, and no further; for other calls that would be messages for nothing
     inherited = "_" if order.callback or is_script else ""
-    lines = [
-        f"Channel: Local/{order.attempt_id:d}@autodialer-{first_leg}/n",
-        "Context: autodialer-answered",
-        f"Extension: {answered}",
-        "Priority: 1",
-        f"WaitTime: {ring_timeout_s:d}",
-        "MaxRetries: 0",
-        f"RetryTime: {RETRY_TIME_S}",
-        "Archive: no",
-        f"Setvar: {inherited}AUTODIALER_ATTEMPT={order.attempt_id:d}",
-        f"Setvar: {inherited}AUTODIALER_AGI={safe_host_port(settings.agi_address)}",
-        f"Setvar: {inherited}AUTODIALER_NUMBER={number}",
-        f"Setvar: {inherited}AUTODIALER_OUTGOING={safe_context(settings.outgoing_context)}",
-        f"Setvar: {inherited}AUTODIALER_LIMIT_S={settings.max_call_s:d}",
-    ]
+    text = (
+        f"Channel: Local/{order.attempt_id:d}@autodialer-{first_leg}/n\n"
+        "Context: autodialer-answered\n"
+        f"Extension: {answered}\n"
+        "Priority: 1\n"
+        f"WaitTime: {ring_timeout_s:d}\n"
+        "MaxRetries: 0\n"
+        f"RetryTime: {RETRY_TIME_S}\n"
+        "Archive: no\n"
+        f"Setvar: {inherited}AUTODIALER_ATTEMPT={order.attempt_id:d}\n"
+        f"Setvar: {inherited}AUTODIALER_AGI={settings.agi_address}\n"
+        f"Setvar: {inherited}AUTODIALER_NUMBER={number}\n"
+        f"Setvar: {inherited}AUTODIALER_OUTGOING={settings.outgoing_context}\n"
+        f"Setvar: {inherited}AUTODIALER_LIMIT_S={settings.max_call_s:d}\n"
+    )
     if not is_script:
-        lines.append(f"Setvar: AUTODIALER_INTERNAL={safe_context(settings.internal_context)}")
+        text += f"Setvar: AUTODIALER_INTERNAL={settings.internal_context}\n"
     if order.caller_id is not None:
-        lines.append(f"Setvar: {inherited}AUTODIALER_CALLER={safe_caller(order.caller_id)}")
+        text += f"Setvar: {inherited}AUTODIALER_CALLER={safe_caller(order.caller_id)}\n"
     if order.inner_num_type is InnerNumType.EXTEN:
-        lines.append(f"Setvar: AUTODIALER_EXTEN={safe_extension(order.inner_num)}")
+        text += f"Setvar: AUTODIALER_EXTEN={safe_extension(order.inner_num)}\n"
         if order.asks_for_employee:
-            lines.append("Setvar: AUTODIALER_ASKS=1")
+            text += "Setvar: AUTODIALER_ASKS=1\n"
     if is_script:  # its employees may be outside, too
         prefix = safe_prefix(order.dial_prefix or settings.dial_prefix)
-        lines += [f"Setvar: _AUTODIALER_INTERNAL={safe_context(settings.internal_context)}"]
-        lines += [f"Setvar: _AUTODIALER_PREFIX={prefix}"] if prefix else []
+        text += f"Setvar: _AUTODIALER_INTERNAL={settings.internal_context}\n"
+        text += f"Setvar: _AUTODIALER_PREFIX={prefix}\n" if prefix else ""
     if order.callback:
-        lines += ["Setvar: _AUTODIALER_CALLBACK=1", f"Setvar: _AUTODIALER_RING_S={ring_timeout_s:d}"]
+        text += f"Setvar: _AUTODIALER_CALLBACK=1\nSetvar: _AUTODIALER_RING_S={ring_timeout_s:d}\n"
     elif order.amd is not Amd.OFF:
-        lines.append(f"Setvar: AUTODIALER_AMD={order.amd.value}")
+        text += f"Setvar: AUTODIALER_AMD={order.amd.value}\n"
     if order.recording is not None:
-        recording = settings.recordings_dir / safe_recording_name(order.recording)
-        lines.append(f"Setvar: AUTODIALER_RECORD={safe_sound_path(str(recording))}")
-    return "\n".join(lines) + "\n"
+        recording = safe_sound_path(f"{settings.recordings_dir}/{safe_recording_name(order.recording)}")
+        text += f"Setvar: AUTODIALER_RECORD={recording}\n"
+    return text
 
 
 def render_probe(probe_id: int, agi_address: str, doctor_address: str) -> str:
@@ -113,6 +124,8 @@ class Spool:
     def __init__(self, outgoing: Path) -> None:
         self._outgoing = outgoing
         self._aside = outgoing.parent / "tmp"
+        self._may_give_away = True
+        """Until the system has refused to make somebody else a file's owner: that takes root's rights."""
 
     @property
     def folders(self) -> tuple[Path, Path]:
@@ -131,23 +144,27 @@ class Spool:
             return f"[asterisk] spool_dir: {error}"
         return None
 
-    def put(self, attempt_id: int, text: str, *, probe: bool = False) -> Path:
-        """Hand one call file to Asterisk; returns where it lies. `probe`: of no attempt, the daemon leaves it alone.
-        Raises OSError; UnsafeValueError for a text no call file may have."""
+    def put(self, attempt_id: int, text: str, *, probe: bool = False) -> None:
+        """Hand one call file to Asterisk. `probe`: of no attempt, the daemon leaves it alone. Raises OSError;
+        UnsafeValueError for a text no call file may have."""
         content = safe_lines(text).encode()
-        name = f"probe-{attempt_id:d}.call" if probe else _file_name(attempt_id)
-        aside = self._aside / name
+        name = _probe_name(attempt_id) if probe else _file_name(attempt_id)
+        aside = f"{self._aside}/{name}"
         try:
-            descriptor = os.open(aside, _WRITE_ANEW, 0o660)
+            descriptor = os.open(aside, _WRITE_ANEW, _MODE)
         except FileNotFoundError:
             self._aside.mkdir()
-            descriptor = os.open(aside, _WRITE_ANEW, 0o660)
+            descriptor = os.open(aside, _WRITE_ANEW, _MODE)
         try:
             self._let_asterisk_have(descriptor)
             os.write(descriptor, content)
         finally:
             os.close(descriptor)
-        return aside.rename(self._outgoing / name)
+        os.rename(aside, f"{self._outgoing}/{name}")  # noqa: PTH104 - a Path takes as long to make
+
+    def probe_file(self, probe_id: int) -> Path:
+        """Where a probe lies until Asterisk takes it."""
+        return self._outgoing / _probe_name(probe_id)
 
     def remove(self, attempt_id: int) -> None:
         """Take a call file back if it is still there. If we may not, its claim will be refused."""
@@ -172,16 +189,22 @@ class Spool:
         Without root's rights the group is all we can give; then the time stays and only the claim keeps a file that
         survived a crash of Asterisk from being dialled again.
         """
-        # Asterisk runs as another user.
-        os.fchmod(descriptor, 0o660)  # nosec B103
-        owner = self._outgoing.stat()
-        for user in (owner.st_uid, -1):
+        made, spool = os.fstat(descriptor), self._outgoing.stat()
+        if stat.S_IMODE(made.st_mode) != _MODE:  # our umask
+            os.fchmod(descriptor, _MODE)
+        if self._may_give_away and made.st_uid != spool.st_uid:
             try:
-                os.fchown(descriptor, user, owner.st_gid)
+                os.fchown(descriptor, spool.st_uid, -1)
             except PermissionError:
-                continue
-            return
+                self._may_give_away = False
+        if made.st_gid != spool.st_gid:
+            with contextlib.suppress(PermissionError):
+                os.fchown(descriptor, -1, spool.st_gid)
 
 
 def _file_name(attempt_id: int) -> str:
     return f"dialer-{attempt_id:d}.call"
+
+
+def _probe_name(probe_id: int) -> str:
+    return f"probe-{probe_id:d}.call"

@@ -70,6 +70,4 @@ class OrderBook:
 
     @staticmethod
     def _prompt(text: str, file: str, lang: str, number: Queued) -> Prompt | None:
-        if not text and not file:
-            return None
-        return Prompt(fill_text(text, number.params), file or None, lang)
+        return Prompt(fill_text(text, number.params), file or None, lang) if text or file else None

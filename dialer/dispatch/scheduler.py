@@ -5,7 +5,7 @@ import functools
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from dialer.dispatch.callfile import CallFileSettings, Spool, render_call_file
@@ -29,7 +29,7 @@ from dialer.model.why import DATABASE_RETRY_S, ENGINE_RULES, first_of
 from dialer.store.attempts import DayCap
 from dialer.store.database import Store, StoreError
 from dialer.store.finishing import QUEUE_TOPIC, TASK_TOPIC
-from dialer.store.queue import Queued, fetch_called_out, postpone
+from dialer.store.queue import fetch_called_out, postpone
 from dialer.store.rescheduling import capped_until_us
 from dialer.store.tasks import close_task_if_done, fetch_open_tasks, fetch_task
 
@@ -255,7 +255,7 @@ class Scheduler(Watching):
         return local.toordinal(), midnight
 
     async def _fill(self) -> float | None:
-        """A call for each hungry task in turn, until none has a free channel, a number and somebody to talk to it.
+        """Calls for the hungry tasks in turn, until none has a free channel, a number and somebody to talk to it.
 
         Who could not be served for want of a channel of all stays hungry. Returns the seconds after which to go on, or
         None: some event will tell.
@@ -265,66 +265,81 @@ class Scheduler(Watching):
             if held is not None:
                 self.on_held(None)
                 return held.next_look_s
-            next_id = self._traffic.next_of(await self._able())
-            if next_id is not None:
-                queue = self._queues[next_id]
-                number = queue.take(self._now())
-                if number is not None:
-                    self._begin(queue, number)
+            self._begin_round(await self._able())
         return None
 
-    async def _able(self) -> list[int]:
-        """The hungry tasks that could begin a call now. The others are hungry no more: some event or timer tells."""
-        able = []
+    def _begin_round(self, able: Mapping[int, int]) -> None:
+        """As many calls of tasks as whoever may begin the fewest of them may: until then nothing need be asked anew."""
+        for _ in range(min(self._traffic.room(), *able.values()) if able else 0):
+            task_id = self._traffic.next_of(able)
+            if task_id is None or not self._begin(self._queues[task_id]):
+                return
+
+    async def _able(self) -> dict[int, int]:
+        """The hungry tasks that could begin calls now, and how many. The others are hungry no more: some event or timer
+        tells. Nobody is able whenever the database was asked: much may have happened since the engine was looked at."""
+        able, asked = {}, False
         for task_id in list(self._hungry):
             queue = self._queues.get(task_id)
-            if queue is None or not self._limits_allow(task_id):
+            room = 0 if queue is None else self._room_by_limits(task_id)
+            if queue is None or not room:
                 self._sated(task_id)
-            elif not queue.has_stock(self._now()) and not await self._restock(queue):
-                if self._queues.get(task_id) is queue:  # else whoever changed it has fed it
-                    self._sated(task_id)
-                    await self._nothing_to_dial(queue)
-            elif not self._employees_allow(queue.task):
+            elif not (stock := queue.stock_at(self._now())):
+                asked = True
+                await self._restock_or_sate(queue)
+            elif not (begin := self._room_by_employees(queue.task)):
                 self._sated(task_id)
             else:
-                able.append(task_id)
-        return [task_id for task_id in able if task_id in self._queues]
+                able[task_id] = min(room, stock, begin)
+        return {} if asked else able
+
+    async def _restock_or_sate(self, queue: TaskQueue) -> None:
+        task_id = queue.task.task_id
+        if not await self._restock(queue) and self._queues.get(task_id) is queue:  # else whoever changed it has fed it
+            self._sated(task_id)
+            await self._nothing_to_dial(queue)
 
     def _sated(self, task_id: int) -> None:
         self._hungry.pop(task_id, None)
         self.on_held(task_id)
 
-    def _limits_allow(self, task_id: int) -> bool:
+    def _room_by_limits(self, task_id: int) -> int:
         refusal = self._traffic.refusal_of_task(task_id)
         if refusal is not None:
             self._look_in(task_id, refusal.wait_s)
-        return refusal is None
+            return 0
+        return self._traffic.room_of_task(task_id)
 
-    def _employees_allow(self, task: Task) -> bool:
-        allowed = self._staffing.may_begin(task)
-        if not allowed and task.rules.pacing is Pacing.PREDICTIVE:
+    def _room_by_employees(self, task: Task) -> int:
+        begin = self._staffing.room(task)
+        if not begin and task.rules.pacing is Pacing.PREDICTIVE:
             self._look_in(task.task_id, PREDICT_AGAIN_S)
-        return allowed
+        return begin
 
-    def _begin(self, queue: TaskQueue, number: Queued) -> None:
-        """Begin one call of a task; it stays hungry."""
+    def _begin(self, queue: TaskQueue) -> bool:
+        """Begin one call of a task; it stays hungry. False: something has changed by it that is to be looked at."""
+        number = queue.take(self._now())
+        if number is None:
+            return False
+        if self._ledger.knows(number.attempt_id):
+            return True
         order = self._orders.order(queue.task, number)
-        if self._ledger.knows(order.attempt_id):
-            return
-        refusal = self._traffic.refusal_of_trunk(self._orders.dial_string(order))
+        refusal = self._traffic.refusal_of_order(order)
         if refusal is not None:
             queue.put_back(number)
             self._sated(order.task_id)
             self._look_in(order.task_id, refusal.wait_s)
-            return
+            return False
         self._traffic.took_one(order)
-        with about(order.task_id, order.attempt_id):
-            self._ledger.begin(order)
-            try:
-                self._spool.put(order.attempt_id, render_call_file(order, self._call_files))
-            except (OSError, UnsafeValueError) as error:
+        self._ledger.begin(order)
+        try:
+            self._spool.put(order.attempt_id, render_call_file(order, self._call_files))
+        except (OSError, UnsafeValueError) as error:
+            with about(order.task_id, order.attempt_id):
                 log.error("call file of attempt %d not written: %s", order.attempt_id, error)  # noqa: TRY400
-                self._ledger.note(order.attempt_id, NeverDialled())
+            self._ledger.note(order.attempt_id, NeverDialled())
+            return False
+        return True
 
     async def _restock(self, queue: TaskQueue) -> bool:
         """Read numbers that may be dialled now. Those called as often today as they may be wait for tomorrow."""

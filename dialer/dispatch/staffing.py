@@ -13,6 +13,7 @@ from dialer.dispatch.observing import Watching
 from dialer.model.attempt import Attempt, AttemptState
 from dialer.model.call import CallOrder
 from dialer.model.employees import Decision, Lines, PaceBook, Staff, lines_to_begin
+from dialer.model.limits import ANY_NUMBER
 from dialer.model.outcome import Outcome
 from dialer.model.rules import Pacing, Rules
 from dialer.model.task import InnerNumType, Task
@@ -112,10 +113,13 @@ class Staffing(Watching):
         staff = self.staff(task.inner_num)
         return staff is not None and staff.free == 0
 
-    def may_begin(self, task: Task) -> bool:
-        """Whether the task may begin another call."""
+    def room(self, task: Task) -> int:
+        """How many calls the task may begin before this is to be asked anew."""
         decision = self.decision(task)
-        return decision is None or decision.begin > 0
+        if decision is None:
+            return ANY_NUMBER
+        # predictive weighs each call that has begun anew
+        return min(1, decision.begin) if task.rules.pacing is Pacing.PREDICTIVE else decision.begin
 
     def may_dial(self, order: CallOrder, pacing: Pacing) -> bool:
         """At the dial instant: whether somebody is there still for a call that was begun for them."""
@@ -156,11 +160,12 @@ class Staffing(Watching):
         desk, call = self._call_of(order)
         if desk is None or call is None:
             return
-        now_s = self._clock()
         if not call.seen:
             call.seen, call.resumed = True, attempt.state is not AttemptState.SPOOLED
-        if attempt.state is not AttemptState.SPOOLED:
-            desk.rings(call, now_s)
+        if attempt.state is AttemptState.SPOOLED:
+            return  # nothing has changed for employees
+        now_s = self._clock()
+        desk.rings(call, now_s)
         if order.callback:
             self._note_callback(desk, call, attempt, now_s)
             return
@@ -173,14 +178,12 @@ class Staffing(Watching):
             if not call.resumed:
                 desk.book.employee_took(now_s, now_s - (call.answered_at_s or now_s))
         desk.changed.set()
-        if attempt.state is not AttemptState.SPOOLED:
-            self.on_capacity(order.inner_num)
+        self.on_capacity(order.inner_num)
 
     @staticmethod
     def _note_callback(desk: _Desk, call: _Call, attempt: Attempt, now_s: float) -> None:
         """Its employee is called first: being found from the leave on, taken as soon as he has answered."""
-        if attempt.state is not AttemptState.SPOOLED:
-            desk.is_answered(call, now_s)
+        desk.is_answered(call, now_s)
         if attempt.state is AttemptState.CONNECTING or attempt.talking:
             desk.talks(call, now_s)
 

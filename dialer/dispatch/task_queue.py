@@ -66,9 +66,9 @@ class TaskQueue:
         """When subscribers of a zone may be called; None: never."""
         return self._window(zone).next_opening(now)
 
-    def has_stock(self, now: datetime) -> bool:
-        """Whether `take` has a number to give."""
-        return any(lane.stock and lane.window.is_open(now) for lane in self._lanes.values())
+    def stock_at(self, now: datetime) -> int:
+        """How many numbers `take` has to give."""
+        return sum([len(lane.stock) for lane in self._lanes.values() if lane.stock and lane.window.is_open(now)])
 
     def take(self, now: datetime) -> Queued | None:
         """The next number in stock. The lanes take turns."""

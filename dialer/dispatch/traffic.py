@@ -15,7 +15,7 @@ from dialer.model.attempt import DIALLED_STATES, Attempt
 from dialer.model.backing_off import AdaptiveRate, RefusalWatch
 from dialer.model.call import CallOrder
 from dialer.model.knee import BURST, Knee
-from dialer.model.limits import Limit, Refusal
+from dialer.model.limits import ANY_NUMBER, Limit, Refusal
 from dialer.model.shares import Shares
 from dialer.model.task import Task
 
@@ -112,11 +112,27 @@ class Traffic(Watching):
             reason = f"Asterisk has yet to take up {len(self._asked_at_s)} call files"
             return Refusal(self._pace, reason, LOOK_AGAIN_S)
         now_s = self._clock()
-        return next((said for limit in (self.rate, self.asterisk, self._pace) if (said := limit.refusal(now_s))), None)
+        return self.rate.refusal(now_s) or self.asterisk.refusal(now_s) or self._pace.refusal(now_s)
+
+    def room(self) -> int:
+        """How many calls may begin at once by the limits of all tasks, where none of them refuses one."""
+        now_s = self._clock()
+        limits = (self.channels, self.rate, self.asterisk, self._pace)
+        return min(MOST_UNCLAIMED - len(self._asked_at_s), *[limit.room(now_s) for limit in limits])
+
+    def room_of_task(self, task_id: int) -> int:
+        """Likewise, by the task's own limits."""
+        limit = self._tasks.get(task_id)
+        return ANY_NUMBER if limit is None else limit.room(self._clock())
 
     def refusal_of_task(self, task_id: int) -> Refusal | None:
         """Whether the task's own limits allow no call now."""
-        return self._tasks[task_id].refusal(self._clock()) if task_id in self._tasks else None
+        limit = self._tasks.get(task_id)
+        return None if limit is None else limit.refusal(self._clock())
+
+    def refusal_of_order(self, order: CallOrder) -> Refusal | None:
+        """Whether the trunk for an order allows no call now."""
+        return self._trunk_of_order(order).refusal(self._clock())
 
     def refusal_of_trunk(self, dial_string: str) -> Refusal | None:
         """Whether the trunk for this number allows no call now."""
@@ -133,8 +149,9 @@ class Traffic(Watching):
         now_s = self._clock()
         for limit in (self.rate, self.asterisk, self._pace, self._trunk_of_order(order)):
             limit.took_one(now_s)
-        if order.task_id in self._tasks:
-            self._tasks[order.task_id].took_one(now_s)
+        of_task = self._tasks.get(order.task_id)
+        if of_task is not None:
+            of_task.took_one(now_s)
         self._asked_at_s[order.attempt_id] = now_s
         self.knee.began(now_s)
 

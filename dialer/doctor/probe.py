@@ -105,7 +105,7 @@ async def place_probe(settings: Settings, ami: Ami, user: str | None, *, daemon_
             text = render_probe(probe_id, f"{settings.agi.host}:{settings.agi.port}", f"{settings.agi.host}:{port}")
             try:
                 with being(user):
-                    call_file = spool.put(probe_id, text, probe=True)
+                    spool.put(probe_id, text, probe=True)
             except OSError as error:
                 result.spool_problem = str(error)
                 return result
@@ -120,6 +120,7 @@ async def place_probe(settings: Settings, ami: Ami, user: str | None, *, daemon_
                 one.get("UserEvent") == "DialerDoctor" and one.get("Probe") == str(probe_id) for one in ami.heard
             )
             if record is None:
+                call_file = spool.probe_file(probe_id)
                 result.left_over = call_file.exists()
                 with contextlib.suppress(OSError):
                     call_file.unlink(missing_ok=True)

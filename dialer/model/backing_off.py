@@ -48,6 +48,8 @@ class AdaptiveRate:
 
     def calls_per_s(self, now_s: float) -> float:
         """How many calls may begin in a second; `math.inf`: no limit of ours."""
+        if self._limit_per_s == math.inf:
+            return math.inf
         if self._is_recovered(now_s):
             self._limit_per_s = self._lowered_to_per_s = math.inf
         return self._risen_per_s(now_s)
@@ -72,7 +74,8 @@ class AdaptiveRate:
 
     def began(self, now_s: float) -> None:
         """A call begins."""
-        if self._begun and (now_s - self._begun[-1]) * self.calls_per_s(now_s) <= _CLOSE:
+        is_limited = self._limit_per_s < math.inf
+        if is_limited and self._begun and (now_s - self._begun[-1]) * self.calls_per_s(now_s) <= _CLOSE:
             self._close_at_s = now_s
         self._begun.append(now_s)
         self._forget(now_s)

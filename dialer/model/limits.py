@@ -1,11 +1,14 @@
 """How many calls at once and how many a second: limits, and limits within limits. Pure: the clock is passed in."""
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dialer.model.backing_off import AdaptiveRate
 
+ANY_NUMBER = sys.maxsize
+"""Of calls: there is no limit."""
 _DUST_S = 1e-6
 """What arithmetic leaves of a wait that is over."""
 
@@ -53,17 +56,27 @@ class Limit:
     def calls_per_s(self, now_s: float) -> float:
         """How many calls may begin in a second now; `math.inf`: any number."""
         configured = self.max_calls_per_s or math.inf
-        return configured if self.adaptive is None else min(configured, self.adaptive.calls_per_s(now_s))
+        if self.adaptive is None:
+            return configured
+        return min(configured, self.adaptive.calls_per_s(now_s))
 
     def wait_s(self, now_s: float) -> float:
         """0 when a call may begin, else seconds until the rate allows it; `math.inf`: only the end of a call helps."""
-        if is_full(self.in_use, self.max_channels):
+        if self.max_channels and is_full(self.in_use, self.max_channels):
             return math.inf
         calls_per_s = self.calls_per_s(now_s)
         if calls_per_s == math.inf:
             return 0.0
-        wait_s = (1 - self._tokens_at(now_s)) / calls_per_s
+        wait_s = (1 - self._tokens_at(now_s, calls_per_s)) / calls_per_s
         return wait_s if wait_s > _DUST_S else 0.0
+
+    def room(self, now_s: float) -> int:
+        """How many calls may begin at once, where `refusal` lets one through."""
+        left = self.max_channels - self.in_use if self.max_channels else ANY_NUMBER
+        calls_per_s = self.calls_per_s(now_s)
+        if calls_per_s < math.inf:
+            left = min(left, int(self._tokens_at(now_s, calls_per_s)))
+        return max(1, left)
 
     def refusal(self, now_s: float) -> Refusal | None:
         """Why a call may not begin now; None: it may."""
@@ -72,7 +85,9 @@ class Limit:
 
     def took_one(self, now_s: float) -> None:
         """A call begins now: what the rate has to know."""
-        self._tokens = self._tokens_at(now_s) - 1
+        calls_per_s = self.calls_per_s(now_s)
+        before = self.burst if calls_per_s == math.inf else self._tokens_at(now_s, calls_per_s)
+        self._tokens = before - 1
         self._took_at_s = now_s
         if self.adaptive is not None:
             self.adaptive.began(now_s)
@@ -86,10 +101,8 @@ class Limit:
         """The attempt is not in progress, if it ever was."""
         self._attempt_ids.discard(attempt_id)
 
-    def _tokens_at(self, now_s: float) -> float:
-        calls_per_s = self.calls_per_s(now_s)
-        if calls_per_s == math.inf:
-            return self.burst
+    def _tokens_at(self, now_s: float, calls_per_s: float) -> float:
+        """At a rate that is one."""
         is_slowed_down = self.adaptive is not None and self.adaptive.is_backing_off(now_s)
         most = 1 if is_slowed_down else self.burst
         return min(most, self._tokens + max(0.0, now_s - self._took_at_s) * calls_per_s)

@@ -8,6 +8,7 @@ Who could not dial for a while, or has too few channels of its own, saves up no 
 A priority goes before all lower ones, but every `OPEN_TURN`th call is begun by the priority that waits longest for one.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -111,17 +112,20 @@ class Shares:
 
     def next_of(self, candidates: Iterable[int], now_s: float) -> int | None:
         """Which of the tasks that could begin a call should; None: none of them has joined."""
-        known = (self._shares.get(task_id) for task_id in candidates)
-        able = [share for share in known if share is not None and share.joined]
+        able = [share for task_id in candidates if (share := self._shares.get(task_id)) is not None and share.joined]
         if not able:
             return None
         priority = self._next_priority({share.priority for share in able if share.priority is not None})
         level = self._levels[priority]
         peers = [share for share in able if share.priority == priority]
+        steady_s = math.inf
         for share in peers:
             share.settle(now_s)
-        steady = [share for share in peers if share.able_at == level.decisions] or peers
-        level.virtual_s = max(level.virtual_s, min(share.virtual_s for share in steady))
+            if share.able_at == level.decisions:
+                steady_s = min(steady_s, share.virtual_s)
+        if steady_s == math.inf:
+            steady_s = min([share.virtual_s for share in peers])
+        level.virtual_s = max(level.virtual_s, steady_s)
         level.decisions += 1
         for share in peers:
             share.virtual_s = max(share.virtual_s, level.virtual_s - share.call_s)

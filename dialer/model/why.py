@@ -329,7 +329,11 @@ RULES: tuple[SituationRule, ...] = (
 
 def first_of(rules: Iterable[Callable[[F], Blocked | None]], facts: F) -> Blocked | None:
     """What the first rule that has something to say says; None: no rule has."""
-    return next((found for rule in rules if (found := rule(facts)) is not None), None)
+    for rule in rules:
+        found = rule(facts)
+        if found is not None:
+            return found
+    return None
 
 
 def first_block(now: Situation) -> Blocked:

@@ -167,10 +167,9 @@ async def running(
     traffic.knee.calls_per_s = traffic._pace.max_calls_per_s = MOST_PER_S
     put = dialling.spool.put
 
-    def put_and_tell(attempt_id: int, text: str, *, probe: bool = False) -> Path:
-        path = put(attempt_id, text, probe=probe)
+    def put_and_tell(attempt_id: int, text: str, *, probe: bool = False) -> None:
+        put(attempt_id, text, probe=probe)
         engine.written(attempt_id)
-        return path
 
     dialling.spool.put = put_and_tell  # type: ignore[method-assign]
     dialling.ledger.on_committed = lambda attempt_id, keys: None  # no AstDB that should forget it
