@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from dialer.dispatch.orders import OrderBook
 from dialer.dispatch.pollings import PollingBook
 from dialer.dispatch.scheduler import Scheduler
 from dialer.dispatch.staffing import Staffing
+from dialer.dispatch.task_queue import TaskQueue
 from dialer.dispatch.traffic import Traffic, Trunk
 from dialer.model.attempt import AttemptState, LegEnded, NeverDialled
 from dialer.model.employees import Staff
@@ -259,6 +261,30 @@ async def test_nothing_begins_while_draining(bench: Bench) -> None:
     await bench.post(3, channels=3)
     await bench.ledger.settle()
     assert bench.files() == set()
+
+
+async def test_nothing_begins_that_was_stopped_while_numbers_were_read(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restock = TaskQueue.restock
+
+    async def stopped_meanwhile(queue: TaskQueue, now: datetime) -> bool:
+        found = await restock(queue, now)
+        bench.scheduler.drain()
+        return found
+
+    monkeypatch.setattr(TaskQueue, "restock", stopped_meanwhile)
+    await bench.post(3, channels=3)
+    await wait_until(lambda: bench.scheduler.engine().draining, "numbers are read")
+    await nothing_begins(bench)
+
+
+async def test_tasks_with_the_same_employees_begin_no_more_calls_together_than_employees_are_free(bench: Bench) -> None:
+    bench.staffing.staff = lambda inner_num: Staff(5, 3, 0)
+    for series in (0, 100, 200):
+        await bench.post(10, channels=10, series=series)
+    await bench.settled_files(3)
+    await nothing_begins(bench)
 
 
 async def test_a_spool_that_cannot_be_written_is_told_and_survived(bench: Bench) -> None:

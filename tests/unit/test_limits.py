@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.model.backing_off import RISE_S, AdaptiveRate
-from dialer.model.limits import Limit, Nest
+from dialer.model.limits import ANY_NUMBER, Limit, Nest
 
 
 def test_0_is_no_limit() -> None:
@@ -173,6 +173,31 @@ def test_who_waits_as_long_as_told_may_begin(per_s: float, burst: int, pauses: l
         now_s += pause_s
         limit.took_one(now_s)
     assert limit.wait_s(now_s + limit.wait_s(now_s)) == 0.0
+
+
+@given(RATES, st.integers(1, 5), st.integers(0, 4), PAUSES)
+def test_as_many_calls_as_there_is_room_for_may_begin_at_once(
+    per_s: float, burst: int, max_channels: int, pauses: list[float]
+) -> None:
+    limit, now_s = Limit("trunk mts", max_channels, per_s, burst), 0.0
+    for begun, pause_s in enumerate(pauses):
+        now_s += pause_s
+        limit.end(begun - 2)
+        for attempt_id in range(begun, begun + (limit.room(now_s) if limit.wait_s(now_s) == 0.0 else 0)):
+            assert limit.wait_s(now_s) == 0.0
+            limit.took_one(now_s)
+            limit.begin(attempt_id)
+
+
+def test_room_is_what_burst_and_channels_leave() -> None:
+    limit = Limit("trunk mts", max_channels=7, max_calls_per_s=2.0, burst=5)
+    assert limit.room(100.0) == 5
+    limit.took_one(100.0)
+    assert limit.room(100.0) == 4
+    for attempt_id in range(4):
+        limit.begin(attempt_id)
+    assert limit.room(100.0) == 3
+    assert Limit("task 1").room(100.0) == ANY_NUMBER
 
 
 STEPS = st.lists(st.tuples(st.integers(0, 20), st.booleans(), st.floats(0, 3)), max_size=100)
