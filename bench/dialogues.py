@@ -5,7 +5,8 @@ import math
 import os
 import struct
 import wave
-from collections.abc import AsyncIterator
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,15 @@ from bench.machine import take_precedence
 from bench.rig import SCENARIOS, Line, cpu_s, running_line
 from bench.sink import Heard, Sink
 from tests.rig.daemon import Dialer
+from tests.rig.sipp import SippEvent
 
 QUESTION_S, THANKS_S = 8.0, 3.0
 POLLING = "bench"
 QUESTIONS = 4
 """As many keys are pressed by scenarios/respondents.xml, 31 s in all; a dialogue takes 34 s."""
+ENDS_S = 10.0
+"""After its last key a dialogue has come to its end, though everything be late: the thanks, and some."""
+PHONE_DIGITS = 10
 LOOK_S = 0.02
 LATE_MS = 40.0
 """After the packet before, of two that belong together; they are sent every 20 ms."""
@@ -70,6 +75,36 @@ def _write_tone(file: Path, length_s: float) -> None:
         sound.setsampwidth(2)
         sound.setframerate(8000)
         sound.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of the dialogues in which the subscriber has pressed every key."""
+
+    pressed: int
+    lost: int
+    """Of those: without all answers, or never finished: one whose key is lost asks on for ever."""
+
+
+def kept_answers(events: Iterable[SippEvent], task: Mapping[str, Any], cuts: Sequence[tuple[float, float]]) -> Kept:
+    """Compare the provider's log with the task; `cuts`: from when to when the bench hung up everything itself, Unix
+    time. Whoever pressed the last key just before was not to finish."""
+    times = defaultdict[str, list[float]](list)
+    for event in events:
+        if event.what == "PRESSED":
+            times[event.number].append(event.time_s)
+    pressed = {
+        number[-PHONE_DIGITS:]
+        for number, at_s in times.items()
+        if len(at_s) == QUESTIONS and not any(began_s - ENDS_S <= max(at_s) <= ended_s for began_s, ended_s in cuts)
+    }
+    answers = Counter(answer["phone"][-PHONE_DIGITS:] for answer in task["resultsPoling"])
+    finished = {
+        row["phone"][-PHONE_DIGITS:]
+        for row in task["results"]
+        if row["result"] == "SUCCESS_POLLING" and answers[row["phone"][-PHONE_DIGITS:]] == QUESTIONS
+    }
+    return Kept(len(pressed), len(pressed - finished))
 
 
 class Alone:

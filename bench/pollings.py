@@ -5,9 +5,10 @@ A dialogue is four questions of 8 s, each answered by a key (SIP INFO) 6 to 9 s 
 of the RTP packets come more than 40 ms after the one before, instead of 20, in two looks of 2 s on end. (Pauses of
 450 ms and more are subscribers who think, and left out.) So it is when more than 1 % of the prompts after a key come
 more than 250 ms late, which packets, a thousand for each key, do not tell: from Asterisk's event that it has ended what
-the daemon asked for to the one of the next STREAM FILE. Sound goes one way, to a socket of the bench that listens to
-one call of 16. Both sides are measured so, one after the other: by call files and a dialplan of Read() and Playback()
-without a daemon, then by the daemon.
+the daemon asked for to the one of the next STREAM FILE. A look in which other programs took much of the machine is
+neither good nor late. Sound goes one way, to a socket of the bench that listens to one call of 16. Both sides are
+measured so, one after the other: by call files and a dialplan of Read() and Playback() without a daemon, then by the
+daemon.
 
 How long a subscriber waits for the first prompt is told by Asterisk, not by the daemon: from the event that the
 dialplan has come to AGI(…/dialogue) to the one that it has got the command STREAM FILE.
@@ -15,12 +16,21 @@ dialplan has come to AGI(…/dialogue) to the one that it has got the command ST
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
-from bench.dialogues import LATE_MS, QUESTIONS, Alone, Campaign, Look, Respondents, Watcher, running_respondents
+from bench.dialogues import (
+    LATE_MS,
+    Alone,
+    Campaign,
+    Kept,
+    Look,
+    Respondents,
+    Watcher,
+    kept_answers,
+    running_respondents,
+)
 from bench.first_prompt import PromptClock
 from bench.rig import running_daemon
 from bench.rows import Chart, Curve, Place, Row
@@ -35,6 +45,9 @@ STEP_S, STEPS_A_LOOK = 0.5, 4
 LAST_S = 120.0
 DISTURBED_CORES = 0.35
 """A look in which other programs take as much says nothing."""
+MOST_DISTURBED = 0.25
+"""Share of the looks, of all or of the last ones: with more of them a run says nothing."""
+LAST_LOOKS = 8
 TO_REACH, PROMPT_MS = 0.9, 50.0
 NEXT_PROMPT_MS = 250.0
 
@@ -48,12 +61,20 @@ class Seen:
     @property
     def saturated_at(self) -> int:
         """The most dialogues at once before it was."""
-        good = [look.at_once for look in self.looks[: self._first_late()]]
-        return max(good, default=0)
+        return max((look.at_once for look in self._good), default=0)
 
     @property
     def is_saturated(self) -> bool:
-        return self._first_late() < len(self.looks)
+        return len(self._good) < len(self._undisturbed)
+
+    @property
+    def disturbed(self) -> float:
+        """Share of the looks that say nothing: of all, or of the last ones, by which saturation is told."""
+
+        def share(looks: Sequence[Look]) -> float:
+            return sum(map(_is_disturbed, looks)) / max(1, len(looks))
+
+        return max(share(self.looks), share(self.looks[-LAST_LOOKS:]))
 
     def cores(self, name: str, at_once: int) -> float:
         """Processors it was given with about so many dialogues."""
@@ -68,14 +89,22 @@ class Seen:
     @property
     def next_prompt_ms(self) -> float:
         """The worst of the looks before it was saturated."""
-        return max((look.next_prompt_p99_ms for look in self.looks[: self._first_late()]), default=0.0)
+        return max((look.next_prompt_p99_ms for look in self._good), default=0.0)
 
-    def _first_late(self) -> int:
-        late = [
-            (look.gap_p99_ms > LATE_MS or look.next_prompt_p99_ms > NEXT_PROMPT_MS) and look.strangers < DISTURBED_CORES
-            for look in self.looks
-        ]
-        return next((place for place, pair in enumerate(pairwise(late)) if all(pair)), len(late))
+    @property
+    def _undisturbed(self) -> list[Look]:
+        return [look for look in self.looks if not _is_disturbed(look)]
+
+    @property
+    def _good(self) -> list[Look]:
+        """Those before two on end were late."""
+        looks = self._undisturbed
+        late = [look.gap_p99_ms > LATE_MS or look.next_prompt_p99_ms > NEXT_PROMPT_MS for look in looks]
+        return looks[: next((place for place, pair in enumerate(pairwise(late)) if all(pair)), len(looks))]
+
+
+def _is_disturbed(look: Look) -> bool:
+    return look.strangers >= DISTURBED_CORES
 
 
 @dataclass(frozen=True)
@@ -92,7 +121,8 @@ class _Plan:
 
 
 async def measure(place: Place) -> Sequence[Row]:
-    at_once, hold_s = place.scaled(AT_ONCE, 12), place.scaled(int(HOLD_S), 4)
+    # a short one, too, holds its dialogues until some have come to their end
+    at_once, hold_s = place.scaled(AT_ONCE, 12), place.scaled(int(HOLD_S), 50)
     plan, last_s = _Plan(place.scaled(NEAR, 24), place.scaled(2000, 30)), place.scaled(int(LAST_S), 5)
     async with running_respondents(place.folder) as respondents:
         alone = await _run_alone(respondents, plan, last_s)
@@ -100,6 +130,7 @@ async def measure(place: Place) -> Sequence[Row]:
         audio = {"audio": {"allowed_dirs": [str(respondents.sounds)]}}
         async with running_daemon(place.folder / "daemon", respondents.line, audio) as dialer:
             campaign = Campaign(dialer, respondents)
+            began_s, cuts = time.time(), list[tuple[float, float]]()
             await campaign.begin(place.scaled(6000, 200))
             clock = PromptClock(respondents.line.pbx)
             await clock.start()
@@ -107,15 +138,16 @@ async def measure(place: Place) -> Sequence[Row]:
             await _hear_first_prompts(campaign, clock, at_once, hold_s)
             held = watcher.look()
             await campaign.keep(1)
-            await _hang_up(respondents)
+            cuts.append(await _hang_up(respondents))
             clock.take_next()
             watcher = Watcher(respondents, {"daemon": dialer.pid}, clock)
             daemon = await _saturate(watcher, campaign.keep, plan, last_s)
             await clock.close()
             await campaign.keep(1)
-            await _hang_up(respondents)
-            lost = _lost_keys(await campaign.task())
-    return [row_of_pollings(alone, daemon, lost), _row_of_prompts(clock.waits_s, at_once, held)]
+            cuts.append(await _hang_up(respondents))
+            events = (event for event in respondents.line.provider.events() if event.time_s >= began_s)
+            kept = kept_answers(events, await campaign.task(), cuts)
+    return [row_of_pollings(alone, daemon, kept), _row_of_prompts(clock.waits_s, at_once, held)]
 
 
 async def _run_alone(respondents: Respondents, plan: _Plan, last_s: float) -> Seen:
@@ -149,43 +181,53 @@ async def _saturate(watcher: Watcher, keep: Callable[[int], Awaitable[None]], pl
     return seen
 
 
-async def _hang_up(respondents: Respondents) -> None:
-    """End all calls."""
+async def _hang_up(respondents: Respondents) -> tuple[float, float]:
+    """End all calls; from when to when that took, Unix time."""
+    began_s = time.time()
     while respondents.in_progress() > 1:
         await respondents.line.pbx.rx("channel request hangup all")
         await asyncio.sleep(STEP_S)
+    return began_s, time.time()
 
 
-def _lost_keys(task: Mapping[str, Any]) -> int:
-    """Of dialogues that came to their end."""
-    finished = {row["phone"] for row in task["results"] if row["result"] == "SUCCESS_POLLING"}
-    kept = sum(answer["phone"] in finished for answer in task["resultsPoling"])
-    return len(finished) * QUESTIONS - kept
-
-
-def row_of_pollings(alone: Seen, daemon: Seen, lost: int) -> Row:
+def row_of_pollings(alone: Seen, daemon: Seen, kept: Kept) -> Row:
     bound, seen = alone.saturated_at, daemon.saturated_at
     share = seen / max(1, bound)
     figures = {
         "alone_dialogues": bound,
         "daemon_dialogues": seen,
         "share_of_alone": share,
-        "lost_keys": lost,
+        "dialogues_with_all_keys": kept.pressed,
+        "lost_dialogues": kept.lost,
         "next_prompt_p99_ms": daemon.next_prompt_ms,
         "daemon_cores_at_300": daemon.cores("daemon", AT_ONCE),
         "asterisk_cores_at_300": daemon.cores("asterisk", AT_ONCE),
         "asterisk_alone_cores_at_300": alone.cores("asterisk", AT_ONCE),
+        "alone_disturbed": alone.disturbed,
+        "daemon_disturbed": daemon.disturbed,
         "alone_strangers_cores": alone.strangers,
         "daemon_strangers_cores": daemon.strangers,
     }
     curves = {"Asterisk alone": alone, "with the daemon": daemon}
+    disturbed = max(alone.disturbed, daemon.disturbed) > MOST_DISTURBED
+    reached: bool | None = alone.is_saturated and share >= TO_REACH
+    if kept.lost or not kept.pressed:
+        reached = False
+    elif disturbed:
+        reached = None
     return Row(
         "pollings at once, sound playing, keys taken",
-        f"{seen}, {lost} keys lost, the prompt after a key within {daemon.next_prompt_ms:.0f} ms (p99)"
-        + ("" if daemon.is_saturated else " (not saturated)"),
+        f"{seen}, {kept.lost} of {kept.pressed} dialogues with four keys pressed lost an answer or their end, the "
+        f"prompt after a key within {daemon.next_prompt_ms:.0f} ms (p99)"
+        + ("" if daemon.is_saturated else " (not saturated)")
+        + (
+            f"; other programs disturbed {max(alone.disturbed, daemon.disturbed):.0%} of the looks: nothing can be said"
+            if disturbed
+            else ""
+        ),
         f"Asterisk alone, Read() and Playback(): {bound}" + ("" if alone.is_saturated else " (not saturated)"),
         f">= {TO_REACH} of it",
-        alone.is_saturated and share >= TO_REACH and lost == 0,
+        reached,
         f"Asterisk, which takes {figures['asterisk_cores_at_300']:.2f} cores for {AT_ONCE} dialogues (alone "
         f"{figures['asterisk_alone_cores_at_300']:.2f}), the daemon {figures['daemon_cores_at_300']:.2f}. By perf more "
         "than half is the kernel's: every 20 ms each dialogue wakes the thread that plays, the one of its Local pair "

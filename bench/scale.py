@@ -40,8 +40,9 @@ async def measure(place: Place) -> Sequence[Row]:
         against="the shortest list, in turns with the others in the same process",
         to_reach=f"flat: max/min <= {MOST_RATIO}",
         reached=ratio <= MOST_RATIO and vm_ratio <= MOST_RATIO,
-        bound_by="SQLAlchemy's part of the statements of a call, half of it; the list: by the height of SQLite's trees",
-        next_step="the statements of a call by sqlite3 itself, without SQLAlchemy between",
+        bound_by="what every call needs, whatever the list: a call file, its claim, its record, its part of a commit; "
+        "the list: by the height of SQLite's trees",
+        next_step="nothing that grows with the list is known",
         figures={f"cpu_ms_{name}": value for name, value in cpu_ms.items()}
         | {f"vm_steps_{name}": value for name, value in steps.items()},
         charts=[chart],

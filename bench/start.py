@@ -1,17 +1,24 @@
-"""From the command to the first call: a daemon that was killed, with ten million numbers and a thousand open ones."""
+"""From the command to the first call: a daemon that was killed, with ten million numbers and a thousand open ones.
+
+Then what a large database costs that was left by a kill: all its pages are read beside the calls, some seconds later.
+"""
 
 import asyncio
 import os
+import re
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
+from bench.reading import Others, asking
 from bench.rig import SETTINGS, cpu_s, running_line
 from bench.rows import Place, Row
+from dialer.app import CHECK_AFTER_S
 from tests.rig.daemon import Dialer
 from tests.rig.engine import call_of, fill
 from tests.rig.pbx import Pbx
@@ -22,6 +29,8 @@ OPEN = 1000
 WITH_RECORD, SPOOLED = 300, 300
 """Of those: with a record in AstDB; and with a call file that is gone. The others had leave, and left no trace."""
 TIMES = 3
+CHECK_TIMEOUT_S = 120.0
+_CHECKED = re.compile(r"checked in ([0-9.]+) s")
 APART = 10 * OPEN
 _LEAVE_OPEN = f"""
 import os, sqlite3, sys
@@ -43,12 +52,13 @@ os._exit(0)
 
 
 async def measure(place: Place) -> Sequence[Row]:
-    rows = place.scaled(10_000_000, 100_000)
+    rows = place.scaled(10_000_000, 600_000)  # a smaller database is checked before anything else
     async with running_line(place.folder, "instant.xml") as line:
         dialer = Dialer(place.folder / "dialer", line.pbx, {**SETTINGS, "log": {"level": "INFO"}})
         try:
             await fill(dialer.database, rows, channels=2)
             seen = [await _start(dialer, line.pbx, 1 + round_ * APART) for round_ in range(TIMES)]
+            checked = await _checked(dialer)
         finally:
             await dialer.close()
     serves_s, dials_s, used_s = (sorted(one)[TIMES // 2] for one in zip(*seen, strict=True))
@@ -65,8 +75,53 @@ async def measure(place: Place) -> Sequence[Row]:
             next_step="a quarter of the import is pydantic, which looks for the docstrings of 139 models' fields in "
             "their sources (inspect): only /openapi.json needs them",
             figures={"rows": rows, "rest_s": serves_s, "dials_s": dials_s, "cpu_s": used_s, "import_s": program_s},
-        )
-    ]
+        ),
+        Row(
+            measure=f"check of all pages after a kill, {rows:,} rows, {CHECK_AFTER_S:.0f} s after the start",
+            seen=f"{checked.took_s:.1f} s, {checked.used_s:.1f} s of a processor; meanwhile {checked.meanwhile}",
+            against=f"before it {checked.before}",
+            to_reach="report",
+            reached=None,
+            bound_by="SQLite, which reads each page once, in a thread; the disk, where the file is not in memory",
+            next_step="less precedence for its thread than for the calls",
+            figures={
+                "check_s": checked.took_s, "cpu_s": checked.used_s,
+                "others_p99_ms": checked.meanwhile.read_p99_ms,
+                "others_change_p99_ms": checked.meanwhile.changed_p99_ms,
+                "before_p99_ms": checked.before.read_p99_ms, "before_change_p99_ms": checked.before.changed_p99_ms,
+            },
+        ),
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the check took, of time and of processors, and what others waited before it and meanwhile."""
+
+    took_s: float
+    used_s: float
+    before: Others
+    meanwhile: Others
+
+
+async def _checked(dialer: Dialer) -> Checked:
+    """Start once more, and look at the check that the kills before have left to be done."""
+
+    def found() -> re.Match[str] | None:
+        return _CHECKED.search(dialer.log_file.read_text(errors="replace"), len(said))
+
+    said = dialer.log_file.read_text(errors="replace")
+    await dialer.start()
+    started_s = time.monotonic()
+    await asyncio.sleep(CHECK_AFTER_S / 2)  # what a start does is done
+    async with asking(dialer) as before:
+        await asyncio.sleep(started_s + 0.9 * CHECK_AFTER_S - time.monotonic())
+    before_s = cpu_s(dialer.pid)
+    async with asking(dialer) as meanwhile:
+        await wait_until(found, "the check of all pages", CHECK_TIMEOUT_S, poll_s=0.1)
+    match = found()
+    assert match is not None
+    return Checked(float(match[1]), cpu_s(dialer.pid) - before_s, before, meanwhile)
 
 
 async def _start(dialer: Dialer, pbx: Pbx, first: int) -> tuple[float, float, float]:

@@ -29,7 +29,7 @@ KEPT = ".before-autodialer"
 """Behind the name of a file that was there before ours. (Not *.conf: a pattern in an #include would find it.)"""
 EDITED = ".edited"
 AMI_ON = ("enabled = yes", "bindaddr = 127.0.0.1")
-"""In [general] of manager.conf, where AMI was off. The last is for /metrics: how old are events when they come?"""
+"""In [general] of manager.conf, where AMI was off. The last: nobody but this machine is to reach it."""
 
 
 class PlanError(Exception):

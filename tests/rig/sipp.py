@@ -40,8 +40,9 @@ class SippEvent:
     """One line of the scenario's log.
 
     `what`: INVITE (a new Call-ID came in), ANSWERED (the ACK came in), REFUSED, CANCEL (the PBX gave up),
-    HUNG_UP (our side sends BYE), BYE (the PBX hung up; seen 500 ms late when it did so within milliseconds of the
-    answer and the subscriber is not one of those who stay silent).
+    HUNG_UP (our side sends BYE), PRESSED (the PBX has taken a key: bench/scenarios/respondents.xml), BYE (the PBX hung
+    up; seen 500 ms late when it did so within milliseconds of the answer and the subscriber is not one of those who
+    stay silent).
     """
 
     time_s: float  # Unix time
