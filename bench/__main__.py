@@ -12,6 +12,7 @@ import click
 from bench.machine import describe
 from bench.report import write_report
 from bench.rows import Measure, Place, Row
+from dialer.commands.serve import loop_factory
 
 MEASURES = {
     "calls": "bench.calls",
@@ -40,8 +41,12 @@ def main(names: Sequence[str], *, short: bool, out: Path) -> None:
     for name in names or MEASURES:
         click.echo(f"{name} …", err=True)
         measure: Measure = importlib.import_module(MEASURES[name]).measure
-        with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as folder:
-            done[name] = asyncio.run(_measured(measure, Place(Path(folder), short)))
+        with (
+            tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as folder,
+            # the loop that the daemon has: what is measured in this process, and the script, have no slower one
+            asyncio.Runner(loop_factory=loop_factory()) as runner,
+        ):
+            done[name] = runner.run(_measured(measure, Place(Path(folder), short)))
         table = write_report(out, machine, done, short=short)
         for row in done[name]:
             click.echo(f"  {row.measure}: {row.seen}; against {row.against}; to reach {row.to_reach}")

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from tests.rig.pbx import Pbx
 
@@ -33,9 +34,11 @@ _EVENT = struct.Struct("iIII")
 class _Yes(asyncio.Protocol):
     """FastAGI that grants everything."""
 
+    def __init__(self, on_granted: Callable[[], None]) -> None:
+        self._on_granted = on_granted
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._heard = b""
         self._asked = False
 
@@ -47,6 +50,7 @@ class _Yes(asyncio.Protocol):
         if self._heard.endswith(b"\n\n"):
             self._asked = True
             self._transport.write(GRANTED)
+            self._on_granted()
 
 
 class _Events(asyncio.Protocol):
@@ -58,8 +62,7 @@ class _Events(asyncio.Protocol):
         self.lags_s: list[float] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(self._login)
+        cast(asyncio.Transport, transport).write(self._login)
 
     def data_received(self, data: bytes) -> None:
         whole, end, self._heard = (self._heard + data).rpartition(b"\r\n\r\n")
@@ -125,7 +128,7 @@ class Script:
         self._ready: deque[Path] = deque()
         self._made = 0
         self._agi = ""
-        self._done = self._out = self._at_once = 0
+        self._done = self._out = self._at_once = self._granted = 0
         self._may_begin = 0.0
         """How many calls the rate still allows."""
 
@@ -133,10 +136,10 @@ class Script:
         """Keep so many calls in progress, but begin no more than `calls_per_s`; counted are those that end within
         `run_s` after the first `warm_s`."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(_Yes, "127.0.0.1", 0, backlog=1024)
+        server = await loop.create_server(lambda: _Yes(self._grant), "127.0.0.1", 0, backlog=1024)
         self._agi = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         self._make(at_once + round((warm_s + run_s) * min(calls_per_s, MOST_PER_S)))
-        self._done = self._out = 0
+        self._done = self._out = self._granted = 0
         self._at_once, self._may_begin = at_once, 0.0
         user, secret = self._pbx.ami_username, self._pbx.ami_secret
         events = _Events(f"Action: Login\r\nUsername: {user}\r\nSecret: {secret}\r\n\r\n".encode())
@@ -157,6 +160,10 @@ class Script:
             for file in self._ready:
                 file.unlink()
             self._ready.clear()
+            if not self._bare and self._granted != self._done:
+                raise AssertionError(
+                    f"{self._done} calls, {self._granted} claims: not the calls that are to be counted"
+                )
         finally:
             removed.close()
             server.close()
@@ -169,6 +176,9 @@ class Script:
             self._may_begin = math.inf if calls_per_s == math.inf else (now_s - began_s) * calls_per_s + 1
             self._begin()
             await asyncio.sleep(TICK_S)
+
+    def _grant(self) -> None:
+        self._granted += 1
 
     def _ended(self, calls: int) -> None:
         self._done, self._out = self._done + calls, self._out - calls

@@ -34,7 +34,7 @@ def serve(config_file: Path, log_level: str | None) -> None:
     settings = settings_of(config_file)
     logs.set_up(settings.log.format, log_level or settings.log.level)
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(serve_daemon(settings))
     except (ConfigError, DatabaseRefusedError) as error:
         _tell(settings, str(error))
@@ -47,7 +47,7 @@ def serve(config_file: Path, log_level: str | None) -> None:
         raise SystemExit(1) from None
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop's where it is installed (the extra `fast`): a call costs a fifth less; None: asyncio's own."""
     try:
         import uvloop  # noqa: PLC0415 - need not be there
