@@ -164,14 +164,19 @@ class Ledger:
                 self.on_committed(attempt_id, kept_under(event))
             return
         self._attempts[attempt_id] = moved
-        if not moved.closed and moved.state is not AttemptState.CREATED:
-            self._tell_moved(moved)
         if moved.closed:
             self._close(moved)
         elif moved.state is AttemptState.CREATED:
             self._give_back(moved, attempt.linked_id, kept_under(event))
             self.on_came_back(moved.task_id)
-        elif moved.awaits_record:
+        else:
+            self._tell_moved(moved)
+            self._keep(attempt, moved)
+
+    def _keep(self, attempt: Attempt, moved: Attempt) -> None:
+        """Save how far a call has come, unless the rest of it is expected within moments."""
+        attempt_id = moved.attempt_id
+        if moved.awaits_record:
             self._arm_grace(attempt_id)
         elif moved.state is AttemptState.SPOOLED:
             self._saver.save(attempt_id, stored.mark_spooled(self._orders[attempt_id]))
@@ -360,8 +365,9 @@ class Ledger:
             self._tell_moved(attempt)
 
     def _tell_moved(self, attempt: Attempt) -> None:
+        order = self._orders[attempt.attempt_id]
         for observer in self.observers:
-            observer.call_moved(self._orders[attempt.attempt_id], attempt)
+            observer.call_moved(order, attempt)
 
     def _close(self, attempt: Attempt) -> None:
         recording, bill = self._recording_of(attempt), self._bill_of(attempt)

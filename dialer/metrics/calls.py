@@ -4,6 +4,7 @@ import time
 from collections import Counter as Count
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -30,12 +31,13 @@ class CallMetrics(Watching):
 
     def __init__(self, registry: CollectorRegistry, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._finished = Counter(
+        finished = Counter(
             "autodialer_calls_finished", "Calls that have ended, by result", ("outcome", "kind"), registry=registry
         )
-        self._begun = Counter(
+        begun = Counter(
             "autodialer_attempts_begun", "Attempts that were given leave to dial", ("kind",), registry=registry
         )
+        self._finished, self._begun = cache(finished.labels), cache(begun.labels)
         self._given_back = Counter(
             "autodialer_attempts_given_back",
             "Attempts that went back to their queue undialled: refused, or Asterisk did not ask for leave",
@@ -52,10 +54,10 @@ class CallMetrics(Watching):
             registry=registry,
         )
         for kind in InnerNumType:
-            self._begun.labels(kind.value)
+            self._begun(kind)
             for outcome in Outcome:
                 if outcome not in _WITHOUT_A_CALL:
-                    self._finished.labels(outcome.value, kind.value)
+                    self._finished(outcome, kind)
         self._asking: dict[int, float | None] = {}
         """Attempts whose call file lies in the spool: when the channel that they take got free, if they take one."""
         self._taking: dict[int, float] = {}
@@ -75,7 +77,7 @@ class CallMetrics(Watching):
             self._asking[order.attempt_id] = self._taking.pop(order.attempt_id, None)
         elif order.attempt_id in self._asking:
             free_since_s = self._asking.pop(order.attempt_id)
-            self._begun.labels(order.inner_num_type.value).inc()
+            self._begun(order.inner_num_type).inc()
             if free_since_s is not None:
                 self._refill.observe(self._clock() - free_since_s)
 
@@ -85,7 +87,7 @@ class CallMetrics(Watching):
         if attempt.verdict is None:
             self._given_back.inc()
             return
-        self._finished.labels(attempt.verdict.outcome.value, order.inner_num_type.value).inc()
+        self._finished(attempt.verdict.outcome, order.inner_num_type).inc()
         if self.is_dialled(order.task_id):
             self._free.setdefault(order.task_id, deque()).append(self._clock())
 
@@ -109,47 +111,47 @@ class AgiMetrics:
     SCRIPTS = frozenset({"claim", "still", "dialogue", "employee", "joined", "message", "doctor", "key"})
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._reply = Histogram(
+        reply = Histogram(
             "autodialer_agi_reply_seconds",
             "From the connection of a channel to our first command: for a claim, the answer",
             ("script",),
             buckets=QUICK_S,
             registry=registry,
         )
-        self._prompt = Histogram(
+        prompt = Histogram(
             "autodialer_agi_prompt_seconds",
             "From the connection of a channel to the first prompt: the silence after a subscriber's hello",
             ("script",),
             buckets=PROMPT_S,
             registry=registry,
         )
-        self._claims = Counter(
-            "autodialer_claims", "Questions for leave to dial, by answer", ("answer",), registry=registry
-        )
-        self._ended = Counter(
+        claims = Counter("autodialer_claims", "Questions for leave to dial, by answer", ("answer",), registry=registry)
+        ended = Counter(
             "autodialer_agi_sessions", "FastAGI sessions that have ended", ("script", "end"), registry=registry
         )
+        self._reply, self._prompt = cache(reply.labels), cache(prompt.labels)
+        self._claims, self._ended = cache(claims.labels), cache(ended.labels)
         self.open = Gauge("autodialer_agi_sessions_open", "FastAGI sessions open now", registry=registry)
         for answer in ("granted", "refused"):
-            self._claims.labels(answer)
+            self._claims(answer)
         for script in ("claim", "dialogue"):
-            self._reply.labels(script)
+            self._reply(script)
             for end in ("done", "hung_up", "failed"):
-                self._ended.labels(script, end)
-        self._prompt.labels("dialogue")
+                self._ended(script, end)
+        self._prompt("dialogue")
 
     def replied(self, script: str, waited_s: float) -> None:
-        self._reply.labels(self._known(script)).observe(waited_s)
+        self._reply(self._known(script)).observe(waited_s)
 
     def prompted(self, script: str, waited_s: float) -> None:
-        self._prompt.labels(self._known(script)).observe(waited_s)
+        self._prompt(self._known(script)).observe(waited_s)
 
     def claimed(self, granted: bool) -> None:
-        self._claims.labels("granted" if granted else "refused").inc()
+        self._claims("granted" if granted else "refused").inc()
 
     def ended(self, script: str, end: str) -> None:
         """`end`: done, hung_up or failed."""
-        self._ended.labels(self._known(script), end).inc()
+        self._ended(self._known(script), end).inc()
 
     def _known(self, script: str) -> str:
         """Whoever reaches the port may name any."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -14,9 +15,10 @@ class AmiMetrics:
     def __init__(self, registry: CollectorRegistry, wall: Callable[[], float] = time.time) -> None:
         """`wall`: Unix seconds."""
         self._wall = wall
-        self._messages = Counter(
+        messages = Counter(
             "autodialer_ami_messages", "AMI messages read: events by name, responses", ("event",), registry=registry
         )
+        self._messages = cache(messages.labels)
         self._lag = Histogram(
             "autodialer_ami_event_lag_seconds",
             "Age of our dialplan's events when they are handled, by the time that it writes into them",
@@ -40,7 +42,7 @@ class AmiMetrics:
             "Records of ended calls that are committed here and not removed from AstDB yet",
             registry=registry,
         )
-        self._messages.labels("Response")
+        self._messages("Response")
         self.events: frozenset[str] = frozenset()
         """The names that are counted by themselves."""
 
@@ -48,9 +50,9 @@ class AmiMetrics:
         """A message has been read; its headers' names are in small letters."""
         event = message.get("event")
         if event is None:
-            self._messages.labels("Response").inc()
+            self._messages("Response").inc()
             return
-        self._messages.labels(event if event in self.events else "other").inc()
+        self._messages(event if event in self.events else "other").inc()
         stamp = message.get("sent")
         if stamp is not None:
             try:

@@ -3,7 +3,7 @@
 Written by `dialplan/extensions_autodialer.conf`, contexts autodialer-out-gone and autodialer-in-gone.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _OUT_FIELDS = frozenset({6, 5, 4})
 _IN_FIELDS = frozenset({10, 9, 6})
@@ -19,8 +19,7 @@ class BadRecordError(ValueError):
     """The text is not a record of this dialplan: another version of it is installed, or somebody wrote into AstDB."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutRecord:
+class OutRecord(NamedTuple):
     """End of the outbound leg (Local;2)."""
 
     dial_status: str
@@ -48,8 +47,7 @@ class OutRecord:
         return self.dial_status == "ANSWER" or 200 in self.sip_codes
 
 
-@dataclass(frozen=True, slots=True)
-class InRecord:
+class InRecord(NamedTuple):
     """End of the leg that held the dialogue or called the employee: Local;1, in a callback the first pair's Local;2."""
 
     dial_status: str

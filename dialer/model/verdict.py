@@ -1,6 +1,6 @@
 """From what Asterisk left behind to the one result of an attempt. Pure: the rules of `Result of a call`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dialer.model.outcome import Outcome
 from dialer.model.records import InRecord, OutRecord
@@ -214,11 +214,11 @@ def _decide_first_called(leg: InRecord) -> Verdict:
     if leg.queue_status:
         return _decide_queue(leg)
     if leg.dial_status == "CANCEL":
-        return _decide_employee(replace(leg, dial_status="NOANSWER"))
+        return _decide_employee(leg._replace(dial_status="NOANSWER"))
     if leg.dial_status:
         return _decide_employee(leg)
     if leg.from_queue:
-        return _decide_queue(replace(leg, queue_status="TIMEOUT"))
+        return _decide_queue(leg._replace(queue_status="TIMEOUT"))
     if leg.hangup_cause not in {0, Q850_UNALLOCATED, Q850_NORMAL, Q850_NO_ANSWER}:
         return Verdict(Outcome.FAIL_USER_BUSY, _q850(leg.hangup_cause))
     if leg.hangup_cause == Q850_UNALLOCATED:

@@ -108,10 +108,10 @@ class _WholeMessages(AMIProtocol):  # type: ignore[misc]
         self._rest += data
         end = self._rest.rfind(_END, searched_bytes)
         if end >= 0:
-            whole = bytes(self._rest[:end])
+            whole = self._rest[:end].decode(errors="replace")
             del self._rest[: end + len(_END)]
-            for text in whole.split(_END):
-                self._hand_on(text.decode(errors="replace"))
+            for text in whole.split("\r\n\r\n"):
+                self._hand_on(text)
         if len(self._rest) > MAX_MESSAGE_BYTES:
             self._rest.clear()
             if self.factory is not None:

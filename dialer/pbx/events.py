@@ -14,6 +14,11 @@ _ANSWERED_LEG = re.compile(r"Local/([0-9]{1,18})@autodialer-out-[0-9a-f]+;1")
 log = logging.getLogger(__name__)
 
 
+def is_ours(message: Mapping[str, str]) -> bool:
+    """Whether our dialplan has written the event."""
+    return message.get("UserEvent", "").startswith("Autodialer")
+
+
 def read_declined(message: Mapping[str, str]) -> str | None:
     """The Linkedid of the call whose trunk says that the subscriber declined; None for any other event."""
     declined = message.get("Event") == "Hangup" and message.get("TechCause", "") in _DECLINED
@@ -29,18 +34,14 @@ def read_talk(message: Mapping[str, str]) -> tuple[int, TalkBegan] | None:
 
 
 def read_sent(message: Mapping[str, str]) -> float | None:
-    """When our dialplan wrote the event, Unix seconds; None for any other event."""
-    if not message.get("UserEvent", "").startswith("Autodialer") or "Sent" not in message:
-        return None
-    sent = _SENT.fullmatch(message["Sent"])
-    return float(sent.group()) if sent else None
+    """When our dialplan wrote the event, Unix seconds; None for an event that does not say so."""
+    sent = message.get("Sent", "")
+    return float(sent) if _SENT.fullmatch(sent) else None
 
 
 def read_user_event(message: Mapping[str, str]) -> tuple[int, AttemptEvent] | None:
-    """The attempt and what happened to it; None for an event that is not the dialer's or cannot be read."""
+    """The attempt and what happened to it, from an event of ours; None for one that cannot be read."""
     name = message.get("UserEvent", "")
-    if not name.startswith("Autodialer"):
-        return None
     attempt_id = attempt_id_of(message.get("Attempt", ""))
     if attempt_id is None:
         log.warning("%s without a usable attempt id: %r", name, message.get("Attempt", "")[:60])

@@ -10,7 +10,7 @@ from typing import Protocol
 from dialer.model.attempt import DIALLED_STATES, Attempt, AttemptState, CallLost
 from dialer.model.situation import Blocked, Rule
 from dialer.pbx.ami import AmiClient, AmiDownError, AmiRefusedError, AmiState, Forgetter
-from dialer.pbx.events import read_declined, read_sent, read_talk, read_user_event
+from dialer.pbx.events import is_ours, read_declined, read_sent, read_talk, read_user_event
 from dialer.pbx.preflight import find_fault
 from dialer.pbx.presence import EVENTS, Presence
 from dialer.pbx.reconcile import AttemptLedger, CallFiles, Reconciler
@@ -137,18 +137,30 @@ class PbxLink:
             self._client.close()
 
     def _hear(self, message: Mapping[str, str]) -> None:
+        match message.get("Event"):
+            case "UserEvent":
+                self._hear_user_event(message)
+            case "BridgeEnter":
+                talk = read_talk(message)
+                if talk is not None:
+                    self._ledger.note(*talk)
+            case "Hangup":
+                declined = read_declined(message)
+                if declined:
+                    self._hear_declined(declined)
+            case _:
+                self._presence.hear(message)
+
+    def _hear_user_event(self, message: Mapping[str, str]) -> None:
+        if not is_ours(message):
+            self._presence.hear(message)
+            return
         sent_s = read_sent(message)
         if sent_s is not None:
             self.on_delay(time.time() - sent_s)
-        known = read_user_event(message) or read_talk(message)
+        known = read_user_event(message)
         if known is not None:
             self._ledger.note(*known)
-            return
-        declined = read_declined(message)
-        if declined is None:
-            self._presence.hear(message)
-        elif declined:
-            self._hear_declined(declined)
 
     def _hear_declined(self, linked_id: str) -> None:
         """Only of calls that we have listened to since their claim: of others we may have missed the answer, and then

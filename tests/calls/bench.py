@@ -223,7 +223,7 @@ class Bench:
     async def start(self) -> None:
         """A desk that knows what the one before had stored: that a talk has begun is not."""
         for attempt_id, attempt in self.memory.attempts.items():
-            self.memory.attempts[attempt_id] = replace(attempt, talking=False)
+            self.memory.attempts[attempt_id] = attempt._replace(talking=False)
         self.desk = Desk(self.memory)
         ready = asyncio.Event()
         self._agi = FastAgiServer(

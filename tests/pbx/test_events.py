@@ -2,7 +2,7 @@
 
 import pytest
 
-from dialer.pbx.events import read_sent
+from dialer.pbx.events import is_ours, read_sent
 
 
 def test_an_event_of_ours_tells_when_it_was_written() -> None:
@@ -14,8 +14,12 @@ def test_what_is_no_time_is_none(sent: str) -> None:
     assert read_sent({"UserEvent": "AutodialerGone", "Sent": sent}) is None
 
 
+def test_an_event_may_not_tell_it() -> None:
+    assert read_sent({"UserEvent": "AutodialerGone"}) is None
+
+
 @pytest.mark.parametrize(
-    "message", [{}, {"UserEvent": "AutodialerGone"}, {"UserEvent": "Theirs", "Sent": "1792800000.250"}]
+    ("message", "ours"), [({}, False), ({"UserEvent": "Theirs"}, False), ({"UserEvent": "AutodialerGone"}, True)]
 )
-def test_nobody_else_tells_it(message: dict[str, str]) -> None:
-    assert read_sent(message) is None
+def test_our_events_are_told_from_others(message: dict[str, str], ours: bool) -> None:
+    assert is_ours(message) is ours

@@ -10,7 +10,6 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -233,8 +232,7 @@ def _attempt(order: CallOrder, state: AttemptState) -> Attempt:
 
 def _closed(order: CallOrder, outcome: Outcome) -> Attempt:
     reached = outcome not in {Outcome.FAIL, Outcome.FAIL_ROUTE, Outcome.FAIL_PROVIDER}
-    return replace(
-        _attempt(order, AttemptState.DIALLING),
+    return _attempt(order, AttemptState.DIALLING)._replace(
         out_record=OutRecord("ANSWER" if reached else "BUSY", 17, (486,), subscriber_hung_up=False),
         in_record=InRecord("NOANSWER", "", "", 16, "", "") if reached else None,
         verdict=Verdict(outcome, None if reached else 'Занято: it\'s "486"'),

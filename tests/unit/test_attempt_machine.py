@@ -1,7 +1,5 @@
 """The attempt's state machine: the whole table, and random sequences."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,11 +112,11 @@ def check(before: Attempt, event: AttemptEvent, rule: AttemptState | str | None)
     if rule is None:
         assert after is before
     elif isinstance(rule, AttemptState):
-        assert after == replace(before, state=rule, linked_id="call-1" if rule in DIALLED_STATES else "")
+        assert after == before._replace(state=rule, linked_id="call-1" if rule in DIALLED_STATES else "")
     elif rule == "closed":
         assert after.closed
     elif rule == "talking":
-        assert after == replace(before, talking=True)
+        assert after == before._replace(talking=True)
         assert after.answered
         assert apply_event(after, event) is after
     else:
@@ -208,7 +206,7 @@ in_records = st.builds(
     st.lists(st.integers(0, 699), max_size=4).map(tuple),
     st.booleans(),
 )
-outs_of_callbacks = st.builds(lambda out, early: replace(out, early=early), out_records, st.booleans())
+outs_of_callbacks = st.builds(lambda out, early: out._replace(early=early), out_records, st.booleans())
 plain_events = st.sampled_from([event for event in EVENTS.values() if not isinstance(event, LegEnded)])
 events = st.one_of(plain_events, outs_of_callbacks.map(LegEnded), in_records.map(LegEnded))
 
@@ -249,8 +247,8 @@ def test_every_dialled_attempt_can_be_brought_to_an_end(
 @pytest.mark.parametrize(
     "event",
     [
-        LegEnded(replace(OUT_BUSY, call="call-2")),
-        LegEnded(replace(IN_LEFT, call="call-2")),
+        LegEnded(OUT_BUSY._replace(call="call-2")),
+        LegEnded(IN_LEFT._replace(call="call-2")),
         SubscriberAnswered("call-2"),
         NeverDialled("call-2"),
         TalkBegan("call-2", "call-2"),
@@ -263,7 +261,7 @@ def test_what_another_call_under_the_same_number_says_is_ignored(state: AttemptS
 
 
 def test_what_the_call_with_the_leave_says_counts() -> None:
-    assert apply_event(attempt_in(S.DIALLING), LegEnded(replace(OUT_BUSY, call="call-1"))).closed
+    assert apply_event(attempt_in(S.DIALLING), LegEnded(OUT_BUSY._replace(call="call-1"))).closed
     assert apply_event(attempt_in(S.DIALLING), SubscriberAnswered("call-1")).state is S.CONNECTING
     for talk in (TalkBegan("call-1", "its ;1"), TalkBegan("an employee's older call", "call-1"), TalkBegan()):
         assert apply_event(attempt_in(S.CONNECTING), talk).talking
@@ -284,7 +282,7 @@ def test_a_call_that_lasted_long_enough_is_a_success_whatever_came_of_its_dialog
 ) -> None:
     attempt = Attempt(1, 1, InnerNumType.SCRIPT, S.POLLING, success_after_s=success_after_s)
     closed = attempt
-    for record in (InRecord("", "", "", 16, "missed", "SUCCESS"), replace(OUT_ANSWERED, talked_s=talked_s)):
+    for record in (InRecord("", "", "", 16, "missed", "SUCCESS"), OUT_ANSWERED._replace(talked_s=talked_s)):
         closed = apply_event(closed, LegEnded(record))
     assert closed.verdict is not None
     assert closed.verdict.outcome is outcome

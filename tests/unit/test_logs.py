@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -178,15 +177,15 @@ def test_each_transition_is_a_line_with_its_ids(show_numbers: bool, number: str)
     before = logger.level
     logger.setLevel(logging.INFO)
     try:
-        dialling = replace(SPOOLED, state=AttemptState.DIALLING, linked_id="1732.12")
-        connecting = replace(dialling, state=AttemptState.CONNECTING)
+        dialling = SPOOLED._replace(state=AttemptState.DIALLING, linked_id="1732.12")
+        connecting = dialling._replace(state=AttemptState.CONNECTING)
         calls.call_began(ORDER)
         calls.call_moved(ORDER, SPOOLED)
         calls.call_moved(ORDER, dialling)
         calls.call_moved(ORDER, connecting)
-        calls.call_moved(ORDER, replace(connecting, talking=True))
-        calls.call_moved(ORDER, replace(connecting, talking=True))
-        calls.call_over(ORDER, replace(connecting, talking=True, verdict=Verdict(Outcome.SUCCESS, "why")))
+        calls.call_moved(ORDER, connecting._replace(talking=True))
+        calls.call_moved(ORDER, connecting._replace(talking=True))
+        calls.call_over(ORDER, connecting._replace(talking=True, verdict=Verdict(Outcome.SUCCESS, "why")))
     finally:
         logger.handlers.clear()
         logger.setLevel(before)
@@ -209,8 +208,8 @@ def test_a_log_of_calls_that_were_in_progress_says_so() -> None:
     before = logger.level
     logger.setLevel(logging.INFO)
     try:
-        calls.call_moved(ORDER, replace(SPOOLED, state=AttemptState.POLLING))
-        calls.call_over(ORDER, replace(SPOOLED, state=AttemptState.CREATED))
+        calls.call_moved(ORDER, SPOOLED._replace(state=AttemptState.POLLING))
+        calls.call_over(ORDER, SPOOLED._replace(state=AttemptState.CREATED))
     finally:
         logger.handlers.clear()
         logger.setLevel(before)

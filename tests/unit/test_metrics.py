@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -46,7 +45,7 @@ class Calls:
     def end(self, attempt_id: int, outcome: Outcome | None = Outcome.FAIL) -> None:
         attempt = self._attempt(attempt_id, AttemptState.DIALLING)
         if outcome is not None:
-            attempt = replace(attempt, verdict=Verdict(outcome, None))
+            attempt = attempt._replace(verdict=Verdict(outcome, None))
         self._observer.call_over(self._orders[attempt_id], attempt)
 
     def _attempt(self, attempt_id: int, state: AttemptState) -> Attempt:
@@ -141,7 +140,7 @@ async def test_a_call_found_in_progress_is_finished_and_was_not_begun_here(metri
     attempt = Attempt(1, 1, InnerNumType.EXTEN, AttemptState.DIALLING)
     metrics.calls.call_began(order)
     metrics.calls.call_moved(order, attempt)
-    metrics.calls.call_over(order, replace(attempt, verdict=Verdict(Outcome.SUCCESS, None)))
+    metrics.calls.call_over(order, attempt._replace(verdict=Verdict(Outcome.SUCCESS, None)))
     seen = await exposed(metrics)
     assert seen.total("autodialer_attempts_begun_total") == 0
     assert seen.counts("autodialer_calls_finished_total", "outcome") == {"SUCCESS": 1}
