@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Protocol
 
-from agi.connections import ConnectionTasks
+from agi.connections import Connection, ConnectionTasks
 from agi.dialogue import AnswerBook, Speaker, Voice
-from agi.session import MAX_UNREAD_BYTES, AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
+from agi.session import AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
 from dialer.model.about import work_on
 from dialer.model.flow import Flow, Prompt
 from dialer.model.records import attempt_id_of
@@ -82,8 +82,8 @@ class FastAgiServer:
         return len(self._sessions)
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(
-            self._sessions.accept, self._host, self._port, backlog=BACKLOG, limit=MAX_UNREAD_BYTES
+        self._server = await asyncio.get_running_loop().create_server(
+            self._sessions.protocol, self._host, self._port, backlog=BACKLOG
         )
 
     async def close(self) -> None:
@@ -92,8 +92,8 @@ class FastAgiServer:
             self._server.close()
         await self._sessions.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = AgiSession(reader, writer)
+    async def _serve(self, connection: Connection) -> None:
+        session = AgiSession(connection)
         session.on_command = self._timing(session)
         end = "failed"
         try:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from agi.connections import MAX_UNREAD_BYTES, Connection, EndlessError
 from dialer.model.safe import (
     KEYS,
     safe_context,
@@ -21,8 +22,6 @@ from dialer.model.safe import (
 
 ENVIRONMENT_TIMEOUT_S = 10.0
 REPLY_TIMEOUT_S = 10.0
-MAX_UNREAD_BYTES = 32_768
-"""Of an environment, which has some thirty lines, or of a line of a reply."""
 MAX_ENVIRONMENT_LINES = 200
 MAX_REPLY_LINES = 200
 """To one verb: `HANGUP`, `100 Trying`, the usage text of a 520."""
@@ -54,16 +53,12 @@ class UnstoredError(AgiError):
 class AgiSession:
     """Verbs raise HungUpError when the channel is gone, AgiError for an answer that makes no sense."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self.environment: dict[str, str] = {}
         self.on_command: Callable[[str], None] = lambda verb: None
         """Told the first word of each command as it is sent."""
-
-    @property
-    def script(self) -> str:
-        return self.environment.get("agi_network_script", "")
+        self.script = ""
 
     def argument(self, number: int) -> str:
         """Argument of AGI() after the address, counted from 1; empty when it is not there."""
@@ -72,20 +67,18 @@ class AgiSession:
     async def read_environment(self) -> None:
         """Read the lines before the first command, all at once: there are some thirty, for every call. Every end of the
         stream is noticed, also amid a line."""
-        async with asyncio.timeout(ENVIRONMENT_TIMEOUT_S):
-            first = await self._read(self._reader.readexactly(1))
-            text = b"" if first == b"\n" else first + await self._read(self._reader.readuntil(b"\n\n"))
-        lines = _decoded(text).split("\n")
+        deadline_s = _in_s(ENVIRONMENT_TIMEOUT_S)
+        is_empty = await self._read(self._connection.peek(deadline_s)) == b"\n"
+        text = await self._read(self._connection.read_until(b"\n" if is_empty else b"\n\n", deadline_s))
+        lines = [line.rstrip("\r") for line in _decoded(text).split("\n")]
         if len(lines) > MAX_ENVIRONMENT_LINES:
             raise AgiError(f"more than {MAX_ENVIRONMENT_LINES} lines of environment")
-        for line in lines:
-            key, separator, value = line.rstrip("\r").partition(": ")
-            if separator:
-                self.environment[key] = value
+        self.environment = dict([line.split(": ", 1) for line in lines if ": " in line])
+        self.script = self.environment.get("agi_network_script", "")
 
     async def wait_for_hangup(self) -> None:
         """Return only by HungUpError: when the channel hangs up while nothing is asked of it. May be cancelled."""
-        while await self._read_line() != "HANGUP":
+        while await self._read_line(None) != "HANGUP":
             pass
         raise HungUpError("HANGUP")
 
@@ -170,10 +163,8 @@ class AgiSession:
     async def _reply_to(self, command: str, timeout_s: float | None = REPLY_TIMEOUT_S) -> tuple[int, str]:
         """The number after `result=` and what follows it."""
         self.on_command(command.partition(" ")[0])
-        self._writer.write(f"{safe_line(command)}\n".encode())
-        async with asyncio.timeout(timeout_s):
-            await self._flush()
-            reply = await self._read_reply()
+        self._connection.transport.write(f"{safe_line(command)}\n".encode())
+        reply = await self._read_reply(None if timeout_s is None else _in_s(timeout_s))
         match = _REPLY.match(reply)
         if match is None:
             if reply.startswith("511"):
@@ -181,16 +172,10 @@ class AgiSession:
             raise AgiError(f"{command.split(maxsplit=1)[0]}: {reply[:200]}")
         return int(match.group(1)), match.group(2)
 
-    async def _flush(self) -> None:
-        try:
-            await self._writer.drain()
-        except OSError as error:
-            raise HungUpError(str(error)) from None
-
-    async def _read_reply(self) -> str:
+    async def _read_reply(self, deadline_s: float | None) -> str:
         usage = False
         for _ in range(MAX_REPLY_LINES):
-            line = await self._read_line()
+            line = await self._read_line(deadline_s)
             if line.startswith("520-"):  # a usage text follows, closed by a line that begins "520 "
                 usage = True
             elif usage:
@@ -200,18 +185,20 @@ class AgiSession:
                 return line
         raise AgiError(f"more than {MAX_REPLY_LINES} lines of reply")
 
-    async def _read_line(self) -> str:
-        return _decoded(await self._read(self._reader.readuntil(b"\n"))).rstrip("\r\n")
+    async def _read_line(self, deadline_s: float | None) -> str:
+        return _decoded(await self._read(self._connection.read_until(b"\n", deadline_s))).rstrip("\r\n")
 
     async def _read(self, reading: Coroutine[Any, Any, bytes]) -> bytes:
         try:
             return await reading
-        except asyncio.IncompleteReadError:
-            raise HungUpError("the connection was closed") from None
-        except asyncio.LimitOverrunError:
-            raise AgiError(f"more than {MAX_UNREAD_BYTES} bytes without an end") from None
-        except OSError as error:
+        except EOFError as error:
             raise HungUpError(str(error)) from None
+        except EndlessError:
+            raise AgiError(f"more than {MAX_UNREAD_BYTES} bytes without an end") from None
+
+
+def _in_s(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
 
 
 def _decoded(text: bytes) -> str:

@@ -14,7 +14,7 @@ from gettext import gettext as _
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from agi.connections import ConnectionTasks
+from agi.connections import Connection, ConnectionTasks
 from agi.session import AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
 from dialer.config import Settings
 from dialer.dispatch.callfile import Spool, render_probe
@@ -61,8 +61,8 @@ class _Listener:
     result: ProbeResult
     came: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = AgiSession(reader, writer)
+    async def serve(self, connection: Connection) -> None:
+        session = AgiSession(connection)
         ours = False
         try:
             await session.read_environment()
@@ -270,12 +270,12 @@ def _understand(record: str, result: ProbeResult, asked_s: float) -> None:
 @asynccontextmanager
 async def _listening(listener: _Listener, host: str, port: int, *, in_its_place: bool) -> AsyncIterator[int]:
     """Yields the port of our own."""
-    connections = ConnectionTasks(listener.serve)
-    own = await asyncio.start_server(connections.accept, host, 0)
+    connections, listen = ConnectionTasks(listener.serve), asyncio.get_running_loop().create_server
+    own = await listen(connections.protocol, host, 0)
     servers = [own]
     if in_its_place:
         with contextlib.suppress(OSError):  # somebody else is there: Asterisk will tell
-            servers.append(await asyncio.start_server(connections.accept, host, port))
+            servers.append(await listen(connections.protocol, host, port))
     try:
         yield int(own.sockets[0].getsockname()[1])
     finally:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agi.connections import Connection
 from agi.server import FastAgiServer
-from agi.session import MAX_UNREAD_BYTES, AgiError, AgiSession, HungUpError
+from agi.session import AgiError, AgiSession, HungUpError
 from tests.fuzz.agi_target import A_DAY_S, Desk, check_agi
 from tests.fuzz.damage import bounded, damaged
 from tests.fuzz.loops import TimelessLoop, Wire, cut, listened_to, run_timeless
@@ -46,10 +47,9 @@ def test_replies_with_any_result(environment: bytes, results: list[str]) -> None
 
 
 def session_on(loop: TimelessLoop) -> tuple[AgiSession, Wire]:
-    reader = asyncio.StreamReader(limit=MAX_UNREAD_BYTES, loop=loop)
-    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    wire = Wire(loop, protocol)
-    return AgiSession(reader, asyncio.StreamWriter(wire, protocol, reader, loop)), wire
+    connection = Connection(lambda _: None)
+    connection.transport = wire = Wire(loop, connection)
+    return AgiSession(connection), wire
 
 
 @bounded(60)

@@ -100,6 +100,6 @@ async def test_a_client_that_resets_the_connection_has_hung_up() -> None:
         linger = struct.pack("ii", 1, 0)
         wire.asterisk.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         wire.asterisk.transport.abort()
-        await wait_until(wire._writer.is_closing, "the reset is seen")
+        await wait_until(wire.transport.is_closing, "the reset is seen")
         with pytest.raises(HungUpError):
             await wire.session.set_variable("AUTODIALER_CLAIM", "granted")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agi.connections import Connection
 from agi.server import FastAgiServer
 from agi.session import AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
 from dialer.model.flow import Flow, Prompt
@@ -22,20 +23,18 @@ class Wire:
     """A session over a socket pair; `asterisk` is the other end."""
 
     async def __aenter__(self) -> "Wire":
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self._accepted: asyncio.Future[AgiSession] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        accepted: asyncio.Future[Connection] = loop.create_future()
+        self._server = await loop.create_server(lambda: Connection(accepted.set_result), "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()
         self.reader, self.asterisk = await asyncio.open_connection(host, port)
-        self.session = await self._accepted
+        connection = await accepted
+        self.session, self.transport = AgiSession(connection), connection.transport
         return self
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
-        self._accepted.set_result(AgiSession(reader, writer))
 
     async def __aexit__(self, *_: object) -> None:
         self.asterisk.close()
-        self._writer.close()
+        self.transport.close()
         self._server.close()
 
 
@@ -159,7 +158,7 @@ async def test_an_employee_is_dialled_with_what_the_subscriber_hears_meanwhile(m
     async with Wire() as wire:
         answering = asyncio.create_task(said_to(wire, VARIABLES))
         assert await wire.session.dial("+79001112233", 25, 17, melody) == ("ANSWER", "16")
-        wire._writer.close()
+        wire.transport.close()
         assert await answering == [
             "GET VARIABLE AUTODIALER_CALL",
             f"EXEC Dial Local/+79001112233@autodialer-employee/n,25,g{music}"
@@ -214,7 +213,7 @@ async def test_a_talk_is_recorded_once_when_the_call_file_says_so(variables: dic
     async with Wire() as wire:
         answering = asyncio.create_task(said_to(wire, variables))
         await wire.session.record_talk()
-        wire._writer.close()
+        wire.transport.close()
         assert await answering == ["GET VARIABLE AUTODIALER_RECORD", *verbs]
 
 

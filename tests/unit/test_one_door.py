@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agi.connections import Connection
 from agi.session import AgiSession
 from dialer.dispatch.callfile import CallFileSettings, Spool, render_call_file
 from dialer.model import safe
@@ -190,14 +191,16 @@ async def say_to_agi(values: list[tuple[str, str]]) -> tuple[list[bytes], list[s
     """What Asterisk hears of FastAGI, and the verbs that were let through."""
     said = []
     async with Ear(b"", b"\n", lambda _: b"200 result=0 endpos=800\n") as ear:
-        reader, writer = await asyncio.open_connection("127.0.0.1", ear.port)
-        session = AgiSession(reader, writer)
+        listening = asyncio.get_running_loop().create_connection(
+            lambda: Connection(lambda _: None), "127.0.0.1", ear.port
+        )
+        transport, connection = await listening
+        session = AgiSession(connection)
         for verb, value in values:
             with contextlib.suppress(UnsafeValueError):
                 await VERBS[verb][0](session, value)
                 said.append(verb)
-        writer.close()
-        await writer.wait_closed()
+        transport.close()
         return ear.heard, said
 
 
