@@ -17,7 +17,6 @@ from typing import Any, TextIO
 from dialer.model.about import what_about
 
 _STANDARD = frozenset((*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"))
-_ORDER = ("task_id", "attempt_id", "linked_id")
 _PLAIN = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.:_-+/…")
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)} | {10: "\\n", 9: "\\t"}
 _AS_JSON = json.JSONEncoder(ensure_ascii=False, default=str)
@@ -62,17 +61,15 @@ def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> b
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """The ids first."""
     now = what_about()
-    found: dict[str, Any] = {}
-    if now.task_id is not None:
-        found["task_id"] = now.task_id
-    if now.attempt_id is not None:
-        found["attempt_id"] = now.attempt_id
-    if now.linked_id:
-        found["linked_id"] = now.linked_id
+    found: dict[str, Any] = {
+        "task_id": now.task_id,
+        "attempt_id": now.attempt_id,
+        "linked_id": now.linked_id or None,
+    }
     for name, value in record.__dict__.items():
-        if name not in _STANDARD and not name.startswith("_") and value is not None:
+        if name not in _STANDARD and value is not None and not name.startswith("_"):
             found[name] = value
-    return {name: found[name] for name in (*_ORDER, *found) if name in found}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 class TextLines(logging.Formatter):
@@ -87,7 +84,7 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = "" if self._journal else f"{self.formatTime(record)} "
         message = record.getMessage().translate(_CONTROL)
-        shown = "".join(f" {name}={_shown(value)}" for name, value in fields_of(record).items())
+        shown = "".join([f" {name}={_shown(value)}" for name, value in fields_of(record).items()])
         trace = _trace_of(self, record)
         text = f"{time}{record.levelname} {record.name}: {message}{shown}{trace and chr(10)}{trace}"
         return _with_priority(record, text) if self._journal else text

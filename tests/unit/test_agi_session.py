@@ -28,8 +28,8 @@ class Wire:
         self._server = await loop.create_server(lambda: Connection(accepted.set_result), "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()
         self.reader, self.asterisk = await asyncio.open_connection(host, port)
-        connection = await accepted
-        self.session, self.transport = AgiSession(connection), connection.transport
+        self.connection = await accepted
+        self.session, self.transport = AgiSession(self.connection), self.connection.transport
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -78,6 +78,29 @@ async def test_nonsense_is_an_error(reply: bytes) -> None:
         wire.asterisk.write(reply)
         with pytest.raises(AgiError):
             await wire.session.play("/sounds/a")
+
+
+async def test_who_writes_faster_than_we_read_is_read_to_the_end() -> None:
+    async with Wire() as wire:
+        wire.asterisk.write((b"200 result=49 " + b"x" * 10_000 + b"\n") * 40)
+        assert [await wire.session.wait_for_key(1) for _ in range(40)] == ["1"] * 40
+
+
+async def test_who_will_say_no_more_still_hears_us() -> None:
+    async with Wire() as wire:
+        wire.asterisk.write(b"200 result=0\n")
+        wire.asterisk.write_eof()
+        await wire.session.set_variable("A", "b")
+        with pytest.raises(HungUpError):
+            await wire.session.set_variable("C", "d")
+        assert [await wire.reader.readline() for _ in range(2)] == [b'SET VARIABLE A "b"\n', b'SET VARIABLE C "d"\n']
+
+
+async def test_who_leaves_our_commands_unread_has_hung_up() -> None:
+    async with Wire() as wire:
+        wire.connection.pause_writing()  # asyncio: 64 KiB wait to be sent
+        with pytest.raises(HungUpError):
+            await wire.session.set_variable("A", "b")
 
 
 @pytest.mark.parametrize("value", ['a"b', "a b", "a\nb", "${X}", "$[1]", "ж", "a,b", "a\\b"])
