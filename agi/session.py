@@ -55,14 +55,27 @@ class AgiSession:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.environment: dict[str, str] = {}
+        self._environment = ""
+        """Its lines, each with its end before it: a claim asks for four of some thirty."""
         self.on_command: Callable[[str], None] = lambda verb: None
         """Told the first word of each command as it is sent."""
         self.script = ""
+        """The path of AGI()'s address."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """All that Asterisk has said before the first command."""
+        lines = [line.rstrip("\r").partition(": ") for line in self._environment.split("\n")]
+        return {name: value for name, separator, value in lines if separator}
 
     def argument(self, number: int) -> str:
         """Argument of AGI() after the address, counted from 1; empty when it is not there."""
-        return self.environment.get(f"agi_arg_{number}", "")
+        return self._said(f"agi_arg_{number}")
+
+    def _said(self, name: str) -> str:
+        """A line of the environment; empty when it is not there."""
+        _, found, rest = self._environment.rpartition(f"\n{name}: ")
+        return rest.partition("\n")[0].rstrip("\r") if found else ""
 
     async def read_environment(self) -> None:
         """Read the lines before the first command, all at once: there are some thirty, for every call. Every end of the
@@ -70,11 +83,10 @@ class AgiSession:
         deadline_s = _in_s(ENVIRONMENT_TIMEOUT_S)
         is_empty = await self._read(self._connection.peek(deadline_s)) == b"\n"
         text = await self._read(self._connection.read_until(b"\n" if is_empty else b"\n\n", deadline_s))
-        lines = [line.rstrip("\r") for line in _decoded(text).split("\n")]
-        if len(lines) > MAX_ENVIRONMENT_LINES:
+        self._environment = f"\n{_decoded(text)}"
+        if self._environment.count("\n") > MAX_ENVIRONMENT_LINES:
             raise AgiError(f"more than {MAX_ENVIRONMENT_LINES} lines of environment")
-        self.environment = dict([line.split(": ", 1) for line in lines if ": " in line])
-        self.script = self.environment.get("agi_network_script", "")
+        self.script = self._said("agi_network_script")
 
     async def wait_for_hangup(self) -> None:
         """Return only by HungUpError: when the channel hangs up while nothing is asked of it. May be cancelled."""
