@@ -62,14 +62,14 @@ class Verdict:
 
 def decide_unanswered(out: OutRecord) -> Verdict:
     """The subscriber did not answer. The last trunk that spoke to the subscriber decides, if any did."""
-    decisive = _decisive_code(out)
-    refusals = [code for code in out.sip_codes if code >= 300]
     if not out.dial_status and out.hangup_cause == Q850_NO_ANSWER:
         return Verdict(Outcome.FAIL, "No answer: the routes had not dialled yet")
     if not out.dial_status:
         return Verdict(Outcome.FAIL_ROUTE, "No outgoing route")
+    decisive = _decisive_code(out)
     if decisive is not None:
         return Verdict(Outcome.FAIL, "No answer" if decisive in RINGING_CODES else _sip(decisive))
+    refusals = [code for code in out.sip_codes if code >= 300]
     if refusals:
         return Verdict(Outcome.FAIL_PROVIDER, _sip(refusals[-1]))
     if out.dial_status in _UNANSWERED and not out.sip_codes:
@@ -92,10 +92,11 @@ def dial_status_shown(out: OutRecord) -> str:
 
 
 def _decisive_code(out: OutRecord) -> int | None:
+    if out.dial_status == "CANCEL" and out.hangup_cause == Q850_CALL_REJECTED:
+        declined = [code for code in out.sip_codes if code in DECLINED_CODES]
+        if declined:
+            return declined[-1]  # whatever rang after it was stopped for that (PbxLink)
     about_subscriber = [code for code in out.sip_codes if code in SUBSCRIBER_CODES]
-    declined = [code for code in out.sip_codes if code in DECLINED_CODES]
-    if declined and out.dial_status == "CANCEL" and out.hangup_cause == Q850_CALL_REJECTED:
-        return declined[-1]  # whatever rang after it was stopped for that (PbxLink)
     return about_subscriber[-1] if about_subscriber else None
 
 
