@@ -16,7 +16,7 @@ KEEP_RECEIPTS_S = 86_400.0
 """How long a reply is given again to a request with the same idempotency key."""
 FORGET_EVERY_S = 600.0
 PRUNE_AUDIT_S = 3600.0
-REMOVE_LISTS_EVERY_S = 60.0
+FINISH_LISTS_EVERY_S = 60.0
 """When the disk was full, rows of a list stay for so long at the most once it is not."""
 
 
@@ -52,9 +52,9 @@ async def keep_lists(desk: TaskDesk) -> None:
     earlier = True
     while True:
         with suppress(StoreError):
-            await desk.remove_left_lists(earlier=earlier)
+            await desk.finish_left_lists(earlier=earlier)
             earlier = False
-        await asyncio.sleep(REMOVE_LISTS_EVERY_S)
+        await asyncio.sleep(FINISH_LISTS_EVERY_S)
 
 
 async def finish_ending(desk: TaskDesk) -> None:

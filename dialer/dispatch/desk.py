@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from dialer.dispatch.large_lists import LargeList, LargeLists
+from dialer.dispatch.large_lists import LargeList, LargeLists, Stored
 from dialer.dispatch.numbering import zone_of
 from dialer.dispatch.scheduler import Scheduler
 from dialer.dispatch.twins import fetch_twins
@@ -15,7 +15,6 @@ from dialer.model.task import Number, Task, TaskState
 from dialer.store.audit import audited, audited_change
 from dialer.store.database import Operation, Store, Transaction, as_it_is
 from dialer.store.finishing import close_ended, end_numbers, fetch_half_ended, fetch_hung_up
-from dialer.store.lists import ListPlan, StagedList
 from dialer.store.tasks import (
     TaskChange,
     add_numbers,
@@ -61,9 +60,12 @@ class TaskDesk:
         """Create or update. Raises TaskRefusedError; then nothing is stored. `within` adds to the operation what is to
         be stored together with it. `numbers`: those of the change, where they are many."""
 
-        def write(prepared: StagedList | ListPlan | None = None) -> Awaitable[Task]:
+        async def write(prepared: Stored | None = None) -> Task:
             said = replace(change, prepared=prepared)
-            return self._store.write(within(_audited(save_task(crm_id, task_id, said), crm_id, task_id, said)))
+            operation = _audited(save_task(crm_id, task_id, said), crm_id, task_id, said)
+            task = await self._store.write(within(operation))
+            self._scheduler.task_is(task)
+            return task
 
         async def find() -> int | None:
             found = await self._store.read(
@@ -85,7 +87,6 @@ class TaskDesk:
             numbers.posted if numbers else len(change.numbers or ()),
             extra={"task_id": task.task_id},
         )
-        self._scheduler.task_is(task)
         return task
 
     async def change(
@@ -99,9 +100,12 @@ class TaskDesk:
         if change.owner and change.state is TaskState.CLOSED:
             return await self._end(task_id, crm_id, change)
 
-        def write(prepared: StagedList | ListPlan | None = None) -> Awaitable[Task | None]:
+        async def write(prepared: Stored | None = None) -> Task | None:
             said = replace(change, prepared=prepared)
-            return self._store.write(_audited(change_task(task_id, crm_id, said), None, task_id, said))
+            task = await self._store.write(_audited(change_task(task_id, crm_id, said), None, task_id, said))
+            if task is not None:
+                self._scheduler.task_is(task)
+            return task
 
         async def find() -> int | None:
             found = await self._store.read(lambda connection: fetch_task_of(connection, task_id, change.owner or ""))
@@ -115,7 +119,6 @@ class TaskDesk:
             task = await self._large.save(numbers, region, None, find, write)
         if task is not None:
             log.info("task %d: changed, state %s", task_id, task.state.name, extra={"task_id": task_id})
-            self._scheduler.task_is(task)
         return task
 
     async def _end(self, task_id: int, crm_id: str | None, change: TaskChange) -> Task | None:
@@ -179,9 +182,9 @@ class TaskDesk:
             while await self._store.write(close_ended(task_id)):
                 pass
 
-    async def remove_left_lists(self, *, earlier: bool) -> None:
-        """Remove the rows of lists that were not stored whole, with `earlier` also those of an earlier daemon."""
-        await self._large.remove_left(earlier=earlier)
+    async def finish_left_lists(self, *, earlier: bool) -> None:
+        """Finish what was begun with large lists, with `earlier` also by an earlier daemon."""
+        await self._large.finish_left(earlier=earlier)
 
     async def _without_twins(self, task_id: int, numbers: Sequence[Number]) -> Sequence[Number]:
         phone_ids = [one.phone_id for one in numbers]

@@ -2,33 +2,57 @@
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar
 
+from dialer.store.batches import batches
 from dialer.store.database import Operation, Store, StoreError
-from dialer.store.lists import (
-    ListChangedError,
-    ListPlan,
-    RowBlock,
-    StagedList,
-    end_staging,
-    fetch_staged,
-    stage,
-    unstage,
+from dialer.store.joining import (
+    PARTS_REMOVED,
+    NotedList,
+    end_joining,
+    fetch_held_clients,
+    fetch_joining,
+    fetch_left_parts,
+    free_clients,
+    join,
+    note,
+    remove_parts,
 )
+from dialer.store.list_rows import RowBlock
+from dialer.store.lists import ListChangedError
 from dialer.store.sqlite import copy_log
+from dialer.store.staging import StagedList, end_of_parts, fetch_staged, stage, unstage
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Stored = StagedList | NotedList
+"""What is stored of a list before its task is."""
 TURN_S = 0.08
-"""How long a part may keep the writer, about, from others who want it: claims wait for it."""
+"""How long an operation may keep the writer, about, from others who want it: claims wait for it."""
 LEAST_BLOCKS, MOST_BLOCKS = 2, 8
-"""A part of few rows is no cheaper for the log: it goes through the index of the numbers at random."""
+"""An operation with few rows is no cheaper for the log: it goes through the index of the numbers at random."""
 COPIED_EVERY = 16
-"""Parts, some 200 MB of SQLite's write-ahead log."""
+"""Operations, some 200 MB of SQLite's write-ahead log."""
 TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a list changes in a task that there is."""
+
+    changed_us: int
+    """The task's time stamp before they were compared."""
+    has_clients: bool
+    """Whether clients have numbers in it that are not finished."""
+    parts: AsyncIterator[str]
+    """As `dialer.store.joining` notes them; those with numbers that are dropped come first, those with new ones
+    last."""
 
 
 class LargeList(Protocol):
@@ -44,8 +68,8 @@ class LargeList(Protocol):
     def rows(self, region: str | None) -> AsyncIterator[RowBlock]:
         """With the zones of the numbers' regions, where a `region` is said."""
 
-    async def compare(self, task_id: int, region: str | None) -> ListPlan:
-        """What it changes in a task that there is."""
+    async def compare(self, task_id: int, region: str | None) -> Difference:
+        """With what is stored of a task."""
 
 
 class LargeLists:
@@ -54,8 +78,12 @@ class LargeLists:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._one = asyncio.Lock()
-        self._left: set[int] = set()
+        self._staged: set[int] = set()
         """Ids whose rows could not be removed."""
+        self._joining: set[int] = set()
+        """Tasks whose lists are not joined whole."""
+        self._has_notes = False
+        """Whether notes could not be removed."""
 
     async def save(
         self,
@@ -63,7 +91,7 @@ class LargeLists:
         region: str | None,
         reserve: Operation[int | None] | None,
         find: Callable[[], Awaitable[int | None]],
-        write: Callable[[StagedList | ListPlan | None], Awaitable[T]],
+        write: Callable[[Stored | None], Awaitable[T]],
     ) -> T:
         """`reserve`: gives the id of a task that is to be made; None: none is. `find`: that of the task to be changed.
         `write` stores the task with what is made of the list. Whatever fails, nothing is stored."""
@@ -75,7 +103,7 @@ class LargeLists:
                         return await self._make(task_id, numbers, region, write)
                     found = await find()
                     if found is not None:
-                        return await write(await numbers.compare(found, region))
+                        return await self._change(found, numbers, region, write)
                     if reserve is None:
                         return await write(None)
                     log.info("a list is looked at again: its task was deleted")
@@ -84,50 +112,128 @@ class LargeLists:
         raise StoreError("the task is being changed by others again and again: try later")
 
     async def _make(
-        self,
-        task_id: int,
-        numbers: LargeList,
-        region: str | None,
-        write: Callable[[StagedList | ListPlan | None], Awaitable[T]],
+        self, task_id: int, numbers: LargeList, region: str | None, write: Callable[[Stored | None], Awaitable[T]]
     ) -> T:
         try:
             waiting: list[RowBlock] = []
-            most, parts = LEAST_BLOCKS, 0
+            turns = _Turns(self._store)
             async for block in numbers.rows(region):
                 waiting.append(block)
-                if len(waiting) >= most:
-                    began_s, asked = time.monotonic(), self._store.operations_asked + 1
-                    await self._store.write(stage(task_id, waiting))
-                    took_s = time.monotonic() - began_s
-                    in_the_way = took_s > TURN_S and self._store.operations_asked > asked
-                    most = max(LEAST_BLOCKS, most // 2) if in_the_way else min(MOST_BLOCKS, most + 1)
+                if len(waiting) >= turns.parts:
+                    await turns.write(stage(task_id, waiting))
                     waiting = []
-                    parts += 1
-                    if parts % COPIED_EVERY == 0:
-                        await self._store.read(copy_log)
-            await self._store.write(stage(task_id, waiting))
+            await turns.write(stage(task_id, waiting))
             await self._store.read(copy_log)  # or the commit that makes the task would do it, and calls would wait
             return await write(StagedList(task_id, numbers.posted, numbers.has_lifetimes))
         except BaseException:
-            await asyncio.shield(self._remove(task_id))
+            await asyncio.shield(self._unstage(task_id))
             raise
 
-    async def _remove(self, task_id: int) -> None:
+    async def _change(
+        self, task_id: int, numbers: LargeList, region: str | None, write: Callable[[Stored | None], Awaitable[T]]
+    ) -> T:
+        list_id = secrets.token_hex(8)
+        try:
+            difference = await numbers.compare(task_id, region)
+            waiting: list[str] = []
+            turns, count = _Turns(self._store), 0
+            async for part in difference.parts:
+                waiting.append(part)
+                if len(waiting) >= turns.parts:
+                    await turns.write(note(list_id, count, waiting))
+                    count, waiting = count + len(waiting), []
+            await turns.write(note(list_id, count, waiting))
+            count += len(waiting)
+            await self._store.read(copy_log)
+            noted = NotedList(
+                list_id, task_id, difference.changed_us, count, numbers.posted, difference.has_clients
+            )  # fmt: skip
+            saved = await write(noted)
+        except BaseException:
+            await asyncio.shield(self._forget_notes())
+            raise
+        if count:
+            self._joining.add(task_id)
+            await self._join(task_id)
+        return saved
+
+    async def _join(self, task_id: int) -> None:
+        """The list is stored: what fails is done later."""
+        try:
+            turns = _Turns(self._store)
+            while await turns.write(join(task_id, turns.parts)):
+                pass
+            for some in batches(await self._store.read(partial(fetch_held_clients, task_id=task_id))):
+                await self._store.write(free_clients(task_id, some))
+            await self._store.write(end_joining(task_id))
+            self._joining.discard(task_id)
+            await self._remove_notes()  # those in whose place another list has come
+            await self._store.read(copy_log)
+        except StoreError as error:
+            log.warning("task %d: the rest of its list follows later: %s", task_id, error, extra={"task_id": task_id})
+        with suppress(StoreError):
+            await self._store.write(end_of_parts)
+
+    async def _unstage(self, task_id: int) -> None:
         try:
             while await self._store.write(unstage(task_id)):
                 pass
-            self._left.discard(task_id)
+            self._staged.discard(task_id)
             await self._store.read(copy_log)
         except StoreError as error:
-            self._left.add(task_id)
+            self._staged.add(task_id)
             log.warning("rows of a list that is not stored are removed later: %s", error)
         with suppress(StoreError):
-            await self._store.write(end_staging)
+            await self._store.write(end_of_parts)
 
-    async def remove_left(self, *, earlier: bool) -> None:
-        """What could not be removed; with `earlier` also what an earlier daemon was stopped amid."""
+    async def _forget_notes(self) -> None:
+        try:
+            await self._store.write(end_of_parts)  # behind the operation that makes notes hold: nobody may wait for it
+            self._joining.update(await self._store.read(fetch_joining))
+            await self._remove_notes()
+        except StoreError as error:
+            self._has_notes = True
+            log.warning("notes of a list that is not stored are removed later: %s", error)
+
+    async def _remove_notes(self) -> None:
+        """Those that hold for no task."""
+        keys = await self._store.read(fetch_left_parts)
+        for start in range(0, len(keys), PARTS_REMOVED):
+            await self._store.write(remove_parts(keys[start : start + PARTS_REMOVED]))
+        self._has_notes = False
+
+    async def finish_left(self, *, earlier: bool) -> None:
+        """Do what could not be done; with `earlier` also what an earlier daemon was stopped amid: lists that are stored
+        are joined, of others nothing stays."""
         async with self._one:
             if earlier:
-                self._left.update(await self._store.read(fetch_staged))
-            for task_id in sorted(self._left):
-                await self._remove(task_id)
+                self._staged.update(await self._store.read(fetch_staged))
+                self._joining.update(await self._store.read(fetch_joining))
+            for task_id in sorted(self._joining):
+                await self._join(task_id)
+            for task_id in sorted(self._staged):
+                await self._unstage(task_id)
+            if earlier or self._has_notes:
+                await self._remove_notes()
+
+
+class _Turns:
+    """Operations with parts of a list: as many parts in one as others who wait can bear."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._operations = 0
+        self.parts = LEAST_BLOCKS
+
+    async def write(self, operation: Operation[T]) -> T:
+        began_s, asked = time.monotonic(), self._store.operations_asked + 1
+        result = await self._store.write(operation)
+        is_slow = time.monotonic() - began_s > TURN_S
+        if is_slow and self._store.operations_asked > asked:
+            self.parts = max(LEAST_BLOCKS, self.parts // 2)
+        else:
+            self.parts = min(MOST_BLOCKS, self.parts + 1)
+        self._operations += 1
+        if self._operations % COPIED_EVERY == 0:
+            await self._store.read(copy_log)
+        return result

@@ -5,9 +5,9 @@ Every row that gets a result gets it here or in `attempts.save_result`, which ca
 
 import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -32,12 +32,12 @@ from dialer.model.outcome import Outcome
 from dialer.model.retry import seconds_to_next_attempt
 from dialer.model.rules import Rules, as_rules
 from dialer.model.task import TaskState
+from dialer.store.batches import batches
 from dialer.store.database import Operation, Transaction
 from dialer.store.events import add_result, add_results
 from dialer.store.prepared import Prepared
 from dialer.store.schema import GLOBAL, HUNG_UP, IN_PROGRESS, MORTAL, QUEUED, UNLISTED, attempt, stop_number, task
 
-T = TypeVar("T")
 QUEUE_TOPIC = "queue"
 """Told when numbers of a task may be dialled that could not be before; the detail is its id."""
 TASK_TOPIC = "task"
@@ -233,7 +233,7 @@ def close_stopped(tx: Transaction, task_id: int, listed: int, phone_ids: Sequenc
         close_undialled(tx, and_(own, attempt.c.phone_id.in_(stops)), Outcome.FAIL, STOPPED)
         return
     which = and_(own, is_stopped(attempt.c.task_id, attempt.c.phone_id))
-    for some in [None] if phone_ids is None else _batches(phone_ids):
+    for some in [None] if phone_ids is None else batches(phone_ids):
         chosen = which if some is None else and_(which, attempt.c.phone_id.in_(some))
         close_undialled(tx, chosen, Outcome.FAIL, STOPPED)
 
@@ -267,7 +267,7 @@ def end_numbers(
     def operation(tx: Transaction) -> list[int]:
         mark = HUNG_UP if hang_up else case((attempt.c.unlisted == HUNG_UP, HUNG_UP), else_=UNLISTED)
         in_progress: list[int] = []
-        for some in [None] if attempt_ids is None else _batches(attempt_ids):
+        for some in [None] if attempt_ids is None else batches(attempt_ids):
             chosen = IN_PROGRESS if some is None else and_(_OPEN, attempt.c.id.in_(some))
             marked = update(attempt).where(attempt.c.task_id == task_id, chosen).values(unlisted=mark)
             rows = tx.connection.execute(marked.returning(attempt.c.id, attempt.c.state)).all()
@@ -372,11 +372,6 @@ def _add_attempt(tx: Transaction, row: _Ended, due_us: int) -> None:
 def _release(tx: Transaction, task_id: int, client_id: str) -> None:
     if tx.connection.execute(_RELEASE, {"of_task": task_id, "of_client": client_id}).rowcount:
         tx.tell(QUEUE_TOPIC, str(task_id))
-
-
-def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), _BATCH):
-        yield values[start : start + _BATCH]
 
 
 def _add_cost(tx: Transaction, row: _Ended) -> None:

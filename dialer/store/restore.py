@@ -42,6 +42,7 @@ from dialer.store.errors import DatabaseRefusedError, StoreError, damaged, store
 from dialer.store.finishing import close_undialled, release_clients
 from dialer.store.schema import (
     IN_PROGRESS,
+    OF_LISTS,
     OLD_LINEAGE,
     SCHEMA_VERSION,
     api_key,
@@ -363,13 +364,17 @@ def _kinship(connection: sqlite3.Connection) -> Since:
         return Since.FOREIGN
     if connection.execute(_SAME_ROWS).fetchone() is None:
         return Since.FOREIGN
-    connection.execute("DELETE FROM main.meta")
+    connection.executemany("DELETE FROM main.meta WHERE key = ?", [(key,) for key in ours])
     connection.executemany("INSERT INTO main.meta (key, value) VALUES (?, ?)", theirs.items())
     return Since.KNOWN
 
 
 def _meta(connection: sqlite3.Connection, schema: str) -> dict[str, str]:
-    return dict(connection.execute(" ".join(("SELECT key, value FROM", f"{schema}.meta"))).fetchall())
+    """What tells about the database; not the keys of lists, which go with its rows."""
+    of_lists = " OR ".join(f"key GLOB '{start}*'" for start in OF_LISTS)
+    return dict(
+        connection.execute(" ".join(("SELECT key, value FROM", f"{schema}.meta WHERE NOT ({of_lists})"))).fetchall()
+    )
 
 
 def _take_rows(connection: sqlite3.Connection, told: Restored) -> set[int]:

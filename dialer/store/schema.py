@@ -329,11 +329,17 @@ meta = Table(
     Column("key", String, primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""What a restore asks of a database (SQLite only). lineage: random, the same in all copies of it; `OLD_LINEAGE` begins
-that of one made before there were lineages. branch: random anew with each restore that could not know all that was done
-since: of two copies of one branch the later one knows all of the earlier. left_out: tasks that the last restore left
-out, and the last change of the database that it replaced. check_due: `dialer.store.sqlite`."""
+"""What a restore asks of a database (SQLite only), and what is done of lists that are stored in parts.
+
+lineage: random, the same in all copies of it; `OLD_LINEAGE` begins that of one made before there were lineages. branch:
+random anew with each restore that could not know all that was done since: of two copies of one branch the later one
+knows all of the earlier. left_out: tasks that the last restore left out, and the last change of the database that it
+replaced. check_due: `dialer.store.sqlite`. STAGED, and the id of a task that is not made yet: `dialer.store.staging`.
+LIST_PART, a list's id and a number, and JOINING, and the id of a task: `dialer.store.joining`."""
 OLD_LINEAGE = "old-"
+STAGED, LIST_PART, JOINING = "staged:", "list-part:", "joining:"
+OF_LISTS = (STAGED, LIST_PART, JOINING)
+"""They belong to the rows beside them: a restore leaves them where they are."""
 
 
 def _texts(values: Iterable[str]) -> str:

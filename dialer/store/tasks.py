@@ -10,28 +10,18 @@ from dialer.model.prices import shown
 from dialer.model.rules import as_rules, as_stored, conflict_of
 from dialer.model.safe import UnsafeValueError, safe_extension
 from dialer.model.task import InnerNumType, Number, Task, TaskState
+from dialer.store.batches import batches
 from dialer.store.database import Operation, Transaction
 from dialer.store.finishing import STATE_TOPIC
-from dialer.store.lists import (
-    DROPPED_TOPIC,
-    ListChangedError,
-    ListPlan,
-    StagedList,
-    apply_plan,
-    by_phone,
-    check_unchanged,
-    insert_numbers,
-    note_staged,
-    plan_of,
-    use_staged,
-)
+from dialer.store.joining import NotedList, begin_joining, check_unchanged, finish_joining, leave_joining
+from dialer.store.lists import DROPPED_TOPIC, ListChangedError, apply_list, by_phone, insert_numbers
 from dialer.store.naming import insert_named
 from dialer.store.pollings import find_polling_id
 from dialer.store.rescheduling import follow_rules
-from dialer.store.schema import IN_PROGRESS, OF_CLIENT, QUEUED, answer, attempt, stop_number, task
+from dialer.store.schema import IN_PROGRESS, JOINING, OF_CLIENT, QUEUED, answer, attempt, meta, stop_number, task
 from dialer.store.scripts import find_script
+from dialer.store.staging import StagedList, note_staged, use_staged
 
-_ROWS_A_STATEMENT = 500
 _ROWS_A_TURN = 2000
 """Rows that are made something of before the event loop has its turn: some 20 ms."""
 
@@ -61,8 +51,8 @@ class TaskChange:
     """Fields of `Rules`, those that are said."""
     owner: str | None = None
     """Whose task it is, None: the PBX's own; another owner's is not found."""
-    prepared: StagedList | ListPlan | None = None
-    """What is to be made of a list that was looked at beforehand, in place of `numbers`."""
+    prepared: StagedList | NotedList | None = None
+    """Of a large list what is stored beforehand, in place of `numbers`."""
 
     @property
     def posted(self) -> int | None:
@@ -169,6 +159,7 @@ def add_numbers(task_id: int, numbers: Sequence[Number]) -> Operation[tuple[Task
             return None
         listed = by_phone(numbers)
         _check_lifetimes(listed.values())
+        finish_joining(tx, task_id)
         known = fetch_listed(tx.connection, task_id, list(listed))
         new = [number for phone_id, number in listed.items() if phone_id not in known]
         opened = TaskState.OPEN if new and stored.state is TaskState.CLOSED else None
@@ -183,9 +174,9 @@ def _fetch_busy(connection: Connection, task_id: int, client_ids: set[str | None
     """Those of the clients that have numbers without a result in the task."""
     asked = sorted(client_id for client_id in client_ids if client_id is not None)
     found: set[str | None] = set()
-    for start in range(0, len(asked), _ROWS_A_STATEMENT):
-        some = (attempt.c.task_id == task_id, attempt.c.client_id.in_(asked[start : start + _ROWS_A_STATEMENT]))
-        found.update(connection.execute(select(attempt.c.client_id).where(*some, OF_CLIENT)).scalars())
+    for some in batches(asked):
+        of_some = (attempt.c.task_id == task_id, attempt.c.client_id.in_(some), OF_CLIENT)
+        found.update(connection.execute(select(attempt.c.client_id).where(*of_some)).scalars())
     return found
 
 
@@ -197,6 +188,7 @@ def delete_task(task_id: int) -> Operation[bool]:
             return False
         for table in (answer, attempt, stop_number):
             tx.connection.execute(delete(table).where(table.c.task_id == task_id))
+        leave_joining(tx, task_id)
         tx.tell(DROPPED_TOPIC, str(task_id))
         tx.tell(STATE_TOPIC, str(task_id))
         return tx.connection.execute(delete(task).where(task.c.id == task_id)).rowcount > 0
@@ -208,11 +200,15 @@ def close_task_if_done(task_id: int) -> Operation[bool]:
     """Close an open task whose every number is finished; say whether it was closed now."""
 
     def operation(tx: Transaction) -> bool:
-        queued = select(attempt.c.id).where(attempt.c.task_id == task_id, QUEUED)
-        in_progress = select(attempt.c.id).where(attempt.c.task_id == task_id, IN_PROGRESS)
+        left = (
+            select(attempt.c.id).where(attempt.c.task_id == task_id, QUEUED),
+            select(attempt.c.id).where(attempt.c.task_id == task_id, IN_PROGRESS),
+            select(meta.c.key).where(meta.c.key == f"{JOINING}{task_id}"),
+        )
+        is_open = (task.c.id == task_id, task.c.state == TaskState.OPEN.value)
         done = tx.connection.execute(
             update(task)
-            .where(task.c.id == task_id, task.c.state == TaskState.OPEN.value, ~queued.exists(), ~in_progress.exists())
+            .where(*is_open, *(~some.exists() for some in left))
             .values(state=TaskState.CLOSED.value, changed_us=tx.now_us)
         )
         if done.rowcount:
@@ -252,9 +248,9 @@ def find_any_task(connection: Connection, named: str) -> Task | None:
 def fetch_listed(connection: Connection, task_id: int, phone_ids: Sequence[str]) -> dict[str, str]:
     """Those of the numbers (`phone_id`) that are in a task's list, each as it was listed."""
     found: dict[str, str] = {}
-    for start in range(0, len(phone_ids), _ROWS_A_STATEMENT):
-        some = attempt.c.phone_id.in_(phone_ids[start : start + _ROWS_A_STATEMENT])
-        listed = select(attempt.c.phone_id, attempt.c.phone).where(attempt.c.task_id == task_id, some)
+    for some in batches(phone_ids):
+        of_some = (attempt.c.task_id == task_id, attempt.c.phone_id.in_(some))
+        listed = select(attempt.c.phone_id, attempt.c.phone).where(*of_some)
         found.update((row.phone_id, row.phone) for row in connection.execute(listed))
     return found
 
@@ -344,7 +340,7 @@ def _find(connection: Connection, crm_id: str | None, task_id: int | None, owner
 
 def _make(tx: Transaction, crm_id: str | None, change: TaskChange) -> int:
     values = {**_DEFAULTS, "changed_us": tx.now_us}
-    if isinstance(change.prepared, ListPlan):
+    if isinstance(change.prepared, NotedList):
         raise ListChangedError("the task is gone")
     if change.prepared is None:
         return insert_named(tx.connection, task, crm_id, values)
@@ -357,7 +353,7 @@ def _make(tx: Transaction, crm_id: str | None, change: TaskChange) -> int:
 
 
 def _change(tx: Transaction, task_id: int, change: TaskChange) -> Task:
-    if isinstance(change.prepared, ListPlan):
+    if isinstance(change.prepared, NotedList):
         check_unchanged(tx.connection, task_id, change.prepared)
     columns: dict[str, Any] = {**change.columns(), "changed_us": tx.now_us}
     if change.rules:
@@ -379,11 +375,12 @@ def _change(tx: Transaction, task_id: int, change: TaskChange) -> Task:
     if isinstance(change.prepared, StagedList):
         use_staged(tx, change.prepared)
     elif change.prepared is not None:
-        apply_plan(tx, task_id, change.prepared)
+        begin_joining(tx, change.prepared)
     elif change.numbers is not None:
         listed = by_phone(change.numbers)
         _check_lifetimes(listed.values())
-        apply_plan(tx, task_id, plan_of(tx.connection, task_id, listed))
+        leave_joining(tx, task_id)
+        apply_list(tx, task_id, listed)
     return changed
 
 

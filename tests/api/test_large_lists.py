@@ -15,23 +15,18 @@ import pytest
 
 from dialer.api.mikopbx.bodies import TaskBody
 from dialer.api.mikopbx.envelope import RefusedError, parse_json, validated
-from dialer.api.mikopbx.large_body import WORTH_BYTES, LargeBody, kept
-from dialer.api.mikopbx.list_worker import Listed, read_body
+from dialer.api.mikopbx.kept_body import kept
+from dialer.api.mikopbx.large_body import WORTH_BYTES, LargeBody
+from dialer.api.mikopbx.list_reader import Listed, read_body
 from dialer.api.mikopbx.times import ZONE
 from dialer.dispatch.desk import TaskDesk
-from dialer.dispatch.large_lists import LargeLists
+from dialer.dispatch.large_lists import LargeLists, Stored
 from dialer.model.task import InnerNumType, Number, Task
 from dialer.store.database import Operation, Store, StoreError, Transaction
-from dialer.store.lists import (
-    ListChangedError,
-    ListPlan,
-    StagedList,
-    by_phone,
-    fetch_staged,
-    listed_row,
-    stage,
-    unstage,
-)
+from dialer.store.joining import NotedList
+from dialer.store.list_rows import listed_row
+from dialer.store.lists import ListChangedError, by_phone
+from dialer.store.staging import StagedList, fetch_staged, stage, unstage
 from dialer.store.tasks import TaskChange, delete_task, find_task, reserve_task, save_task
 from tests.rig.daemon import Dialer
 from tests.rig.waiting import wait_until
@@ -115,7 +110,7 @@ class Saving:
         self.before_find: list[Operation[Any]] = []
         self.meanwhile: list[Operation[Any]] = []
         """What others do before it is stored, one each time."""
-        self.seen: list[StagedList | ListPlan | None] = []
+        self.seen: list[Stored | None] = []
 
     async def save(self, numbers: Sequence[Any]) -> Task:
         body = json.dumps({"crmId": "large", "numbers": numbers}).encode()
@@ -132,7 +127,7 @@ class Saving:
         found = await self._store.read(lambda connection: find_task(connection, "large", None))
         return None if found is None else found.task_id
 
-    async def _write(self, prepared: StagedList | ListPlan | None) -> Task:
+    async def _write(self, prepared: Stored | None) -> Task:
         self.seen.append(prepared)
         if self.meanwhile:
             await self._store.write(self.meanwhile.pop(0))
@@ -168,7 +163,7 @@ async def test_a_large_list_makes_and_changes_a_task_as_a_small_one(tmp_path: Pa
                 [[getattr(row, name) for name in SHOWN] for row in await store.read(fetch)] for store in (small, large)
             ]
             assert rows[1] == rows[0]
-        assert [type(one) for one in saving.seen] == [StagedList, ListPlan, ListPlan, ListPlan]
+        assert [type(one) for one in saving.seen] == [StagedList, NotedList, NotedList, NotedList]
     finally:
         await small.close()
         await large.close()
@@ -294,7 +289,7 @@ async def test_a_list_that_cannot_be_removed_is_removed_later_and_the_writer_is_
         assert ask(database, f"SELECT count(*) FROM {NOTED}") == [(1,)]  # noqa: S608
         assert await store.write(kept_pages) == before
         store.is_full = False
-        await saving.lists.remove_left(earlier=False)
+        await saving.lists.finish_left(earlier=False)
         left = f"SELECT (SELECT count(*) FROM {NOTED}), (SELECT count(*) FROM attempt)"  # noqa: S608
         assert ask(database, left) == [(0, 0)]
     finally:

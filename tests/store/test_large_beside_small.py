@@ -12,8 +12,9 @@ import pytest
 from dialer.model.task import Number
 from dialer.store.database import Operation, Store, Transaction
 from dialer.store.finishing import LIFETIME_OVER, STOPPED, close_expired
-from dialer.store.lists import listed_row, note_staged, row_blocks, stage
+from dialer.store.list_rows import listed_row, row_blocks
 from dialer.store.results import fetch_dense_page, fetch_ids, fetch_rows, fetch_span, fetch_task_results
+from dialer.store.staging import note_staged, stage
 from dialer.store.stop_list import Stop, add_stops
 from dialer.store.tasks import TaskChange, add_numbers, change_task, save_task
 from tests.rig.engine import Steps, counting_steps

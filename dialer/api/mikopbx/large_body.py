@@ -4,61 +4,26 @@ check of a million would hold up the event loop for its time or share the interp
 import asyncio
 import contextlib
 import json
-import marshal
-import os
-import struct
 import sys
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
-from typing import Any, BinaryIO, Generic, TypeVar
+from typing import Any, BinaryIO
 
 from aiohttp import web
 
 from dialer.api.mikopbx.envelope import RefusedError
-from dialer.store.lists import ListedRow, ListPlan, RowBlock
+from dialer.api.mikopbx.frames import LENGTH, TROUBLE, value_of
+from dialer.api.mikopbx.kept_body import unavailable
+from dialer.dispatch.large_lists import Difference
+from dialer.store.errors import StoreError
+from dialer.store.list_rows import RowBlock
 
-T = TypeVar("T")
 WORTH_BYTES = 2_097_152
 """Below that the start of a process takes longer."""
 _ENDING_S = 2.0
 """What a process that has closed its pipes may take to end."""
 _READ_AHEAD_BYTES = 2_097_152
-_END = marshal.dumps(None)
-_LENGTH = struct.Struct(">I")
 _ROOT = str(Path(__file__).parents[3])
-
-
-async def kept(body: AsyncIterable[bytes], most_bytes: int) -> BinaryIO:
-    """The body, as it comes in, in memory that is not the daemon's own: a process takes it over. Raises
-    HTTPRequestEntityTooLarge, and HTTPServiceUnavailable when there is no memory."""
-    try:
-        file = os.fdopen(os.memfd_create("body"), "w+b", buffering=0)
-    except OSError as error:
-        raise _unavailable(f"no memory for the body: {error.strerror}") from error
-    try:
-        async for some in body:
-            _write(file, some, most_bytes)
-        file.seek(0)
-    except BaseException:
-        file.close()
-        raise
-    return file
-
-
-def _write(file: BinaryIO, some: bytes, most_bytes: int) -> None:
-    size = file.tell() + len(some)
-    if size > most_bytes:
-        raise web.HTTPRequestEntityTooLarge(most_bytes, size)
-    rest = memoryview(some)
-    try:
-        while rest:
-            rest = rest[file.write(rest) :]
-    except OSError as error:
-        raise _unavailable(f"no memory for the body: {error.strerror}") from error
-
-
-def _unavailable(why: str) -> web.HTTPException:
-    return web.HTTPServiceUnavailable(reason=f"{why}; try again later")
 
 
 class LargeBody:
@@ -67,6 +32,8 @@ class LargeBody:
     def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
         self._process = process
         self._url = url
+        self._is_answering = False
+        """Whether frames of the last order are still to come."""
         self.content: Any = None
         """Its JSON, without the numbers."""
         self.digest = ""
@@ -88,9 +55,10 @@ class LargeBody:
                     sys.executable, "-P", "-m", "dialer.api.mikopbx.list_worker",
                     stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_READ_AHEAD_BYTES,
                     env={"PYTHONPATH": _ROOT}, pass_fds=(body.fileno(),),
+                    start_new_session=True,
                 )  # fmt: skip
             except OSError as error:
-                raise _unavailable(f"no process can be started: {error.strerror}") from error
+                raise unavailable(f"no process can be started: {error.strerror}") from error
             order = {"model": model, "zone": zone, "body": body.fileno()}
         large = cls(process, url)
         try:
@@ -107,22 +75,35 @@ class LargeBody:
         return large
 
     async def rows(self, region: str | None) -> AsyncIterator[RowBlock]:
-        await self._tell({"region": region})
-        while frame := await self._frame():
+        await self._ask({"region": region})
+        async for frame in self._answer():
             yield RowBlock(*frame)
 
-    async def compare(self, task_id: int, region: str | None) -> ListPlan:
-        await self._tell({"region": region, "task_id": task_id, "url": self._url})
-        changed_us, has_rows, dropped, new_count, has_clients = await self._frame()
-        changed = _Frames[Sequence[ListedRow]](lambda rows: rows)
-        new = _Frames[RowBlock](lambda block: RowBlock(*block))
-        for frames in (changed.frames, new.frames):
-            while (frame := await self._bytes()) != _END:
-                frames.append(frame)
-        return ListPlan(
-            self.posted, task_id, changed_us, has_rows, dropped, changed, new, new_count, has_clients,
-            self.has_lifetimes,
-        )  # fmt: skip
+    async def compare(self, task_id: int, region: str | None) -> Difference:
+        await self._ask({"region": region, "task_id": task_id, "url": self._url})
+        answer = self._answer()
+        changed_us, has_clients = await anext(answer)
+        return Difference(changed_us, has_clients, answer)
+
+    async def _ask(self, order: dict[str, Any]) -> None:
+        while self._is_answering:  # an answer that nobody has read to its end: else its rest would be this one's
+            with contextlib.suppress(StoreError):
+                async for _ in self._answer():
+                    pass
+        self._is_answering = True
+        await self._tell(order)
+
+    async def _answer(self) -> AsyncGenerator[Any, None]:
+        """Raises StoreError."""
+        while True:
+            frame = await self._frame()
+            is_trouble = isinstance(frame, dict)
+            self._is_answering = frame is not None and not is_trouble
+            if is_trouble:
+                raise StoreError(frame[TROUBLE])
+            if frame is None:
+                return
+            yield frame
 
     async def close(self) -> None:
         if self._process.returncode is None:
@@ -138,14 +119,11 @@ class LargeBody:
             raise await self._ended() from None
 
     async def _frame(self) -> Any:
-        return marshal.loads(await self._bytes())  # noqa: S302  # nosec B302 - of our own process
-
-    async def _bytes(self) -> bytes:
         stdout = self._process.stdout
         assert stdout is not None  # noqa: S101 - it is a pipe
         try:
-            (length,) = _LENGTH.unpack(await stdout.readexactly(_LENGTH.size))
-            return await stdout.readexactly(length)
+            (length,) = LENGTH.unpack(await stdout.readexactly(LENGTH.size))
+            return value_of(await stdout.readexactly(length))
         except (OSError, asyncio.IncompleteReadError):
             raise await self._ended() from None
 
@@ -155,24 +133,4 @@ class LargeBody:
             async with asyncio.timeout(_ENDING_S):
                 await self._process.wait()
         await self.close()
-        return _unavailable(f"the process that reads the body has ended (exit code {self._process.returncode})")
-
-
-class _Frames(Generic[T]):
-    """Decoded part by part, each time they are gone through."""
-
-    def __init__(self, decode: Callable[[Any], T]) -> None:
-        self._decode = decode
-        self.frames: list[bytes] = []
-
-    def __bool__(self) -> bool:
-        return bool(self.frames)
-
-    def __iter__(self) -> Iterator[T]:
-        return (self._decode(marshal.loads(frame)) for frame in self.frames)  # noqa: S302  # nosec B302 - of our own process
-
-
-def as_frame(value: Any) -> bytes:
-    """What `LargeBody` reads."""
-    frame = marshal.dumps(value)
-    return _LENGTH.pack(len(frame)) + frame
+        return unavailable(f"the process that reads the body has ended (exit code {self._process.returncode})")

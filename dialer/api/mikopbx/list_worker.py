@@ -1,8 +1,8 @@
 """The process that reads one large body: `python -m dialer.api.mikopbx.list_worker`.
 
-The first line of its standard input is JSON: model, zone, the body's file descriptor. It answers with frames: what is
+The first line of its standard input is JSON: model, zone, the body's file descriptor. It answers with a frame: what is
 wrong with the body, or all of it but the numbers. Then each line asks for the numbers as rows, or for what they change
-in a task.
+in a task; the answer is frames up to None, or up to one with TROUBLE.
 """
 
 import asyncio
@@ -10,194 +10,31 @@ import gc
 import hashlib
 import json
 import os
-import re
 import sys
+from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import islice
-from json.encoder import encode_basestring_ascii as quoted
-from typing import Any, cast
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
 from dialer.api.mikopbx.bodies import TaskBody, TaskChangeBody
-from dialer.api.mikopbx.envelope import (
-    INVALID_JSON,
-    RefusedError,
-    has_half_pairs,
-    json_decoder,
-    parse_json,
-    validated,
-)
-from dialer.api.mikopbx.large_body import as_frame
-from dialer.api.mikopbx.numbers import MAX_NUMBERS, NumberReader, NumbersRead
-from dialer.api.mikopbx.plain import as_list
+from dialer.api.mikopbx.envelope import RefusedError, validated
+from dialer.api.mikopbx.frames import TROUBLE, as_frame
+from dialer.api.mikopbx.list_reader import Listed, read_body
+from dialer.api.mikopbx.numbers import NumbersRead
 from dialer.api.mikopbx.times import ZONE
 from dialer.dispatch.numbering import zone_of
-from dialer.store.database import Store
-from dialer.store.lists import (
-    ROWS_A_STATEMENT,
-    Comparison,
-    ListedRow,
-    fetch_stamp,
-    fetch_stored_page,
-    fetch_stored_range,
-    listed_row,
-    row_blocks,
-)
+from dialer.store.database import Store, StoreError
+from dialer.store.joining import changed_part, dropped_part, new_part
+from dialer.store.list_rows import ROWS_A_BLOCK, ListedRow, row_blocks
+from dialer.store.lists import Comparison, fetch_stamp, fetch_stored_page, fetch_stored_range
 from dialer.store.results import fetch_span
-from dialer.store.tasks import lifetime_problem
 
+T = TypeVar("T")
 NICENESS = 10
 """Calls go first."""
 MODELS = {model.__name__: model for model in (TaskBody, TaskChangeBody)}
-_SPACE = re.compile(r"[ \t\n\r]*")
-MAX_DIGITS = 32
-LISTED_APART = object()
-"""Stands for numbers whose items have been taken."""
-
-
-class Listed:
-    """The numbers of a body, each once, as rows."""
-
-    def __init__(self, zone: ZoneInfo) -> None:
-        self._reader = NumberReader(zone)
-        self.begin()
-
-    def begin(self) -> None:
-        self.rows: dict[str, ListedRow] = {}
-        self.posted = 0
-        self.problem = ""
-        self.has_lifetimes = False
-
-    def take(self, item: Any) -> None:
-        self.posted += 1
-        if self.posted > MAX_NUMBERS or self._reader.is_full:
-            return
-        row = _plain_row(item)
-        if row is None:
-            number = self._reader.read(item, self.posted - 1)
-            if number is None:
-                return
-            row = listed_row(number)
-        if self.rows.setdefault(row[0], row) is row and row[6] is not None:
-            self.has_lifetimes = True
-            if row[6] <= row[5] and not self.problem:
-                self.problem = lifetime_problem(row[1])
-
-    def read(self) -> NumbersRead:
-        """What stands for them where the rest is checked."""
-        return NumbersRead(self.posted, self._reader.told())
-
-
-def _plain_row(item: Any) -> ListedRow | None:
-    """Of a number as most are; None: `NumberReader` is to say what it is."""
-    params = None
-    if type(item) is dict:
-        phone, said = item.get("number"), item.get("params")
-        if len(item) != (phone is not None) + (said is not None):
-            return None
-        if said:
-            if type(said) is not dict:
-                return None
-            texts = []
-            for name, value in said.items():
-                if type(value) is not str:
-                    return None
-                texts.append(f"{quoted(name)}: {quoted(value)}")
-            params = f"{{{', '.join(texts)}}}"
-        item = phone
-    if type(item) is not str or len(item) > MAX_DIGITS or not item.isdecimal() or not item.isascii():
-        return None
-    return item[-10:], item, params, None, "", 0, None, None, None
-
-
-def read_json(text: str, listed: Listed) -> Any:
-    """The value of a text, the items of its `numbers` given to `listed` one by one. Raises ValueError."""
-    scan = cast("Any", json_decoder()).scan_once  # as json.JSONDecoder.raw_decode calls it
-    try:
-        at = _space(text, 0)
-        if text[at] == "{":
-            content, at = _read_object(text, at, scan, listed)
-        else:
-            content, at = scan(text, at)
-    except (StopIteration, IndexError, RecursionError):
-        raise ValueError(INVALID_JSON) from None
-    if _space(text, at) != len(text):
-        raise ValueError(INVALID_JSON)
-    return content
-
-
-def _read_object(text: str, at: int, scan: Any, listed: Listed) -> tuple[dict[str, Any], int]:
-    content: dict[str, Any] = {}
-    at = _space(text, at + 1)
-    if text[at] == "}":
-        return content, at + 1
-    while True:
-        if text[at] != '"':
-            raise ValueError(INVALID_JSON)
-        name, at = scan(text, at)
-        at = _space(text, at)
-        if text[at] != ":":
-            raise ValueError(INVALID_JSON)
-        at = _space(text, at + 1)
-        if name == "numbers" and text[at] == "[":
-            at = _read_items(text, at, scan, listed)
-            content[name] = LISTED_APART
-        else:
-            content[name], at = scan(text, at)
-        at = _space(text, at)
-        if text[at] == "}":
-            return content, at + 1
-        if text[at] != ",":
-            raise ValueError(INVALID_JSON)
-        at = _space(text, at + 1)
-
-
-def _read_items(text: str, at: int, scan: Any, listed: Listed) -> int:
-    """A list of a million: nothing is kept of an item but its row."""
-    listed.begin()
-    take = listed.take
-    at = _space(text, at + 1)
-    if text[at] == "]":
-        return at + 1
-    while True:
-        item, at = scan(text, at)
-        take(item)
-        if text[at] not in ",]":
-            at = _space(text, at)
-        end = text[at]
-        at += 1
-        if end == "]":
-            return at
-        if end != ",":
-            raise ValueError(INVALID_JSON)
-        if text[at] in " \t\n\r":
-            at = _space(text, at)
-
-
-def _space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return at if found is None else found.end()
-
-
-def read_body(body: bytes, listed: Listed) -> Any:
-    """The body's JSON, `NumbersRead` in place of its numbers. Raises RefusedError."""
-    try:
-        text = body.decode("utf-8-sig")
-        content = parse_json(body) if has_half_pairs(text) else read_json(text, listed)
-    except ValueError:
-        raise RefusedError(INVALID_JSON) from None
-    if not isinstance(content, dict) or content.get("numbers") is None:
-        return content
-    if content["numbers"] is not LISTED_APART:
-        items = as_list(content["numbers"])
-        if not isinstance(items, list | tuple):
-            return content
-        listed.begin()
-        for item in items:
-            listed.take(item)
-    return {**content, "numbers": listed.read()}
 
 
 class Worker:
@@ -217,11 +54,15 @@ class Worker:
         while line := self._input.readline():
             asked = json.loads(line)
             rows = _zoned(listed.rows, asked["region"])
-            if "task_id" in asked:
-                asyncio.run(self._compare(asked["url"], asked["task_id"], rows))
+            try:
+                if "task_id" in asked:
+                    asyncio.run(self._compare(asked["url"], asked["task_id"], rows))
+                else:
+                    for block in row_blocks(rows.values(), set()):
+                        self._send((block.columns, block.values))
+            except StoreError as error:
+                self._send({TROUBLE: str(error)})
             else:
-                for block in row_blocks(rows.values(), set()):
-                    self._send((block.columns, block.values))
                 self._send(None)
 
     def _read(self, order: dict[str, Any], listed: Listed) -> dict[str, Any]:
@@ -258,18 +99,22 @@ class Worker:
         finally:
             await store.close()
         new = found.new()
-        self._send((changed_us, found.has_rows, found.dropped, len(new), bool(found.busy_clients - {None})))
-        changed = iter(found.changed)
-        while some := list(islice(changed, ROWS_A_STATEMENT)):
-            self._send(some)
-        self._send(None)
+        self._send((changed_us, bool(found.busy_clients - {None}) or any(row[3] is not None for row in new)))
+        for phone_ids in _blocks(found.dropped):
+            self._send(dropped_part(phone_ids))
+        for changed in _blocks(found.changed):
+            self._send(changed_part(changed))
         for block in row_blocks(new, found.busy_clients):
-            self._send((block.columns, block.values))
-        self._send(None)
+            self._send(new_part(block))
 
     def _send(self, value: Any) -> None:
         self._output.write(as_frame(value))
         self._output.flush()
+
+
+def _blocks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), ROWS_A_BLOCK):
+        yield values[start : start + ROWS_A_BLOCK]
 
 
 def _zoned(rows: dict[str, ListedRow], region: str | None) -> dict[str, ListedRow]:

@@ -3,8 +3,9 @@
 
 import asyncio
 import hashlib
+import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import partial
@@ -24,7 +25,8 @@ from dialer.api.mikopbx.envelope import (
     reply,
     validated,
 )
-from dialer.api.mikopbx.large_body import WORTH_BYTES, LargeBody, kept
+from dialer.api.mikopbx.kept_body import kept
+from dialer.api.mikopbx.large_body import WORTH_BYTES, LargeBody
 from dialer.api.mikopbx.times import ZONE
 from dialer.model.access import Caller
 from dialer.model.audit import Change
@@ -143,16 +145,13 @@ async def _received(request: web.Request, *, may_be_large: bool) -> bytes | Bina
     length, most_bytes = request.content_length, request.client_max_size
     if not may_be_large or (length is not None and length < WORTH_BYTES):
         return await read_body(request)
-    if length is not None:
-        if length > most_bytes:
-            raise web.HTTPRequestEntityTooLarge(most_bytes, length)
-        return await kept(passed_on(request), most_bytes)
-    body = await read_body(request)  # its length is not said
-    return await kept(_at_once(body), most_bytes) if len(body) >= WORTH_BYTES else body
-
-
-async def _at_once(body: bytes) -> AsyncIterator[bytes]:
-    yield body
+    if length is not None and length > most_bytes:
+        raise web.HTTPRequestEntityTooLarge(most_bytes, length)
+    body = await kept(passed_on(request), most_bytes)
+    if length is not None or os.fstat(body.fileno()).st_size >= WORTH_BYTES:
+        return body
+    with body:
+        return body.read()
 
 
 async def _answer(
