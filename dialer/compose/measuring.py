@@ -61,6 +61,7 @@ def _look(metrics: Metrics, parts: Parts) -> None:
     daemon.troubled.set(report.trouble is not None)
     daemon.nobody_free.set(len(report.waiting_for))
     daemon.show_slowed_down(parts.dialling.traffic.who_is_slowed_down())
+    daemon.pace.set(parts.dialling.traffic.pace_per_s)
     metrics.calls.show(parts.dialling.ledger.states())
     metrics.agi.open.set(parts.dialogues.agi.sessions)
     metrics.ami.ready.set(parts.pbx.ami.state is AmiState.READY)

@@ -14,7 +14,7 @@ from dialer.dispatch.observing import Watching
 from dialer.model.attempt import DIALLED_STATES, Attempt
 from dialer.model.backing_off import AdaptiveRate, RefusalWatch
 from dialer.model.call import CallOrder
-from dialer.model.knee import BURST, Knee
+from dialer.model.knee import Knee
 from dialer.model.limits import ANY_NUMBER, Limit, Refusal
 from dialer.model.shares import Shares
 from dialer.model.task import Task
@@ -60,7 +60,9 @@ class Traffic(Watching):
         self.rate = Limit("[dialing] max_calls_per_s", max_calls_per_s=max_calls_per_s)
         self.asterisk = Limit("Asterisk", adaptive=AdaptiveRate())
         self.knee = Knee()
-        self._pace = Limit("the delay of Asterisk's events", max_calls_per_s=self.knee.calls_per_s, burst=BURST)
+        self._pace = Limit(
+            "the delay of Asterisk's events", max_calls_per_s=self.knee.calls_per_s, burst=self.knee.burst
+        )
         self._trunks = {
             prefix.removeprefix("+"): limit
             for trunk in trunks
@@ -109,8 +111,8 @@ class Traffic(Watching):
     def refusal_of_engine(self) -> Refusal | None:
         """Which limit of all tasks allows no call now."""
         if len(self._asked_at_s) >= MOST_UNCLAIMED:
-            reason = f"Asterisk has yet to take up {len(self._asked_at_s)} call files"
-            return Refusal(self._pace, reason, LOOK_AGAIN_S)
+            self.knee.is_full(self._clock())
+            return Refusal(self._pace, f"Asterisk has yet to take up {len(self._asked_at_s)} call files", LOOK_AGAIN_S)
         now_s = self._clock()
         return self.rate.refusal(now_s) or self.asterisk.refusal(now_s) or self._pace.refusal(now_s)
 
@@ -158,7 +160,16 @@ class Traffic(Watching):
     def event_came(self, delay_s: float) -> None:
         """An event of Asterisk's has been handled, so long after what it tells."""
         self.knee.event_came(self._clock(), delay_s)
-        self._pace.max_calls_per_s = self.knee.calls_per_s
+        self._keep_to_pace()
+
+    @property
+    def pace_per_s(self) -> float:
+        """How many calls a second Asterisk's delays allow."""
+        return self.knee.calls_per_s
+
+    def _keep_to_pace(self) -> None:
+        if self._pace.max_calls_per_s != self.knee.calls_per_s:
+            self._pace.max_calls_per_s, self._pace.burst = self.knee.calls_per_s, self.knee.burst
 
     def call_moved(self, order: CallOrder, attempt: Attempt) -> None:
         begun_at_s = self._asked_at_s.get(order.attempt_id)
@@ -167,7 +178,7 @@ class Traffic(Watching):
         del self._asked_at_s[order.attempt_id]
         now_s, adaptive = self._clock(), self.asterisk.adaptive
         self.knee.claim_came(now_s, now_s - begun_at_s)
-        self._pace.max_calls_per_s = self.knee.calls_per_s
+        self._keep_to_pace()
         assert adaptive is not None  # noqa: S101 - made with one
         if now_s - begun_at_s >= SLOW_S:
             adaptive.overloaded(now_s, f"Asterisk took {now_s - begun_at_s:.1f} s to begin a call")
@@ -200,8 +211,7 @@ class Traffic(Watching):
         """Every trunk, and Asterisk, by name: whether it gets fewer calls a second now."""
         now_s = self._clock()
         limits = (self.asterisk, self._other, *dict.fromkeys(self._trunks.values()))
-        slowed = {limit.name: limit.adaptive is not None and limit.adaptive.is_backing_off(now_s) for limit in limits}
-        return {**slowed, self._pace.name: self.knee.holds_back}
+        return {limit.name: limit.adaptive is not None and limit.adaptive.is_backing_off(now_s) for limit in limits}
 
     def slowed_down(self) -> list[str]:
         """What is slowed down now, and why, for /health."""
@@ -211,7 +221,7 @@ class Traffic(Watching):
             f"{limit.name}: {reason}"
             for limit in limits
             if limit.adaptive is not None and (reason := limit.adaptive.reason(now_s)) is not None
-        ] + ([f"{self._pace.name} allows {self.knee.calls_per_s:.3g} calls a second"] if self.knee.holds_back else [])
+        ] + ([f"{self._pace.name} allows {self.pace_per_s:.3g} calls a second"] if self.knee.holds_back(now_s) else [])
 
     def tell_news(self) -> None:
         """Log what has recovered by itself: nobody calls, and no call tells it."""

@@ -42,6 +42,11 @@ class DaemonMetrics:
             ("trunk",),
             registry=registry,
         )
+        self.pace = Gauge(
+            "autodialer_pace_calls_per_second",
+            "So many calls a second may begin without Asterisk's delays growing, as found by themselves",
+            registry=registry,
+        )
         self._lag = Histogram(
             "autodialer_event_loop_lag_seconds",
             "How late the event loop comes to a timer: everything waits for it",

@@ -11,6 +11,7 @@ from playwright.async_api import Browser, BrowserContext, expect
 import dialer.model.why
 import dialer.pbx.link
 from dialer.api.mikopbx.rules import _CAUSES
+from dialer.dispatch.traffic import NO_TRUNK, Traffic
 from dialer.model.why import first_block
 from dialer.store.finishing import ENDED_BY_USER, LIFETIME_OVER, STOPPED
 from tests.api.conftest import running_dialer
@@ -174,6 +175,10 @@ async def test_why_nothing_is_dialled_is_in_russian(russian: Look) -> None:
         "Asterisk: booting (or our AMI user lacks read = system, see manager_autodialer.conf)",
         "Asterisk: away (AMI 127.0.0.1:10001: [Errno 111] Connect call failed ('127.0.0.1', 10001))",
         "trunk mts: SIP 503 Service Unavailable, slowed down to 2.5 calls a second",
+        f"{Traffic()._pace.name} allows 87.5 calls a second",
+        f"{Traffic()._pace.name} allows 87.5 calls a second, of all tasks",
+        "Asterisk has yet to take up 50 call files, of all tasks",
+        f"2 calls are in progress, {NO_TRUNK} allows 2",
         "predictive fell back to progressive: 2 employees on duty, 3 needed; 1 free employee, 0 calls on their way",
         "nobody at internal number 201 can take a call: none of the 3 members of queue 700 is free",
         "call files come back without a claim: does Asterisk take them from [asterisk] spool_dir, "

@@ -15,7 +15,7 @@ from dialer.dispatch.traffic import MOST_UNCLAIMED, Trunk
 from dialer.dispatch.why import Explainer
 from dialer.model.attempt import AttemptState, LegEnded, SubscriberAnswered, TalkBegan
 from dialer.model.employees import Staff
-from dialer.model.knee import FIRST_PER_S
+from dialer.model.knee import BURST_S, FIRST_PER_S, HELD_S, Knee
 from dialer.model.records import InRecord, OutRecord
 from dialer.model.rules import DayKind, DayWindow, Pacing
 from dialer.model.situation import Rule
@@ -27,6 +27,9 @@ from tests.store.making import fetch_task_results
 
 UNAVAILABLE = LegEnded(OutRecord("CONGESTION", 34, (503,), False))
 TALK = (LegEnded(OutRecord("ANSWER", 16, (200,), True)), LegEnded(InRecord("ANSWER", "", "5", 16, "", "")))
+
+
+AT_ONCE = Knee().burst
 
 
 @pytest_asyncio.fixture
@@ -59,6 +62,14 @@ def clock_is(bench: Bench, text: str, zone: str = "UTC") -> None:
 def wake(bench: Bench) -> None:
     for task_id in bench.scheduler._queues:
         bench.scheduler.feed(task_id)
+
+
+async def begin_by_the_pace(bench: Bench, count: int) -> None:
+    """So many calls begin, as fast as they may."""
+    for begun in range(AT_ONCE, count + AT_ONCE, AT_ONCE):
+        await bench.settled_files(min(begun, count))
+        bench.now_s += BURST_S
+        wake(bench)
 
 
 async def claim(bench: Bench) -> list[int]:
@@ -314,19 +325,24 @@ async def test_an_asterisk_that_is_slow_to_begin_calls_gets_fewer(bench: Bench) 
 
 async def test_an_asterisk_whose_events_come_late_gets_fewer_calls(bench: Bench) -> None:
     await post(bench, [number(place) for place in range(200)], 200)
-    await bench.settled_files(MOST_UNCLAIMED)  # all that the rate allows at once
+    await begin_by_the_pace(bench, MOST_UNCLAIMED)
     bench.traffic.event_came(0.001)
-    for _ in range(40):
+    for _ in range(100):
+        await claim(bench)
         bench.now_s += 0.01
+        wake(bench)
+        await wait_until(bench.files, "calls begin")
         bench.traffic.event_came(0.5)
+        if bench.traffic.knee.calls_per_s < FIRST_PER_S:
+            break
     assert bench.traffic.knee.calls_per_s < FIRST_PER_S
     assert bench.traffic.knee.limit_per_s <= FIRST_PER_S
 
 
 async def test_an_asterisk_that_takes_up_no_call_files_gets_no_more_of_them(bench: Bench) -> None:
     task_id = await post(bench, [number(place) for place in range(200)], channels=200)
-    await bench.settled_files(MOST_UNCLAIMED)
-    bench.now_s += 1.0
+    await begin_by_the_pace(bench, MOST_UNCLAIMED)
+    bench.now_s += 0.5
     wake(bench)
     rule, reason = await why(bench, task_id)
     assert (rule, reason) == (
@@ -335,7 +351,37 @@ async def test_an_asterisk_that_takes_up_no_call_files_gets_no_more_of_them(benc
     )
     assert len(bench.files()) == MOST_UNCLAIMED
     await claim(bench)
-    await bench.settled_files(MOST_UNCLAIMED)  # the next ones: claims let it go on
+    await bench.settled_files(AT_ONCE)  # the next ones: claims let it go on
+
+
+async def test_after_a_pause_as_many_calls_begin_at_once_as_the_pace_brings_in_a_moment(bench: Bench) -> None:
+    await post(bench, [number(place) for place in range(200)], channels=200)
+    await bench.settled_files(AT_ONCE)
+    await nothing_begins(bench)
+    bench.now_s += 0.01
+    wake(bench)
+    await bench.settled_files(AT_ONCE + 1)
+
+
+async def test_calls_that_wait_for_the_pace_are_no_trouble_and_told_only_while_they_do(bench: Bench) -> None:
+    knee = bench.traffic.knee
+    knee.calls_per_s = knee.limit_per_s = 10.0
+    bench.traffic.event_came(0.001)
+    task_id = await post(bench, [number(place) for place in range(200)], channels=200)
+    for begun in [2] + 20 * [1]:
+        await bench.settled_files(begun)
+        await claim(bench)
+        bench.now_s += 0.1
+        bench.traffic.event_came(0.001)
+        wake(bench)
+    await bench.settled_files(1)
+    await nothing_begins(bench)
+    told = f"the delay of Asterisk's events allows {knee.calls_per_s:.3g} calls a second"
+    assert bench.traffic.slowed_down() == [told]
+    assert await why(bench, task_id) == (Rule.RATE, f"{told}, of all tasks")
+    assert not any(bench.traffic.who_is_slowed_down().values())
+    bench.now_s += HELD_S
+    assert bench.traffic.slowed_down() == []
 
 
 async def test_a_task_begins_no_more_calls_a_second_than_it_may(bench: Bench) -> None:
@@ -360,6 +406,7 @@ async def test_ten_tasks_share_thirty_channels_by_their_weights(tmp_path: Path) 
         bench.scheduler.pbx_is_ready(True)
         used: Counter[int] = Counter()
         ends: list[tuple[float, int, int]] = []
+        await begin_by_the_pace(bench, 30)
         began_s = bench.now_s
         while bench.now_s - began_s < 3000:
             await wait_until(lambda: bench.ledger.in_use == 30, "all channels are in use", poll_s=0.001)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from tests.docs.pages import REPO, page
 
 TELLERS = {
-    "RefusedError", "TaskRefusedError", "refusal", "_failure",  # REST
+    "RefusedError", "TaskRefusedError", "refusal", "_failure", "Refusal",  # REST, why
     "SheetError", "AudioError", "PromptError", "UnplayableError", "UnstoredError", "SpeechError", "EngineDownError",
     "DeliveryError", "ForbiddenAddressError",
     "ConfigError", "StartError", "StoreError", "DatabaseRefusedError", "InUseError", "damaged",  # start

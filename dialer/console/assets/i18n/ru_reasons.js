@@ -69,6 +69,7 @@ const REASONS = sayerOf([
   [/^(.*), of all tasks$/, (why) => `${say(why)}, для всех задач`],
   [/^(\d+) channels? (?:is|are) in use by all tasks, \[dialing\] max_channels allows (\d+)$/, (used, most) => `все задачи заняли каналов: ${used}, разрешено ${most} ([dialing] max_channels)`],
   [/^(\d+) calls? (?:is|are) in progress, (.*) allows (\d+)$/, (used, who, most) => `идёт звонков: ${used}, ${limit(who)} разрешает ${most}`],
+  [/^Asterisk has yet to take up (\d+) call files$/, (count) => `Asterisk ещё не взял файлы вызова: ${count}`],
   [/^(.*) allows (\S+) calls a second$/, (who, rate) => `${limit(who)} разрешает звонков в секунду: ${rate}`],
   [/^(.*): (.*), slowed down to (\S+) calls a second$/, (who, why, rate) => `${limit(who)}: ${say(why)}, поэтому звонков в секунду: ${rate}`],
   [/^Asterisk took (\S+) s to begin a call$/, (time) => `Asterisk начинал звонок ${time} с`],
@@ -98,7 +99,7 @@ const REASONS = sayerOf([
   }),
 ]);
 
-const limit = (name) => name.replace(/^task (\d+)$/, "задача $1").replace(/^trunk (.*)$/, "линия $1").replace(/^other trunks$/, "прочие линии");
+const limit = (name) => name.replace(/^task (\d+)$/, "задача $1").replace(/^trunk (.*)$/, "линия $1").replace("линия of the other numbers", "линия остальных номеров").replace("the delay of Asterisk's events", "задержка событий Asterisk");
 const connection = (problem) => (/Errno 111|refused/i.test(problem) ? "соединение не принято" : /timed? ?out|no answer/i.test(problem) ? "не отвечает" : /not connected/i.test(problem) ? "не соединено" : problem);
 
 const NEXT = sayerOf(whole({
