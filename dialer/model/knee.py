@@ -244,7 +244,7 @@ class Knee:
             return 1.15
         if self.calls_per_s < self.limit_per_s:
             self._beyond_s = 0.0
-            return max(1.005, min(1.15, (self.limit_per_s / self.calls_per_s) ** 0.2))
+            return max(1.005, min(1.15, math.pow(self.limit_per_s / self.calls_per_s, 0.2)))
         self._beyond_s += since_s
         return 1 + min(0.15, 0.002 * self._beyond_s)
 
