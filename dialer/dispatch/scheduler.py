@@ -14,7 +14,7 @@ from dialer.dispatch.observing import Watching
 from dialer.dispatch.orders import OrderBook
 from dialer.dispatch.staffing import Staffing
 from dialer.dispatch.task_queue import TaskQueue
-from dialer.dispatch.traffic import Traffic
+from dialer.dispatch.traffic import MOST_UNCLAIMED, Traffic
 from dialer.model.about import about
 from dialer.model.attempt import DIALLED_STATES, Attempt, NeverDialled
 from dialer.model.call import CallOrder
@@ -194,7 +194,7 @@ class Scheduler(Watching):
         """Asterisk reaches us."""
         if attempt.state in DIALLED_STATES:
             self._failures = 0
-            if self._hungry:  # held back, perhaps by call files that Asterisk had not taken up
+            if self._hungry and self._traffic.unclaimed == MOST_UNCLAIMED - 1:  # the others may have held all back
                 self._wake.set()
 
     def pbx_is_ready(self, ready: bool) -> None:

@@ -169,6 +169,8 @@ class Staffing(Watching):
         if order.callback:
             self._note_callback(desk, call, attempt, now_s)
             return
+        if attempt.state is AttemptState.DIALLING and not attempt.talking:
+            return  # a call on its way, as before
         if (attempt.state is AttemptState.CONNECTING or attempt.talking) and call.answered_at_s is None:
             desk.is_answered(call, now_s)
             if not call.resumed:

@@ -83,6 +83,11 @@ class Traffic(Watching):
         return sum(self._running.values())
 
     @property
+    def unclaimed(self) -> int:
+        """Call files that Asterisk has not asked about."""
+        return len(self._asked_at_s)
+
+    @property
     def has_trunks(self) -> bool:
         """Whether trunks have limits of their own."""
         return bool(self._trunks)
