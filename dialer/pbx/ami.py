@@ -126,9 +126,11 @@ class _WholeMessages(AMIProtocol):  # type: ignore[misc]
         """Send actions in one piece; the future is done when each is answered, however. (The original's actions and
         answers are as much work as all the events of a call.)"""
         action_id = f"{_TOLD}{next(_told_ids)}"
+        texts = (
+            "".join(safe_line(f"{name}: {value}") + "\r\n" for name, value in action.items()) for action in actions
+        )
         self._told[action_id] = _Told(len(actions), told)
         told.add_done_callback(lambda _: self._told.pop(action_id, None))
-        texts = ("".join(f"{name}: {value}\r\n" for name, value in action.items()) for action in actions)
         self.transport.write("".join(f"{text}ActionID: {action_id}\r\n\r\n" for text in texts).encode())
 
     def _take_answer(self, action_id: str) -> None:
@@ -343,16 +345,13 @@ class AmiClient:
 
         Raises AmiDownError, TimeoutError, or UnsafeValueError for what may not be sent.
         """
-        for action in actions:
-            for name, value in action.items():
-                safe_line(f"{name}: {value}")
         manager = self._manager
         if manager is None or self.state not in (AmiState.READY, AmiState.BOOTING):
             raise AmiDownError("no AMI connection")
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(told)
-        manager.protocol.tell(actions, told)
         try:
+            manager.protocol.tell(actions, told)
             async with asyncio.timeout(timeout_s):
                 await told
         finally:
