@@ -175,6 +175,7 @@ async def running(
     traffic = dialling.traffic
     traffic._clock = lambda: engine.made / CALLS_PER_S
     traffic.knee.calls_per_s = traffic._pace.max_calls_per_s = MOST_PER_S
+    traffic._pace.burst = traffic.knee.burst
     put = dialling.spool.put
 
     def put_and_tell(attempt_id: int, text: str, *, probe: bool = False) -> None:
