@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, Text, and_, func, select, type_coerce
+from sqlalchemy import Connection, Row, Select, Table, and_, func, select
 
 from dialer.store.schema import TRIED, answer, attempt, task
 
@@ -13,6 +13,8 @@ PAGE_ROWS = 10_000
 MOST_OTHERS = 8
 """To each row of a task: fewer others are read past, beyond that each row is looked up."""
 ResultRow = Row[Any]
+Query = Select[Any]
+"""Of `COLUMNS`."""
 # Rows of numbers nobody has tried to call yet are not news, and a list of a million has them all in one second.
 # Those of other facades' accounts are theirs.
 _OTHERS = select(task.c.id).where(task.c.owner != "")
@@ -32,11 +34,10 @@ NEXT_DUE = (
 )
 """When the number's attempt after this one may be made; null: there is none, its result is the number's."""
 COLUMNS = {
-    # in the order in which dialer/api/mikopbx/results.py takes them
     attempt: (
         attempt.c.id, attempt.c.task_id, attempt.c.phone_id, attempt.c.phone, attempt.c.linked_id, attempt.c.call_file,
         attempt.c.result, attempt.c.out_dial_state, attempt.c.in_dial_state, attempt.c.state,
-        attempt.c.verbose_call_id, attempt.c.cause, type_coerce(attempt.c.params, Text).label("params_json"),
+        attempt.c.verbose_call_id, attempt.c.cause, attempt.c.params,
         attempt.c.changed_us, attempt.c.attempt_number, attempt.c.due_us, attempt.c.closed_us, NEXT_DUE,
         attempt.c.recording, attempt.c.client_id, attempt.c.caller_id, attempt.c.talked_s, attempt.c.cost_u,
     ),
@@ -72,17 +73,16 @@ def fetch_span(connection: Connection, task_id: int) -> Span:
     return Span(int(first or 0), int(last or 0), int(rows))
 
 
-def fetch_task_results(connection: Connection, task_id: int) -> Sequence[ResultRow]:
+def task_results(task_id: int) -> Query:
     """All rows of a task of few, in the order of their ids. By its index: + 0, else everybody's are walked through."""
-    query = select(*COLUMNS[attempt]).where(attempt.c.task_id == task_id).order_by(attempt.c.id + 0)
-    return connection.execute(query).all()
+    return select(*COLUMNS[attempt]).where(attempt.c.task_id == task_id).order_by(attempt.c.id + 0)
 
 
-def fetch_dense_page(connection: Connection, task_id: int, first_id: int, last_id: int, limit: int) -> list[ResultRow]:
+def dense_page(task_id: int, first_id: int, last_id: int, limit: int) -> Query:
     """A page of the rows of a task whose `Span` is dense, in the order of their ids: the index of its numbers has
     another one."""
     within = (attempt.c.id >= first_id, attempt.c.id <= last_id, attempt.c.task_id + 0 == task_id)
-    return list(connection.execute(select(*COLUMNS[attempt]).where(*within).order_by(attempt.c.id).limit(limit)))
+    return select(*COLUMNS[attempt]).where(*within).order_by(attempt.c.id).limit(limit)
 
 
 def fetch_ids(connection: Connection, task_id: int) -> Sequence[int]:
@@ -91,10 +91,10 @@ def fetch_ids(connection: Connection, task_id: int) -> Sequence[int]:
     return array("q", connection.execute(ids).scalars())
 
 
-def fetch_rows(connection: Connection, task_id: int, ids: Sequence[int]) -> list[ResultRow]:
+def task_rows(task_id: int, ids: Sequence[int]) -> Query:
     """Those of these rows that the task has still, in the order of their ids."""
     which = (attempt.c.id.in_(list(ids)), attempt.c.task_id + 0 == task_id)
-    return list(connection.execute(select(*COLUMNS[attempt]).where(*which).order_by(attempt.c.id)))
+    return select(*COLUMNS[attempt]).where(*which).order_by(attempt.c.id)
 
 
 def fetch_task_answers(connection: Connection, task_id: int, after_id: int, limit: int) -> Sequence[ResultRow]:
@@ -103,27 +103,25 @@ def fetch_task_answers(connection: Connection, task_id: int, after_id: int, limi
     return connection.execute(select(answer).where(*which).order_by(answer.c.id).limit(limit)).all()
 
 
-def fetch_results_since(connection: Connection, since_us: int, shown_us: int, page: int = PAGE_ROWS) -> list[ResultRow]:
-    return _fetch_page(connection, attempt, since_us, shown_us, page)
+def results_since(connection: Connection, since_us: int, shown_us: int, page: int = PAGE_ROWS) -> Query:
+    return _page_since(connection, attempt, since_us, shown_us, page)
 
 
-def fetch_answers_since(connection: Connection, since_us: int, shown_us: int, page: int = PAGE_ROWS) -> list[ResultRow]:
-    return _fetch_page(connection, answer, since_us, shown_us, page)
+def fetch_answers_since(
+    connection: Connection, since_us: int, shown_us: int, page: int = PAGE_ROWS
+) -> Sequence[ResultRow]:
+    return connection.execute(_page_since(connection, answer, since_us, shown_us, page)).all()
 
 
-def _fetch_page(connection: Connection, table: Table, since_us: int, shown_us: int, page: int) -> list[ResultRow]:
+def _page_since(connection: Connection, table: Table, since_us: int, shown_us: int, page: int) -> Query:
     """A page of rows changed at `since_us` or later, oldest first.
 
     Clients ask again from the greatest time they were shown, and are shown times in steps of `shown_us`. So that they
     always get on, a page that would hold nothing but rows of its first step goes on by a page into the next steps.
     """
-    ordered = select(*COLUMNS[table]).where(*SHOWN.get(table, ())).order_by(table.c.changed_us, table.c.id)
-    rows = list(connection.execute(ordered.where(table.c.changed_us >= since_us).limit(page)))
+    changed = (*SHOWN[table], table.c.changed_us >= since_us)
     next_step_us = since_us // shown_us * shown_us + shown_us
-    if len(rows) == page and rows[-1].changed_us < next_step_us:
-        after = rows[-1]
-        same_step = ordered.where(table.c.changed_us >= after.changed_us, table.c.changed_us < next_step_us)
-        seen = {row.id for row in rows}
-        rows += [row for row in connection.execute(same_step) if row.id not in seen]
-        rows += connection.execute(ordered.where(table.c.changed_us >= next_step_us).limit(page))
-    return rows
+    first_step = select(func.count()).select_from(table).where(*changed, table.c.changed_us < next_step_us)
+    rows = int(connection.execute(first_step).scalar_one())
+    query = select(*COLUMNS[table]).where(*changed).order_by(table.c.changed_us, table.c.id)
+    return query.limit(page if rows < page else rows + page)

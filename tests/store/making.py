@@ -14,7 +14,7 @@ from dialer.model.task import InnerNumType, Number
 from dialer.store.database import Store
 from dialer.store.finishing import close_ended, end_numbers
 from dialer.store.queue import fetch_new
-from dialer.store.results import NEXT_DUE, ResultRow
+from dialer.store.results import NEXT_DUE, ResultRow, results_since
 from dialer.store.schema import attempt
 from dialer.store.tasks import TaskChange, save_task
 
@@ -31,6 +31,10 @@ def fetch_task_results(connection: Connection, task_id: int) -> Sequence[ResultR
     """Every column of a task's rows, and `next_due_us`."""
     rows = select(attempt, NEXT_DUE).where(attempt.c.task_id == task_id).order_by(attempt.c.id)
     return connection.execute(rows).all()
+
+
+def fetch_results_since(connection: Connection, since_us: int, shown_us: int, page: int = 100) -> Sequence[ResultRow]:
+    return connection.execute(results_since(connection, since_us, shown_us, page)).all()
 
 
 async def new_task(store: Store, count: int = 1) -> int:

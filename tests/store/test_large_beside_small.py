@@ -13,7 +13,7 @@ from dialer.model.task import Number
 from dialer.store.database import Operation, Store, Transaction
 from dialer.store.finishing import LIFETIME_OVER, STOPPED, close_expired
 from dialer.store.list_rows import listed_row, row_blocks
-from dialer.store.results import fetch_dense_page, fetch_ids, fetch_rows, fetch_span, fetch_task_results
+from dialer.store.results import dense_page, fetch_ids, fetch_span, task_results, task_rows
 from dialer.store.staging import note_staged, stage
 from dialer.store.stop_list import Stop, add_stops
 from dialer.store.tasks import TaskChange, add_numbers, change_task, save_task
@@ -39,7 +39,7 @@ async def test_a_small_task_is_read_without_the_rows_of_others(tmp_path: Path) -
         await store.write(save_task(None, None, a_task(MANY)))
         await store.write(add_numbers(small, numbers(2)))
         before = steps.vm
-        rows = await store.read(lambda connection: fetch_task_results(connection, small))
+        rows = await store.read(lambda connection: connection.execute(task_results(small)).all())
         assert steps.vm - before < MANY / 10
         assert [row.phone_id for row in rows] == [one.phone_id for one in numbers(2)]
 
@@ -53,12 +53,12 @@ async def test_the_pages_of_a_task_between_others_are_those_of_its_rows(tmp_path
         assert [span.is_dense for span in spans] == [False, True]
         before = steps.vm
         ids = await store.read(lambda connection: fetch_ids(connection, sparse))
-        rows = await store.read(lambda connection: fetch_rows(connection, sparse, ids))
+        rows = await store.read(lambda connection: connection.execute(task_rows(sparse, ids)).all())
         assert steps.vm - before < MANY / 2
         assert (len(rows), [row.id for row in rows]) == (20, list(ids))
         span = spans[1]
         page = await store.read(
-            lambda connection: fetch_dense_page(connection, dense, span.first_id, span.last_id, MANY)
+            lambda connection: connection.execute(dense_page(dense, span.first_id, span.last_id, MANY)).all()
         )
         assert [row.id for row in page] == list(range(span.first_id, span.last_id + 1))
 

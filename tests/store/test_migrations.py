@@ -23,13 +23,13 @@ from dialer.store.database import DatabaseRefusedError, Store, StoreError, Trans
 from dialer.store.events import ANSWER, MAIL, PROGRESS, RESULT, fetch_events
 from dialer.store.pollings import fetch_polling, fetch_polling_heads
 from dialer.store.queue import fetch_new
-from dialer.store.results import fetch_answers_since, fetch_results_since
+from dialer.store.results import fetch_answers_since
 from dialer.store.schema import SCHEMA_VERSION, attempt
 from dialer.store.tasks import fetch_tasks
 from tests.rig.small_disk import SmallDisk
 from tests.rig.waiting import wait_until
 from tests.store.dump import DUMPS, write_dump
-from tests.store.making import ask, beside, fetch_task_results, first_order, new_task, url_of
+from tests.store.making import ask, beside, fetch_results_since, fetch_task_results, first_order, new_task, url_of
 
 VERSIONS = sorted(int(file.stem.removeprefix("version_")) for file in DUMPS.glob("version_*.sql"))
 OUTCOMES_OF_OLD = set(Outcome) - {

@@ -17,10 +17,10 @@ from dialer.store.attempts import claim_attempt, mark_spooled, save_answer, save
 from dialer.store.audio import fetch_audio, fetch_known, find_audio, save_audio
 from dialer.store.database import Store
 from dialer.store.queue import fetch_due, fetch_new
-from dialer.store.results import fetch_answers_since, fetch_results_since
+from dialer.store.results import fetch_answers_since
 from dialer.store.scripts import Script
 from dialer.store.tasks import TaskChange, TaskRefusedError, fetch_task, fetch_tasks, fetch_tasks_of_script, save_task
-from tests.store.making import new_task, url_of
+from tests.store.making import fetch_results_since, new_task, url_of
 
 LATER_US = 2**62
 BUSY = Verdict(Outcome.FAIL, "SIP 486 Busy Here")

@@ -12,10 +12,10 @@ from dialer.model.task import Number, TaskState
 from dialer.store.attempts import claim_attempt, mark_spooled, requeue_attempt, save_answer, save_result
 from dialer.store.database import Store, StoreError, Transaction
 from dialer.store.queue import fetch_due, fetch_new, fetch_next_due_us, fetch_zones
-from dialer.store.results import fetch_answers_since, fetch_results_since
+from dialer.store.results import fetch_answers_since
 from dialer.store.schema import answer, attempt
 from dialer.store.tasks import TaskChange, change_task, close_task_if_done, fetch_task
-from tests.store.making import fetch_task_results, first_order, lost, new_task
+from tests.store.making import fetch_results_since, fetch_task_results, first_order, lost, new_task
 
 SECOND_US = 1_000_000
 

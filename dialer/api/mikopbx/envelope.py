@@ -48,10 +48,14 @@ def around() -> tuple[str, str]:
     return before, behind
 
 
-def reply_of_text(data: str) -> web.Response:
-    """`data` is JSON."""
+def body_of(data: str) -> bytes:
+    """A whole reply; `data` is JSON."""
     before, behind = around()
-    return web.Response(text=before + data + behind, content_type="application/json")
+    return f"{before}{data}{behind}".encode()
+
+
+def reply_of_body(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json", charset="utf-8")
 
 
 def refusal(messages: Any, data: Any = (), status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

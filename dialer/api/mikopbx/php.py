@@ -1,5 +1,6 @@
 """PHP's serialize() for what `params` can hold (PHP 8 manual, serialize)."""
 
+from collections.abc import Collection
 from typing import Any
 
 
@@ -7,6 +8,8 @@ def php_serialize(value: Any) -> str:
     """Lengths count UTF-8 bytes. Lists become arrays with keys 0, 1, 2 …"""
     if type(value) is str:  # most are
         return f's:{len(value) if value.isascii() else len(value.encode())}:"{value}";'
+    if type(value) is dict:  # and what they come in
+        return _array(value.items())
     match value:
         case None:
             return "N;"
@@ -16,13 +19,11 @@ def php_serialize(value: Any) -> str:
             return f"i:{value};"
         case float():
             return f"d:{value!r};"
-        case dict():
-            return _array(list(value.items()))
         case list():
             return _array(list(enumerate(value)))
         case _:
             raise TypeError(f"{type(value).__name__} does not come from JSON")
 
 
-def _array(items: list[tuple[Any, Any]]) -> str:
-    return f"a:{len(items)}:{{{''.join(php_serialize(key) + php_serialize(value) for key, value in items)}}}"
+def _array(items: Collection[tuple[Any, Any]]) -> str:
+    return f"a:{len(items)}:{{{''.join([php_serialize(key) + php_serialize(value) for key, value in items])}}}"

@@ -2,24 +2,23 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from dialer.api.mikopbx.envelope import around, reply_of_text
+from dialer.api.mikopbx.envelope import around, body_of, reply_of_body
 from dialer.api.mikopbx.results import answer_json, results_text
-from dialer.store.database import Query, Store, StoreError
+from dialer.store.database import Store, StoreError
 from dialer.store.results import (
-    ResultRow,
-    fetch_dense_page,
+    dense_page,
     fetch_ids,
-    fetch_rows,
     fetch_span,
     fetch_task_answers,
-    fetch_task_results,
     is_large,
+    task_results,
+    task_rows,
 )
 from dialer.store.tasks import fetch_task
 
@@ -38,7 +37,7 @@ async def send_whole(
     start = json.dumps(head)[:-1]
     text = await store.read(partial(_small, task_id=task_id))
     if text is not None:
-        return reply_of_text(start + text)
+        return reply_of_body(body_of(start + text))
     if await store.read(partial(fetch_task, task_id=task_id)) is None:
         return None
     response = web.StreamResponse()
@@ -67,7 +66,7 @@ def _small(connection: Any, task_id: int) -> str | None:
     """Rows and answers of a task of few; None: it has many, or is not there any more."""
     if is_large(connection, task_id, PAGE) or fetch_task(connection, task_id) is None:
         return None
-    rows = results_text(fetch_task_results(connection, task_id))
+    rows, _last_id = results_text(connection, task_results(task_id))
     answered = [answer_json(row) for row in fetch_task_answers(connection, task_id, 0, PAGE)]
     return _RESULTS + rows + _ANSWERS + json.dumps(answered)[1:-1] + _END
 
@@ -77,7 +76,7 @@ async def _rows(store: Store, task_id: int) -> AsyncIterator[str]:
     comma = ""
     async for text in _pages(store, task_id):
         yield comma + text
-        comma = ", "
+        comma = ","
     yield _ANSWERS
     comma, after_id = "", 0
     while answered := await store.read(partial(fetch_task_answers, task_id=task_id, after_id=after_id, limit=PAGE)):
@@ -91,21 +90,15 @@ async def _pages(store: Store, task_id: int) -> AsyncIterator[str]:
     if span.is_dense:
         next_id, last_id = span.first_id, span.last_id
         while next_id:
-            page = partial(fetch_dense_page, task_id=task_id, first_id=next_id, last_id=last_id, limit=PAGE)
-            text, row_id = await store.read(partial(_page, fetch=page))
+            page = dense_page(task_id, next_id, last_id, PAGE)
+            text, row_id = await store.read(partial(results_text, query=page))
             if text:
                 yield text
             next_id = row_id and row_id + 1
         return
     ids = await store.read(partial(fetch_ids, task_id=task_id))
     for start in range(0, len(ids), PAGE):
-        page = partial(fetch_rows, task_id=task_id, ids=ids[start : start + PAGE])
-        text, _row_id = await store.read(partial(_page, fetch=page))
+        page = task_rows(task_id, ids[start : start + PAGE])
+        text, _row_id = await store.read(partial(results_text, query=page))
         if text:
             yield text
-
-
-def _page(connection: Any, fetch: Query[Sequence[ResultRow]]) -> tuple[str, int]:
-    """In the database's thread: text of rows, and the id of the last one; 0: there are none."""
-    rows = fetch(connection)
-    return results_text(rows), rows[-1].id if rows else 0
