@@ -71,8 +71,9 @@ async def _news(dialer: Dialer, rows: int, times: int) -> Row:
         f"SQLite alone, the same statement: median {bare_ms[middle]:.0f} ms",
         "p99 < 150 ms, <= 3x",
         p99_ms < 150 and ratio <= 3,
-        "SQLite's own reading and making text of the rows, some 40 % each; the p99 was not profiled",
-        "let SQLite make the JSON (json_object) where rows have no parameters",
+        "SQLite's reading and making JSON of the rows, 55 %; Python's text of their parameters, 30 %; sending, 10 %. "
+        "The p99 is the machine's: no garbage collection, no waiting, and SQLite alone is slow in the same moments",
+        "store parameters as they are shown: then Python has nothing to do with a row",
         {"p99_ms": p99_ms, "median_ms": served_ms[middle], "bare_median_ms": bare_ms[middle], "ratio": ratio},
     )
 
@@ -106,7 +107,8 @@ async def _whole_task(dialer: Dialer, task_id: int, rows: int) -> Row:
         f"idle: {idle_mb:.0f} MB",
         "streamed, < 100 MB above idle, first byte < 200 ms, others' p99 < 100 ms",
         grown_mb < 100 and first_ms < 200 and others.p99_ms < 100,
-        "making JSON of rows, in a thread that shares the interpreter with the loop",
+        "SQLite's reading and making JSON of rows, beside the loop; Python's text of their parameters, a third, shares "
+        "the interpreter with it",
         "a process, as for the console's tables",
         {
             "grown_mb": grown_mb, "first_byte_ms": first_ms, "others_p99_ms": others.read_p99_ms,
