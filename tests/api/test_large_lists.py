@@ -22,16 +22,18 @@ from dialer.api.mikopbx.times import ZONE
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.large_lists import LargeLists, Stored
 from dialer.model.task import InnerNumType, Number, Task
+from dialer.store import staging
 from dialer.store.database import Operation, Store, StoreError, Transaction
 from dialer.store.joining import NotedList
-from dialer.store.list_rows import listed_row
+from dialer.store.list_rows import ROWS_A_BLOCK, listed_row
 from dialer.store.lists import ListChangedError, by_phone
-from dialer.store.staging import StagedList, fetch_staged, stage, unstage
+from dialer.store.staging import StagedList, fetch_staged, note_staged, stage, unstage
 from dialer.store.tasks import TaskChange, delete_task, find_task, reserve_task, save_task
-from tests.rig.daemon import Dialer
+from tests.rig.daemon import BASE, Dialer
 from tests.rig.waiting import wait_until
 from tests.store.making import ask, fetch_task_results, url_of
 
+BODY_MB = 48
 NOTED = "meta WHERE key LIKE 'staged:%'"
 UTC = ZoneInfo("UTC")
 T = TypeVar("T")
@@ -259,6 +261,87 @@ async def test_staged_rows_that_were_removed_are_staged_again(tmp_path: Path) ->
         await store.close()
 
 
+class RemovingStore(Store):
+    """Others remove staged rows amid the staging."""
+
+    removals = 1
+    """How many operations are spent on it."""
+    is_amid = True
+
+    async def write(self, operation: Operation[T]) -> T:
+        result = await super().write(operation)
+        if self.is_amid and operation.__qualname__.startswith("stage."):
+            self.is_amid = False
+            for task_id in await self.read(fetch_staged):
+                for _ in range(self.removals):
+                    await super().write(unstage(task_id))
+        return result
+
+
+@pytest.mark.parametrize("removals", [1, 100], ids=["in part", "all"])
+async def test_staged_rows_that_are_removed_amid_are_all_staged_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removals: int
+) -> None:
+    monkeypatch.setattr(staging, "_ROWS_REMOVED", 1000)
+    database = tmp_path / "dialer.db"
+    store = await RemovingStore.open(url_of(database))
+    assert isinstance(store, RemovingStore)
+    store.removals = removals
+    try:
+        numbers = many(6 * ROWS_A_BLOCK)
+        saving = Saving(store, url_of(database))
+        await saving.save(numbers)
+        assert not store.is_amid
+        assert len(saving.seen) == 1
+        await saving.lists.finish_left(earlier=True)
+        assert ask(database, "SELECT count(*), count(DISTINCT task_id) FROM attempt") == [(len(numbers), 1)]
+    finally:
+        await store.close()
+
+
+async def test_what_is_left_of_an_answer_is_no_part_of_the_next_one(tmp_path: Path) -> None:
+    url = url_of(tmp_path / "dialer.db")
+    store = await Store.open(url)
+    body = json.dumps({"numbers": many(2 * ROWS_A_BLOCK)}).encode()
+    large = await LargeBody.read(await kept(_in_parts(body), len(body)), "TaskBody", "UTC", url)
+    try:
+        async for _block in large.rows(None):
+            break
+        await large.compare(1, None)
+        assert [len(block) async for block in large.rows(None)] == [ROWS_A_BLOCK, ROWS_A_BLOCK]
+    finally:
+        await large.close()
+        await store.close()
+
+
+async def test_why_a_list_could_not_be_compared_is_told_and_its_process_goes_on(tmp_path: Path) -> None:
+    body = json.dumps({"numbers": ["1"]}).encode()
+    large = await LargeBody.read(
+        await kept(_in_parts(body), len(body)), "TaskBody", "UTC", url_of(tmp_path / "no" / "dialer.db")
+    )
+    try:
+        for _ in range(2):
+            with pytest.raises(StoreError, match="cannot be written"):
+                await large.compare(1, None)
+        assert [list(block.values) async for block in large.rows(None)] == [["1", "1"]]
+    finally:
+        await large.close()
+
+
+async def test_the_rows_of_a_task_are_no_staged_ones(tmp_path: Path) -> None:
+    database = tmp_path / "dialer.db"
+    store = await Store.open(url_of(database))
+    try:
+        saving = Saving(store, url_of(database))
+        task_id = (await saving.save(GOOD)).task_id
+        await store.write(lambda tx: note_staged(tx.connection, task_id))
+        await saving.lists.finish_left(earlier=True)
+        assert ask(database, "SELECT count(*) FROM attempt") == [(len(by_phone(phones_of(GOOD))),)]
+        assert ask(database, f"SELECT count(*) FROM {NOTED}") == [(0,)]  # noqa: S608
+    finally:
+        await store.close()
+
+
 class FailingStore(Store):
     """Refuses the removal of staged rows as a full disk does."""
 
@@ -368,3 +451,40 @@ async def test_what_a_killed_daemon_had_staged_is_removed(dialer: Dialer) -> Non
         await dialer.start()
         await wait_until(lambda: not counted(NOTED), "it is removed", 60)
         assert counted("attempt") == 0
+
+
+async def test_a_joined_list_that_a_killed_daemon_had_begun_is_finished(dialer: Dialer) -> None:
+    task = {"crmId": 7, "innerNum": "201", "state": 2}
+    await dialer.data("POST", "/task", {**task, "numbers": many(30_000)})
+    numbers = [{**one, "number": f"7953{at:07d}"} for at, one in enumerate(many(30_000))]
+    posting = asyncio.create_task(dialer.call("POST", "/task", {**task, "name": "new", "numbers": numbers}))
+    with closing(sqlite3.connect(dialer.database)) as connection:
+
+        def counted(query: str) -> int:
+            return int(connection.execute(f"SELECT count(*) FROM {query}").fetchone()[0])  # noqa: S608
+
+        joining = "meta WHERE key LIKE 'joining:%'"
+        await wait_until(lambda: counted(joining), "the list is the task's", 60)
+        await dialer.kill()
+        await asyncio.gather(posting, return_exceptions=True)
+        assert counted("attempt WHERE phone LIKE '7953%'") < len(numbers)
+        await dialer.start()
+        await wait_until(lambda: not counted("meta WHERE key LIKE '%:%'"), "it is joined", 60)
+        assert counted("attempt WHERE phone LIKE '7953%'") == counted("attempt") == len(numbers)
+
+
+async def test_a_body_of_chunks_is_not_in_the_daemons_memory(dialer: Dialer) -> None:
+    padding = b" " * 1_048_576
+    await dialer.data("POST", "/task", {"innerNum": "201", "state": 2, "numbers": ["79520000001"]})
+    assert dialer.session is not None
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b'{"innerNum": "201", "state": 2, "numbers": ["79520000001"'
+        for _ in range(BODY_MB):
+            yield padding
+        yield b"]}"
+
+    before_mb = dialer.most_memory_mb
+    async with dialer.session.post(f"{dialer.url}{BASE}/task", data=chunks()) as response:
+        assert (await response.json())["result"]
+    assert dialer.most_memory_mb - before_mb < BODY_MB / 3

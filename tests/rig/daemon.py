@@ -69,9 +69,17 @@ class Dialer:
 
     @property
     def memory_mb(self) -> float:
-        """What the process holds in memory now (VmRSS)."""
+        """What the process holds in memory now."""
+        return self._memory_mb("VmRSS")
+
+    @property
+    def most_memory_mb(self) -> float:
+        """What it has held at once since its start."""
+        return self._memory_mb("VmHWM")
+
+    def _memory_mb(self, name: str) -> float:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+        return int(status.partition(f"{name}:")[2].split()[0]) / 1024
 
     async def start(self) -> None:
         """Write the settings, start the daemon, return when it serves REST."""

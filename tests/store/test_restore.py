@@ -23,6 +23,7 @@ from dialer.store.finishing import close_by_signal
 from dialer.store.queue import fetch_new
 from dialer.store.restore import LOST, Restoration, Restored, Since
 from dialer.store.schema import SCHEMA_VERSION
+from dialer.store.staging import fetch_staged, note_staged, unstage
 from dialer.store.stop_list import Stop, add_stops
 from dialer.store.tasks import TaskChange, add_numbers, change_task, delete_task, fetch_open_tasks, save_task
 from dialer.store.users import save_user
@@ -474,6 +475,21 @@ async def test_a_backup_from_before_the_upgrade_knows_its_database_by_its_rows(
     ]
     back_up(database, tmp_path / "next.db")
     assert (await restored(database, tmp_path / "next.db")).since is Since.KNOWN
+
+
+async def test_what_is_noted_of_lists_goes_with_their_rows(database: Path, tmp_path: Path) -> None:
+    file = tmp_path / "backup.db"
+    old = make_old(VERSIONS[0], database)
+    async with opened(database) as store:
+        task_id = (await store.read(fetch_open_tasks))[0].task_id
+        await store.write(lambda tx: note_staged(tx.connection, 1))
+    back_up(old, file)
+    async with opened(database) as store:
+        await store.write(unstage(1))
+        await store.write(lambda tx: note_staged(tx.connection, task_id))
+    assert (await restored(database, file)).since is Since.KNOWN
+    async with opened(database) as store:
+        assert await store.read(fetch_staged) == [1]
 
 
 async def test_a_backup_of_another_machine_takes_nothing_over(database: Path, tmp_path: Path) -> None:
