@@ -160,7 +160,7 @@ class LargeLists:
     async def _join(self, task_id: int) -> None:
         """The list is stored: what fails is done later."""
         try:
-            turns = _Turns(self._store)
+            turns = _Turns(self._store, 1, LEAST_BLOCKS)  # what drops numbers takes longer than what stages them
             while await turns.write(join(task_id, turns.parts)):
                 pass
             for some in batches(await self._store.read(partial(fetch_held_clients, task_id=task_id))):
@@ -220,19 +220,20 @@ class LargeLists:
 class _Turns:
     """Operations with parts of a list: as many parts in one as others who wait can bear."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, least: int = LEAST_BLOCKS, most: int = MOST_BLOCKS) -> None:
         self._store = store
+        self._least, self._most = least, most
         self._operations = 0
-        self.parts = LEAST_BLOCKS
+        self.parts = least
 
     async def write(self, operation: Operation[T]) -> T:
         began_s, asked = time.monotonic(), self._store.operations_asked + 1
         result = await self._store.write(operation)
         is_slow = time.monotonic() - began_s > TURN_S
         if is_slow and self._store.operations_asked > asked:
-            self.parts = max(LEAST_BLOCKS, self.parts // 2)
+            self.parts = max(self._least, self.parts // 2)
         else:
-            self.parts = min(MOST_BLOCKS, self.parts + 1)
+            self.parts = min(self._most, self.parts + 1)
         self._operations += 1
         if self._operations % COPIED_EVERY == 0:
             await self._store.read(copy_log)
