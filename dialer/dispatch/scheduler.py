@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """How long nothing is dialled after call files came back unclaimed: Asterisk does not reach our FastAGI."""
 LOOK_AGAIN_S = 0.1
+MOMENT_S = 0.01
+"""Calls that a rate allows within this time begin together."""
 PREDICT_AGAIN_S = 1.0
 """Talks come nearer to their end also when nothing else happens."""
 LONGEST_SLEEP_S = 3600.0
@@ -220,7 +222,11 @@ class Scheduler(Watching):
             except StoreError as error:
                 log.error("%s; dialling goes on in %.0f s", error, DATABASE_RETRY_S)  # noqa: TRY400 - no trace needed
                 self._hungry.update(dict.fromkeys(self._queues))
-            if wait_s is not None:
+            if wait_s is not None and wait_s <= MOMENT_S:
+                # at the limit of a rate: whatever would wake us before could only find it so
+                await asyncio.sleep(MOMENT_S)
+                self._wake.set()
+            elif wait_s is not None:
                 self._wake_in(wait_s)
 
     def decision(self, task: Task) -> Decision | None:

@@ -12,10 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
+from unittest.mock import patch
 
 import sqlalchemy
 
+from dialer.dispatch import saving
 from dialer.dispatch.ledger import Ledger
+from dialer.store import database
 from tests.rig.engine import ANSWERED_IN, ANSWERED_OUT, BUSY, Engine, Steps, call_of, counting_steps, fill, running
 from tests.rig.ports import PortBlock
 
@@ -26,6 +29,7 @@ VERSIONS = {
     "sqlite": sqlite3.sqlite_version,
 }
 """What the counts depend on beside our code."""
+TOGETHER_S = 0.5
 CALLS = 40
 """In a round: fewer than the numbers that are read at a time."""
 _HEAD = f"""# What a step of one call may cost; the test fails for what costs a tenth more (statements: one), or so much
@@ -163,7 +167,12 @@ async def _wired(folder: Path) -> AsyncIterator[tuple[Engine, Wire, Meter, int]]
     wire, ports = Wire(), PortBlock(udp_ports=0, tcp_ports=1)
     server = await asyncio.start_server(wire.serve_ami, "127.0.0.1", 0)
     ami_port, agi_port = server.sockets[0].getsockname()[1], ports.port(1)
-    with counting_steps() as steps:
+    with (
+        counting_steps() as steps,
+        # however slow the machine, what is noted together is committed together
+        patch.object(database, "LATER_S", TOGETHER_S),
+        patch.object(saving, "PASSING_S", TOGETHER_S),
+    ):
         async with running(
             folder / "dialer.db", folder, dials=False, ami_port=ami_port, agi_port=agi_port
         ) as engine:  # fmt: skip
