@@ -180,6 +180,8 @@ class Ledger:
             self._arm_grace(attempt_id)
         elif moved.state is AttemptState.SPOOLED:
             self._saver.save(attempt_id, stored.mark_spooled(self._orders[attempt_id]))
+        elif moved.state is AttemptState.POLLED:  # nobody but us knows that the goal is reached
+            self._saver.save(attempt_id, stored.save_progress(moved), is_whole=True, may_wait=False)
         elif moved.state is not attempt.state:
             self._saver.save_passing(attempt_id, stored.save_progress(moved))
 

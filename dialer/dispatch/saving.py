@@ -20,6 +20,8 @@ class _Change:
     operation: Operation[None]
     keys: tuple[str, ...]
     """Where Asterisk keeps what this makes durable."""
+    may_wait: bool = True
+    """For others to be committed with."""
 
 
 class Saver:
@@ -46,13 +48,20 @@ class Saver:
         return attempt_id in self._changes
 
     def save(
-        self, attempt_id: int, operation: Operation[None], keys: tuple[str, ...] = (), *, is_whole: bool = False
+        self,
+        attempt_id: int,
+        operation: Operation[None],
+        keys: tuple[str, ...] = (),
+        *,
+        is_whole: bool = False,
+        may_wait: bool = True,
     ) -> None:
-        """Commit a change after the attempt's earlier ones. `is_whole`: it says also what a state before it says."""
+        """Commit a change after the attempt's earlier ones. `is_whole`: it says also what a state before it says.
+        `may_wait`: for others, 50 ms at the most."""
         passing = self._passing.pop(attempt_id, None)
         if passing is not None and not is_whole:
-            self._queue(attempt_id, passing, ())
-        self._queue(attempt_id, operation, keys)
+            self._queue(attempt_id, _Change(passing, ()))
+        self._queue(attempt_id, _Change(operation, keys, may_wait))
 
     def save_passing(self, attempt_id: int, operation: Operation[None]) -> None:
         """Commit a state of the attempt, unless within 50 ms a change comes that passes over it."""
@@ -65,12 +74,12 @@ class Saver:
         self._passing_due = None
         passing, self._passing = self._passing, {}
         for attempt_id, operation in passing.items():
-            self._queue(attempt_id, operation, ())
+            self._queue(attempt_id, _Change(operation, ()))
         self._look_whether_idle()
 
-    def _queue(self, attempt_id: int, operation: Operation[None], keys: tuple[str, ...]) -> None:
+    def _queue(self, attempt_id: int, change: _Change) -> None:
         changes = self._changes.setdefault(attempt_id, deque())
-        changes.append(_Change(operation, keys))
+        changes.append(change)
         self._idle.clear()
         if len(changes) == 1:
             self._submit(attempt_id)
@@ -88,7 +97,8 @@ class Saver:
             log.warning("not committed at the end: attempts %s", sorted(self._changes))
 
     def _submit(self, attempt_id: int) -> None:
-        future = self._store.submit(self._changes[attempt_id][0].operation, may_wait=True)
+        change = self._changes[attempt_id][0]
+        future = self._store.submit(change.operation, may_wait=change.may_wait)
         future.add_done_callback(lambda done: self._submitted(attempt_id, done))
 
     def _submitted(self, attempt_id: int, done: "asyncio.Future[None]") -> None:

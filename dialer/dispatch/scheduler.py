@@ -14,7 +14,7 @@ from dialer.dispatch.observing import Watching
 from dialer.dispatch.orders import OrderBook
 from dialer.dispatch.staffing import Staffing
 from dialer.dispatch.task_queue import TaskQueue
-from dialer.dispatch.traffic import MOST_UNCLAIMED, Traffic
+from dialer.dispatch.traffic import MOMENT_S, MOST_UNCLAIMED, Traffic
 from dialer.model.about import about
 from dialer.model.attempt import DIALLED_STATES, Attempt, NeverDialled
 from dialer.model.call import CallOrder
@@ -37,8 +37,6 @@ log = logging.getLogger(__name__)
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """How long nothing is dialled after call files came back unclaimed: Asterisk does not reach our FastAGI."""
 LOOK_AGAIN_S = 0.1
-MOMENT_S = 0.01
-"""Calls that a rate allows within this time begin together."""
 PREDICT_AGAIN_S = 1.0
 """Talks come nearer to their end also when nothing else happens."""
 LONGEST_SLEEP_S = 3600.0
@@ -224,7 +222,7 @@ class Scheduler(Watching):
                 self._hungry.update(dict.fromkeys(self._queues))
             if wait_s is not None and wait_s <= MOMENT_S:
                 # at the limit of a rate: whatever would wake us before could only find it so
-                await asyncio.sleep(MOMENT_S)
+                await asyncio.sleep(wait_s)
                 self._wake.set()
             elif wait_s is not None:
                 self._wake_in(wait_s)
@@ -268,10 +266,12 @@ class Scheduler(Watching):
         """
         while self._hungry:
             held = first_of(ENGINE_RULES, self.engine())
+            if held is None and await self._restock_hungry():  # much may have happened meanwhile
+                held = first_of(ENGINE_RULES, self.engine())
             if held is not None:
                 self.on_held(None)
                 return held.next_look_s
-            self._begin_round(await self._able())
+            self._begin_round(self._able())
         return None
 
     def _begin_round(self, able: Mapping[int, int]) -> None:
@@ -281,29 +281,35 @@ class Scheduler(Watching):
             if task_id is None or not self._begin(self._queues[task_id]):
                 return
 
-    async def _able(self) -> dict[int, int]:
-        """The hungry tasks that could begin calls now, and how many. The others are hungry no more: some event or timer
-        tells. Nobody is able whenever the database was asked: much may have happened since the engine was looked at."""
-        able, asked = {}, False
+    async def _restock_hungry(self) -> bool:
+        """Read numbers of hungry tasks that have none left. Those that get none are hungry no more: some event or timer
+        tells. Says whether any had to be asked for."""
+        asked = False
+        for task_id in list(self._hungry):
+            queue = self._queues.get(task_id)
+            if queue is None or queue.stock_at(self._now()) or not self._room_by_limits(task_id):
+                continue
+            asked = True
+            if not await self._restock(queue) and self._queues.get(task_id) is queue:  # else whoever changed it fed it
+                self._sated(task_id)
+                await self._nothing_to_dial(queue)
+        return asked
+
+    def _able(self) -> dict[int, int]:
+        """The hungry tasks that could begin calls now, and how many. Whoever limits or employees let begin none is
+        hungry no more."""
+        able = {}
         for task_id in list(self._hungry):
             queue = self._queues.get(task_id)
             room = 0 if queue is None else self._room_by_limits(task_id)
             if queue is None or not room:
                 self._sated(task_id)
-            elif not (stock := queue.stock_at(self._now())):
-                asked = True
-                await self._restock_or_sate(queue)
-            elif not (begin := self._room_by_employees(queue.task)):
-                self._sated(task_id)
-            else:
-                able[task_id] = min(room, stock, begin)
-        return {} if asked else able
-
-    async def _restock_or_sate(self, queue: TaskQueue) -> None:
-        task_id = queue.task.task_id
-        if not await self._restock(queue) and self._queues.get(task_id) is queue:  # else whoever changed it has fed it
-            self._sated(task_id)
-            await self._nothing_to_dial(queue)
+            elif stock := queue.stock_at(self._now()):
+                if begin := self._room_by_employees(queue.task):
+                    able[task_id] = min(room, stock, begin)
+                else:
+                    self._sated(task_id)
+        return able
 
     def _sated(self, task_id: int) -> None:
         self._hungry.pop(task_id, None)

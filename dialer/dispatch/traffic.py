@@ -8,7 +8,7 @@ Asterisk's delays stay short (`dialer.model.knee`).
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dialer.dispatch.observing import Watching
 from dialer.model.attempt import DIALLED_STATES, Attempt
@@ -26,6 +26,8 @@ SLOW_S = 1.5
 MOST_UNCLAIMED = 50
 """Call files that Asterisk has not asked about: one that was held up for a moment does not get hundreds at once."""
 LOOK_AGAIN_S = 0.25
+MOMENT_S = 0.01
+"""Calls that the pace allows within this time begin together."""
 NO_TRUNK = "trunk of the other numbers"
 
 
@@ -119,7 +121,10 @@ class Traffic(Watching):
             self.knee.is_full(self._clock())
             return Refusal(self._pace, f"Asterisk has yet to take up {len(self._asked_at_s)} call files", LOOK_AGAIN_S)
         now_s = self._clock()
-        return self.rate.refusal(now_s) or self.asterisk.refusal(now_s) or self._pace.refusal(now_s)
+        refusal = self.rate.refusal(now_s) or self.asterisk.refusal(now_s)
+        if refusal is None and (refusal := self._pace.refusal(now_s)) is not None:
+            refusal = replace(refusal, wait_s=max(refusal.wait_s, MOMENT_S))
+        return refusal
 
     def room(self) -> int:
         """How many calls may begin at once by the limits of all tasks, where none of them refuses one."""

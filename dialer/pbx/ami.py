@@ -126,12 +126,14 @@ class _WholeMessages(AMIProtocol):  # type: ignore[misc]
         """Send actions in one piece; the future is done when each is answered, however. (The original's actions and
         answers are as much work as all the events of a call.)"""
         action_id = f"{_TOLD}{next(_told_ids)}"
-        texts = (
-            "".join(safe_line(f"{name}: {value}") + "\r\n" for name, value in action.items()) for action in actions
+        text = "".join(
+            "".join(safe_line(f"{name}: {value}") + "\r\n" for name, value in action.items())
+            + f"ActionID: {action_id}\r\n\r\n"
+            for action in actions
         )
         self._told[action_id] = _Told(len(actions), told)
         told.add_done_callback(lambda _: self._told.pop(action_id, None))
-        self.transport.write("".join(f"{text}ActionID: {action_id}\r\n\r\n" for text in texts).encode())
+        self.transport.write(text.encode())
 
     def _take_answer(self, action_id: str) -> None:
         told = self._told.get(action_id)

@@ -94,6 +94,8 @@ class _Thread(aiosqlite.Connection):
     def _run(self, work: Work[T]) -> T:
         if self._connected is None:
             self._connected = self._engine.connect()
+        if self._conn.in_transaction:  # its end was interrupted
+            self._do("ROLLBACK")
         self._do(self._begin)
         try:
             result = work(self._connected)

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 import pytest_asyncio
+from sqlalchemy import insert
 
-from dialer.dispatch.traffic import MOST_UNCLAIMED, Trunk
+from dialer.dispatch.task_queue import TaskQueue
+from dialer.dispatch.traffic import MOMENT_S, MOST_UNCLAIMED, Traffic, Trunk
 from dialer.dispatch.why import Explainer
 from dialer.model.attempt import AttemptState, LegEnded, SubscriberAnswered, TalkBegan
 from dialer.model.employees import Staff
@@ -20,6 +23,7 @@ from dialer.model.records import InRecord, OutRecord
 from dialer.model.rules import DayKind, DayWindow, Pacing
 from dialer.model.situation import Rule
 from dialer.model.task import InnerNumType, Number, TaskState
+from dialer.store.schema import dialled
 from dialer.store.tasks import TaskChange
 from tests.dispatch.test_scheduler import BUSY, Bench, nothing_begins, running
 from tests.rig.waiting import wait_for_answer, wait_until
@@ -234,6 +238,61 @@ async def test_a_telephone_called_often_enough_today_waits_for_tomorrow(tmp_path
         await bench.settled_files(1)
         (third,) = await claim(bench)
         assert (first, second, third) == (1, 3, 2)
+
+
+async def test_numbers_called_often_enough_today_hold_up_no_other_task(tmp_path: Path) -> None:
+    async with running(tmp_path) as bench:
+        clock_is(bench, "2026-11-25T12:00:00")
+        many = [number(place) for place in range(1000)]
+        today, _ = bench.scheduler.today()
+        called = [{"day": today, "phone_id": one.phone_id, "times": 1} for one in many]
+        await bench.store.write(lambda tx: tx.connection.execute(insert(dialled), called))
+        bench.ledger.claims_open = False
+        read: list[int] = []
+        restock = bench.scheduler._restock
+
+        async def counted(queue: TaskQueue) -> bool:
+            read.append(queue.task.task_id)
+            return await restock(queue)
+
+        bench.scheduler._restock = counted  # type: ignore[method-assign]
+        late = await post(bench, many, max_per_day=1)
+        await wait_until(lambda: late in read, "the first task is looked at")
+        other = await post(bench, [number(5000)])
+        await bench.settled_files(1)
+        assert read.count(late) < 9, "all ten hundreds of the other task were read before"
+        assert bench.ledger.in_use_by(other) == 1
+
+
+@pytest.mark.parametrize("calls_per_s", [50.0, 200.0, 400.0])
+def test_a_rate_that_is_set_is_kept_to(calls_per_s: float) -> None:
+    now_s = 1000.0
+    traffic = Traffic(max_calls_per_s=calls_per_s, clock=lambda: now_s)
+    traffic.knee.calls_per_s = 10_000.0
+    traffic._keep_to_pace()
+    begun = 0
+    while now_s < 1001.0:
+        refusal = traffic.refusal_of_engine()
+        if refusal is None:
+            begun += 1
+            traffic.rate.took_one(now_s)
+        else:
+            now_s += refusal.wait_s
+    assert abs(begun - calls_per_s) <= 2
+
+
+def test_calls_that_the_pace_allows_within_a_moment_begin_together() -> None:
+    now_s = 1000.0
+    traffic = Traffic(clock=lambda: now_s)
+    waits_s = []
+    while now_s < 1001.0:
+        refusal = traffic.refusal_of_engine()
+        if refusal is None:
+            traffic._pace.took_one(now_s)
+        else:
+            waits_s.append(refusal.wait_s)
+            now_s += refusal.wait_s
+    assert min(waits_s) >= MOMENT_S
 
 
 async def test_a_raised_cap_wakes_who_waits_for_tomorrow(tmp_path: Path) -> None:
@@ -503,11 +562,11 @@ async def test_caller_ids_take_turns_and_a_number_s_own_wins(bench: Bench) -> No
 
 
 async def test_numbers_are_dialled_as_they_are_unless_the_task_asks_for_the_international_form(bench: Bench) -> None:
-    for as_e164, dialled in ((False, "89520000001"), (True, "+79520000001")):
+    for as_e164, shown in ((False, "89520000001"), (True, "+79520000001")):
         task_id = await post(bench, [Number("89520000001", "9520000001")], as_e164=as_e164)
         await bench.settled_files(1)
         (file,) = bench.spool.iterdir()
-        assert f"Setvar: AUTODIALER_NUMBER={dialled}\n" in file.read_text()
+        assert f"Setvar: AUTODIALER_NUMBER={shown}\n" in file.read_text()
         (attempt_id,) = await claim(bench)
         bench.ledger.note(attempt_id, BUSY)
         await bench.desk.delete(task_id)
