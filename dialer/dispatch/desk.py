@@ -135,7 +135,7 @@ class TaskDesk:
     async def add_numbers(self, task_id: int, numbers: Sequence[Number]) -> tuple[Task, int] | None:
         """Add numbers to a task's list, and open a closed one; how many are new. Those that are in it stay as they are,
         also in another form. None: the PBX has no such task of its own. Raises TaskRefusedError."""
-        async with self._adding:
+        async with self._large.joined(task_id), self._adding:
             numbers = await self._without_twins(task_id, numbers)
             change = await self._with_zones(TaskChange(numbers=numbers), None, task_id)
             operation = audited(add_numbers(task_id, change.numbers or ()), _numbers_added)

@@ -5,10 +5,11 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from dialer.store.batches import batches
 from dialer.store.database import Operation, Store, StoreError
@@ -20,6 +21,7 @@ from dialer.store.joining import (
     fetch_joining,
     fetch_left_parts,
     free_clients,
+    is_joining,
     join,
     note,
     remove_parts,
@@ -84,6 +86,8 @@ class LargeLists:
         """Tasks whose lists are not joined whole."""
         self._has_notes = False
         """Whether notes could not be removed."""
+        self._of_tasks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        """Held by who changes a list part by part, and by who wants it whole."""
 
     async def save(
         self,
@@ -103,7 +107,8 @@ class LargeLists:
                         return await self._make(task_id, numbers, region, write)
                     found = await find()
                     if found is not None:
-                        return await self._change(found, numbers, region, write)
+                        async with self._lock_of(found):
+                            return await self._change(found, numbers, region, write)
                     if reserve is None:
                         return await write(None)
                     log.info("a list is looked at again: its task was deleted")
@@ -157,16 +162,31 @@ class LargeLists:
             await self._join(task_id)
         return saved
 
+    @asynccontextmanager
+    async def joined(self, task_id: int) -> AsyncIterator[None]:
+        """Within it no large list is compared with the task or joined to it: what is left of one is joined first.
+        Raises StoreError."""
+        async with self._lock_of(task_id):
+            if await self._store.read(partial(is_joining, task_id=task_id)):
+                await self._join_parts(task_id)
+            yield
+
+    def _lock_of(self, task_id: int) -> asyncio.Lock:
+        return self._of_tasks.setdefault(task_id, asyncio.Lock())
+
+    async def _join_parts(self, task_id: int) -> None:
+        turns = _Turns(self._store, 1, LEAST_BLOCKS)  # what drops numbers takes longer than what stages them
+        while await turns.write(join(task_id, turns.parts)):
+            pass
+        for some in batches(await self._store.read(partial(fetch_held_clients, task_id=task_id))):
+            await self._store.write(free_clients(task_id, some))
+        await self._store.write(end_joining(task_id))
+        self._joining.discard(task_id)
+
     async def _join(self, task_id: int) -> None:
         """The list is stored: what fails is done later."""
         try:
-            turns = _Turns(self._store, 1, LEAST_BLOCKS)  # what drops numbers takes longer than what stages them
-            while await turns.write(join(task_id, turns.parts)):
-                pass
-            for some in batches(await self._store.read(partial(fetch_held_clients, task_id=task_id))):
-                await self._store.write(free_clients(task_id, some))
-            await self._store.write(end_joining(task_id))
-            self._joining.discard(task_id)
+            await self._join_parts(task_id)
             await self._remove_notes()  # those in whose place another list has come
             await self._store.read(copy_log)
         except StoreError as error:
@@ -210,7 +230,8 @@ class LargeLists:
                 self._staged.update(await self._store.read(fetch_staged))
                 self._joining.update(await self._store.read(fetch_joining))
             for task_id in sorted(self._joining):
-                await self._join(task_id)
+                async with self._lock_of(task_id):
+                    await self._join(task_id)
             for task_id in sorted(self._staged):
                 await self._unstage(task_id)
             if earlier or self._has_notes:

@@ -28,7 +28,8 @@ from dialer.model.task import Task, TaskState
 from dialer.model.why import DATABASE_RETRY_S, ENGINE_RULES, first_of
 from dialer.store.attempts import DayCap
 from dialer.store.database import Store, StoreError
-from dialer.store.finishing import QUEUE_TOPIC, TASK_TOPIC
+from dialer.store.finishing import QUEUE_TOPIC, RETOLD_TOPIC, SPENT_TOPIC, TASK_TOPIC
+from dialer.store.joining import is_joining
 from dialer.store.queue import fetch_called_out, postpone
 from dialer.store.rescheduling import capped_until_us
 from dialer.store.tasks import close_task_if_done, fetch_open_tasks, fetch_task
@@ -100,6 +101,8 @@ class Scheduler(Watching):
         staffing.on_capacity = self._capacity_of
         store.listen(QUEUE_TOPIC, lambda task_id: self.feed(int(task_id)))
         store.listen(TASK_TOPIC, self._changed_by_engine)
+        store.listen(RETOLD_TOPIC, self._stock_is_old)
+        store.listen(SPENT_TOPIC, _tell_spent)
         self._changed_tasks: set[int] = set()
 
     @property
@@ -381,6 +384,8 @@ class Scheduler(Watching):
             self._look_in(task_id, math.inf if until is None else (until - self._now()).total_seconds())
         elif self._ledger.in_use_by(task_id):
             return
+        elif await self._store.read(functools.partial(is_joining, task_id=task_id)):
+            self._look_in(task_id, DATABASE_RETRY_S)  # each part of its list tells, and the end of it
         elif await self._store.write(close_task_if_done(task_id)):
             log.info("task %d: every number is finished", task_id, extra={"task_id": task_id})
             self.task_is_gone(task_id)
@@ -432,16 +437,29 @@ class Scheduler(Watching):
         self._wake.set()
 
     async def _take_changed_tasks(self) -> None:
-        """Tasks that the engine itself has paused, or whose user has ended them."""
+        """Tasks that the engine itself has paused, or whose user has ended them, or whose list is joined."""
         while self._changed_tasks:
-            task_id = next(iter(self._changed_tasks))
-            queue = self._queues.get(task_id)
-            task = await self._store.read(functools.partial(fetch_task, task_id=task_id))
-            self._changed_tasks.discard(task_id)
-            if task is not None and self._queues.get(task_id) is queue:  # else the CRM has changed it meanwhile
-                if task.state is TaskState.PAUSED:
-                    log.warning("task %d: paused, it has spent what it may", task_id, extra={"task_id": task_id})
+            task_id = self._changed_tasks.pop()
+            known = self._task(task_id)
+            try:
+                task = await self._store.read(functools.partial(fetch_task, task_id=task_id))
+            except StoreError:
+                self._changed_tasks.add(task_id)
+                raise
+            if task is not None and self._task(task_id) is known:  # else the CRM has changed it meanwhile
                 self.task_is(task)
+
+    def _task(self, task_id: int) -> Task | None:
+        """As it was told last; None: it is not open."""
+        queue = self._queues.get(task_id)
+        return None if queue is None else queue.task
+
+    def _stock_is_old(self, detail: str) -> None:
+        """Numbers of a task were told anew, or dropped. What is being read for the old queue is for nobody, too."""
+        task = self._task(int(detail))
+        if task is not None:
+            self._queues[task.task_id] = self.queue_of(task)
+            self.feed(task.task_id)
 
     def _feed_all(self) -> None:
         self._hungry.update(dict.fromkeys(task_id for task_id in self._queues if task_id not in self._asleep))
@@ -455,3 +473,7 @@ class Scheduler(Watching):
             self._failures += 1
             with about(task_id):
                 log.warning("a call file of task %d was not claimed; nothing is dialled for %.1f s", task_id, delay_s)
+
+
+def _tell_spent(task_id: str) -> None:
+    log.warning("task %s: paused, it has spent what it may", task_id, extra={"task_id": int(task_id)})

@@ -32,7 +32,7 @@ from dialer.model.outcome import Outcome
 from dialer.model.retry import seconds_to_next_attempt
 from dialer.model.rules import Rules, as_rules
 from dialer.model.task import TaskState
-from dialer.store.batches import batches
+from dialer.store.batches import BATCH, batches
 from dialer.store.database import Operation, Transaction
 from dialer.store.events import add_result, add_results
 from dialer.store.prepared import Prepared
@@ -41,7 +41,12 @@ from dialer.store.schema import GLOBAL, HUNG_UP, IN_PROGRESS, MORTAL, QUEUED, UN
 QUEUE_TOPIC = "queue"
 """Told when numbers of a task may be dialled that could not be before; the detail is its id."""
 TASK_TOPIC = "task"
-"""Told when the engine itself has changed a task; the detail is its id."""
+"""Told when the engine itself has changed a task, or a large list of it is joined whole; the detail is its id."""
+RETOLD_TOPIC = "retold"
+"""Told, with the task's id, when a part of a large list has changed or dropped numbers that may have been read to be
+dialled."""
+SPENT_TOPIC = "spent"
+"""Told, with the task's id, when it was paused because it has spent what it may."""
 STATE_TOPIC = "task state"
 """Told, with the task's id, whenever a task was created, changed or deleted, by whomever."""
 LIFETIME_TOPIC = "lifetime"
@@ -127,7 +132,6 @@ _ADD_ATTEMPT = insert(attempt).from_select(
         bindparam("is_held", type_=Integer),
     ).where(attempt.c.id == bindparam("attempt_id")),
 )
-_BATCH = 500
 STOPPED = "Stop list"
 ENDED_BY_USER = "Ended by the user"
 LIFETIME_OVER = "Lifetime over: timeCallUntil has passed"
@@ -195,12 +199,10 @@ def close_undialled(tx: Transaction, which: ColumnElement[bool], outcome: Outcom
         "changed_us": tx.now_us,
         "closed_us": tx.now_us,
     }
-    for start in range(0, len(rows), _BATCH):
-        some = [row.id for row in rows[start : start + _BATCH]]
+    for some in batches([row.id for row in rows]):
         tx.connection.execute(update(attempt).where(attempt.c.id.in_(some)).values(values))
-    told = [row.id for row in rows if row.notify_url]
-    for start in range(0, len(told), _BATCH):
-        add_results(tx, told[start : start + _BATCH])
+    for some in batches([row.id for row in rows if row.notify_url]):
+        add_results(tx, some)
     for task_id, client_id in {(row.task_id, row.client_id) for row in rows if row.client_id is not None}:
         _release(tx, task_id, client_id)
     for task_id in {row.task_id for row in rows}:
@@ -245,7 +247,7 @@ def close_expired() -> Operation[int | None]:
         # a list that is staged has no task yet: what is over in it ends with the others, once it has
         mortal = (MORTAL, select(task.c.id).where(task.c.id == attempt.c.task_id).exists())
         old = select(attempt.c.id).where(*mortal, attempt.c.until_us <= tx.now_us)
-        old = old.order_by(attempt.c.until_us).limit(_BATCH)
+        old = old.order_by(attempt.c.until_us).limit(BATCH)
         ids = list(tx.connection.execute(old).scalars())
         if ids:
             close_undialled(tx, attempt.c.id.in_(ids), Outcome.FAIL, LIFETIME_OVER)
@@ -291,8 +293,8 @@ def close_ended(task_id: int, attempt_ids: Sequence[int] | None = None) -> Opera
         waiting = [attempt.c.task_id == task_id, NOT_DIALLED]
         if attempt_ids is not None:
             waiting.append(attempt.c.id.in_(attempt_ids))
-        ids = list(tx.connection.execute(select(attempt.c.id).where(*waiting).limit(_BATCH)).scalars())
-        return bool(ids) and close_undialled(tx, attempt.c.id.in_(ids), Outcome.FAIL, ENDED_BY_USER) == _BATCH
+        ids = list(tx.connection.execute(select(attempt.c.id).where(*waiting).limit(BATCH)).scalars())
+        return bool(ids) and close_undialled(tx, attempt.c.id.in_(ids), Outcome.FAIL, ENDED_BY_USER) == BATCH
 
     return operation
 
@@ -383,4 +385,5 @@ def _add_cost(tx: Transaction, row: _Ended) -> None:
         values |= {"state": TaskState.PAUSED.value, "changed_us": tx.now_us}
         tx.tell(TASK_TOPIC, str(row.task_id))
         tx.tell(STATE_TOPIC, str(row.task_id))
+        tx.tell(SPENT_TOPIC, str(row.task_id))
     tx.connection.execute(update(task).where(task.c.id == row.task_id).values(values))

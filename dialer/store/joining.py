@@ -11,6 +11,7 @@ Meanwhile others may change the same list: a shorter one takes the place of all 
 """
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -20,12 +21,21 @@ from sqlalchemy import Connection, and_, delete, func, insert, select, update
 from dialer.model.outcome import Outcome
 from dialer.store.batches import batches
 from dialer.store.database import Operation, Transaction
-from dialer.store.finishing import LIFETIME_TOPIC, QUEUE_TOPIC, close_stopped, close_undialled, release_clients
+from dialer.store.finishing import (
+    LIFETIME_TOPIC,
+    QUEUE_TOPIC,
+    RETOLD_TOPIC,
+    TASK_TOPIC,
+    close_stopped,
+    close_undialled,
+    release_clients,
+)
 from dialer.store.list_rows import LISTED, ListedRow, RowBlock, insert_block
 from dialer.store.lists import ListChangedError, drop, fetch_stamp, relist, tell_anew
 from dialer.store.schema import JOINING, LIST_PART, OF_CLIENT, QUEUED, TRIED, attempt, meta
 from dialer.store.sqlite import make_room, take_room_back
 
+log = logging.getLogger(__name__)
 _SUCCESSES = sorted(outcome.value for outcome in Outcome if outcome.is_success)
 PARTS_REMOVED = 32
 _UNTIL = LISTED.index("until_us")
@@ -113,7 +123,10 @@ def join(task_id: int, parts: int) -> Operation[bool]:
         keys = [_key(left.list_id, at) for at in range(left.done, min(left.done + parts, left.parts))]
         noted = {row.key: row.value for row in tx.connection.execute(select(meta).where(meta.c.key.in_(keys)))}
         for key in keys:
-            _do(tx, task_id, json.loads(noted[key]), left.since_us)
+            if key in noted:
+                _do(tx, task_id, json.loads(noted[key]), left.since_us)
+            else:
+                log.error("task %d: a part of its list is lost (%s): post it again", task_id, key)
         tx.connection.execute(delete(meta).where(meta.c.key.in_(keys)))
         _store(tx, task_id, replace(left, done=left.done + len(keys)))
         return True
@@ -150,6 +163,7 @@ def end_joining(task_id: int) -> Operation[None]:
     def operation(tx: Transaction) -> None:
         leave_joining(tx, task_id)
         tx.tell(QUEUE_TOPIC, str(task_id))  # it may be over, which it is not before
+        tx.tell(TASK_TOPIC, str(task_id))  # whoever posted the list may be gone without having told
 
     return operation
 
@@ -168,6 +182,11 @@ def finish_joining(tx: Transaction, task_id: int) -> None:
     release_clients(tx, task_id)
     leave_joining(tx, task_id)
     take_room_back(tx.connection)
+
+
+def is_joining(connection: Connection, task_id: int) -> bool:
+    """Whether a task's list is not joined whole."""
+    return _fetch(connection, task_id) is not None
 
 
 def fetch_joining(connection: Connection) -> list[int]:
@@ -209,10 +228,12 @@ def _store(tx: Transaction, task_id: int, left: _Joining) -> None:
 def _do(tx: Transaction, task_id: int, part: dict[str, Any], since_us: int) -> None:
     if "dropped" in part:
         drop(tx, task_id, part["dropped"], since_us)
+        tx.tell(RETOLD_TOPIC, str(task_id))
         return
     if "changed" in part:
         rows: list[ListedRow] = [tuple(row) for row in part["changed"]]
         tell_anew(tx, task_id, rows)
+        tx.tell(RETOLD_TOPIC, str(task_id))
         are_mortal = any(row[_UNTIL] is not None for row in rows)
     else:
         _add(tx, task_id, RowBlock(tuple(part["columns"]), part["values"]), since_us)

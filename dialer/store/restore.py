@@ -9,9 +9,9 @@ be called again. All that is in the database that is replaced, so it is taken ov
   keys, users, sessions, the audit log                          what was revoked stays revoked
   the last ids given                                            no id means two things to a CRM or to Asterisk
 
-Tasks, lists, pollings, rules and clients are the backup's. A number that waits in the backup, and that the replaced
-database does not list any more (its task was deleted, the CRM took it off the list), may have been dialled before its
-row went: it ends as lost, and nobody is told of that.
+Tasks, lists, pollings, rules and clients are the backup's; a list that it caught half joined is joined whole. A number
+that waits in the backup, and that the replaced database does not list any more (its task was deleted, the CRM took it
+off the list), may have been dialled before its row went: it ends as lost, and nobody is told of that.
 
 How much the replaced database knows depends on what it is (`Since`): each has a lineage, which its copies keep, and a
 branch, which is new after each restore that could not know all. What is not known counts as done where that can be
@@ -25,10 +25,12 @@ import os
 import secrets
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlalchemy import delete, func, select, update
 
@@ -37,9 +39,10 @@ from dialer.model.outcome import Outcome
 from dialer.model.task import TaskState
 from dialer.store.audit import entry
 from dialer.store.backup import copy_file, last_change_us, look_at
-from dialer.store.database import Store, Transaction
+from dialer.store.database import Operation, Store, Transaction
 from dialer.store.errors import DatabaseRefusedError, StoreError, damaged, store_error
 from dialer.store.finishing import close_undialled, release_clients
+from dialer.store.joining import fetch_joining, finish_joining
 from dialer.store.schema import (
     IN_PROGRESS,
     OF_LISTS,
@@ -56,6 +59,7 @@ from dialer.store.schema import (
 )
 from dialer.store.sqlite import prepare_file
 
+T = TypeVar("T")
 LOST = "Lost: the database was restored, whether this number was dialled is not known"
 _GAPS = {"attempt": 10_000_000, "answer": 10_000_000, "event": 10_000_000}
 _GAP = 10_000
@@ -124,13 +128,16 @@ class Restoration:
         prepare_file(self._aside)
         told = Restored()
         known = self._readable_current(told)
-        left = self._taken_over(known, changed_us, told)
-        store = await Store.open(f"sqlite:///{self._aside}")
-        try:
-            await store.write(lambda tx: _settle(tx, left, told))
-            await store.write(entry(self._author, Change("database.restore", str(self._file), "")))
-        finally:
-            await store.close()
+        has_current = known is not None
+        unknown = self._beside(known, lambda connection: _take_over(connection, told, has_current=has_current))
+        await self._write(_finish_lists)  # its new numbers may be listed no more, too
+        unlisted: list[int] = []
+        if told.since is Since.KNOWN:
+            unlisted = self._beside(known, lambda connection: _not_listed(connection, changed_us))
+        await self._write(
+            lambda tx: _settle(tx, unknown, unlisted, told),
+            entry(self._author, Change("database.restore", str(self._file), "")),
+        )
         look_at(self._aside)
         return told
 
@@ -165,10 +172,24 @@ class Restoration:
             for end in _ENDS:
                 base.with_name(f"{base.name}{end}").unlink(missing_ok=True)
 
-    def _taken_over(self, current: Path | None, changed_us: int, told: Restored) -> "_Left":
+    async def _write(self, *operations: Operation[Any]) -> None:
+        store = await Store.open(f"sqlite:///{self._aside}")
+        try:
+            for operation in operations:
+                await store.write(operation)
+        finally:
+            await store.close()
+
+    def _beside(self, current: Path | None, change: Callable[[sqlite3.Connection], T]) -> T:
+        """In one transaction, with the replaced database as `now`, if there is one."""
         try:
             with closing(sqlite3.connect(self._aside, isolation_level=None)) as connection:
-                return _take_over(connection, current, changed_us, told)
+                if current is not None:
+                    connection.execute("ATTACH ? AS now", (str(current),))
+                connection.execute("BEGIN IMMEDIATE")
+                result = change(connection)
+                connection.execute("COMMIT")
+                return result
         except sqlite3.IntegrityError as error:
             raise DatabaseRefusedError(
                 f"{self._file} and {self._database} contradict each other: {error}; nothing was changed"
@@ -318,41 +339,24 @@ LIMIT 1
 _NUMBERED = tuple(table.name for table in metadata.tables.values() if table.dialect_options["sqlite"]["autoincrement"])
 
 
-@dataclass(slots=True)
-class _Left:
-    """Attempts that wait in the backup and may have been dialled since."""
-
-    unknown: list[int] = field(default_factory=list)
-    """They had a call file, and nobody knows more."""
-    unlisted: list[int] = field(default_factory=list)
-    """The replaced database does not list them any more."""
-
-
-def _take_over(connection: sqlite3.Connection, current: Path | None, changed_us: int, told: Restored) -> _Left:
-    """What was done since, from the replaced database. `changed_us`: the backup's last change. Raises IntegrityError
-    where both have different rows of one id."""
-    left = _Left()
-    if current is not None:
-        connection.execute("ATTACH ? AS now", (str(current),))
-    connection.execute("BEGIN IMMEDIATE")
-    if current is not None:
+def _take_over(connection: sqlite3.Connection, told: Restored, *, has_current: bool) -> list[int]:
+    """What was done since, from the replaced database. Says which attempts had a call file, and nobody knows more.
+    Raises IntegrityError where both have different rows of one id."""
+    taken: set[int] = set()
+    if has_current:
         told.since = _kinship(connection)
         taken = _take_rows(connection, told)
-        if told.since is Since.KNOWN:
-            left.unlisted = _not_listed(connection, changed_us)
-            _note_left_out(connection, told)
-    else:
-        taken = set()
-    if told.since is not Since.KNOWN:
-        left.unknown = [row[0] for row in connection.execute(_WITH_CALL_FILE) if row[0] not in taken]
-        _leave_gap(connection)
-        connection.execute("DELETE FROM main.session")
-        connection.execute("UPDATE main.meta SET value = ? WHERE key = 'branch'", (secrets.token_hex(16),))
-        if told.since is not Since.PARTLY:
-            told.keys = [row[0] for row in connection.execute("SELECT name FROM main.api_key ORDER BY name")]
-            told.users = [row[0] for row in connection.execute("SELECT login FROM main.console_user ORDER BY login")]
-    connection.execute("COMMIT")
-    return left
+    if told.since is Since.KNOWN:
+        _note_left_out(connection, told)
+        return []
+    unknown = [row[0] for row in connection.execute(_WITH_CALL_FILE) if row[0] not in taken]
+    _leave_gap(connection)
+    connection.execute("DELETE FROM main.session")
+    connection.execute("UPDATE main.meta SET value = ? WHERE key = 'branch'", (secrets.token_hex(16),))
+    if told.since is not Since.PARTLY:
+        told.keys = [row[0] for row in connection.execute("SELECT name FROM main.api_key ORDER BY name")]
+        told.users = [row[0] for row in connection.execute("SELECT login FROM main.console_user ORDER BY login")]
+    return unknown
 
 
 def _kinship(connection: sqlite3.Connection) -> Since:
@@ -405,8 +409,9 @@ def _take_rows(connection: sqlite3.Connection, told: Restored) -> set[int]:
 
 
 def _not_listed(connection: sqlite3.Connection, changed_us: int) -> list[int]:
-    """Where the backup is the very database that the last restore replaced, its tasks that were left out then have not
-    been dialled since."""
+    """Attempts that wait, and may have been dialled before the replaced database's rows of them went. Where the backup
+    is the very database that the last restore replaced, its tasks that were left out then have not been dialled since.
+    """
     noted = json.loads(_meta(connection, "now").get("left_out", "{}"))
     spared = set(noted["tasks"]) if noted.get("changed_us") == changed_us else set()
     return [row[0] for row in connection.execute(_NOT_LISTED) if row[1] not in spared]
@@ -431,10 +436,18 @@ def _raise_sequence(connection: sqlite3.Connection, table: str, seq: int) -> Non
         connection.execute("INSERT INTO main.sqlite_sequence (name, seq) VALUES (?, ?)", (table, seq))
 
 
-def _settle(tx: Transaction, left: _Left, told: Restored) -> None:
-    told.lost = _close_lost(tx, left.unknown)
+def _finish_lists(tx: Transaction) -> None:
+    """Lists that were joined in parts at the time of the backup."""
+    for task_id in fetch_joining(tx.connection):
+        finish_joining(tx, task_id)
+
+
+def _settle(tx: Transaction, unknown: list[int], unlisted: list[int], told: Restored) -> None:
+    """`unknown`: attempts that had a call file, and nobody knows more. `unlisted`: those that wait, and that the
+    replaced database does not list any more."""
+    told.lost = _close_lost(tx, unknown)
     (last_event,) = tx.connection.execute(select(func.coalesce(func.max(event.c.id), 0))).one()
-    told.unlisted = _close_lost(tx, left.unlisted)
+    told.unlisted = _close_lost(tx, unlisted)
     # their receiver has taken them off, or has their true results
     tx.connection.execute(delete(event).where(event.c.id > last_event))
     for (task_id,) in tx.connection.execute(select(task.c.id)).all():

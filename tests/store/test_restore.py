@@ -20,6 +20,9 @@ from dialer.store.backup import back_up, look_at
 from dialer.store.database import DatabaseRefusedError, Store
 from dialer.store.events import fetch_events, mark_delivered
 from dialer.store.finishing import close_by_signal
+from dialer.store.joining import NotedList, dropped_part, end_joining, join, new_part, note
+from dialer.store.list_rows import listed_row, row_blocks
+from dialer.store.lists import fetch_stamp
 from dialer.store.queue import fetch_new
 from dialer.store.restore import LOST, Restoration, Restored, Since
 from dialer.store.schema import SCHEMA_VERSION
@@ -505,3 +508,32 @@ async def test_a_backup_of_another_machine_takes_nothing_over(database: Path, tm
     told = await restored(database, file)
     assert (told.taken_over, told.gone) == (0, [(same_id, "")])
     assert len(ask(database, OPEN)) == 2
+
+
+@pytest.mark.parametrize("is_newer", [False, True])
+async def test_a_list_amid_which_the_backup_was_taken_is_joined_and_calls_nobody_twice(
+    database: Path, file: Path, is_newer: bool
+) -> None:
+    listed = numbers(6)
+    async with opened(database) as store:
+        task_id = (await store.write(save_task("list", None, a_task(3)))).task_id
+        stamp = await store.read(lambda connection: fetch_stamp(connection, task_id))
+        parts = [dropped_part([listed[0].phone_id])]
+        parts += [new_part(block) for block in row_blocks(map(listed_row, listed[3:]), set())]
+        await store.write(note("a", 0, parts))
+        noted = NotedList("a", task_id, stamp, len(parts), 5, has_clients=False)
+        await store.write(save_task("list", None, replace(a_task(), numbers=None, prepared=noted)))
+        back_up(database, file)
+        while await store.write(join(task_id, 1)):
+            pass
+        await store.write(end_joining(task_id))
+        called = [await call(store, task_id), await call(store, task_id), await call(store, task_id)]
+        if is_newer:  # the first of the new numbers was dialled, and is done
+            await store.write(save_task("list", None, replace(a_task(), numbers=[listed[2], *listed[4:]])))
+    told = await restored(database, file)
+    assert (told.since, told.lost) == (Since.KNOWN, 0)
+    assert told.unlisted == (2 if is_newer else 0)
+    assert ask(database, "SELECT key FROM meta WHERE key LIKE 'joining:%' OR key LIKE 'list-part:%'") == []
+    assert await resumed(database, task_id) == ["79520000004", "79520000005"]
+    kept = [(one,) for one in called[1 if is_newer else 0 : 2 if is_newer else 3]]
+    assert ask(database, "SELECT id FROM attempt WHERE result IS NOT NULL AND cause NOT LIKE 'Lost: the d%'") == kept
