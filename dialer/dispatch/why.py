@@ -140,7 +140,7 @@ class Explainer:
             self._shown(datetime.fromtimestamp(row.changed_us / 1_000_000, UTC)),
             row.result,
             row.cause,
-            row.before,
+            row.before - sum(map(self._ledger.knows, row.before_ids)),
             closed=queue.why_closed(row.zone, now) or None,
             opens_in_s=None if opening is None else (opening - now).total_seconds(),
             due_in_s=(due - now).total_seconds() if row.due_us else 0.0,

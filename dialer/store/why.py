@@ -31,6 +31,8 @@ class NumberRow:
     changed_us: int
     before: int
     """Numbers of the list before it, of its zone."""
+    before_ids: Sequence[int]
+    """Their attempts, of so few that one more or less is worth telling; else empty."""
     phone_id: str
     zone: str
     due_us: int
@@ -92,11 +94,14 @@ def fetch_number(connection: Connection, task_id: int, phone_id: str, day: int =
     if row is None:
         return None
     state = AttemptState(row.state)
-    before = 0
+    before, before_ids = 0, list[int]()
     if state is AttemptState.CREATED and row.due_us == 0 and not row.held:
         of_zone = (attempt.c.zone == row.zone, attempt.c.due_us == literal_column("0"))
         lane = (READY, attempt.c.task_id == task_id, *of_zone)
-        before = _bounded(connection, select(attempt.c.id).where(*lane, attempt.c.id < row.id), MOST_COUNTED + 1)
+        ahead = select(attempt.c.id).where(*lane, attempt.c.id < row.id)
+        before = _bounded(connection, ahead, MOST_COUNTED + 1)
+        if before <= _FEW:
+            before_ids = list(connection.execute(ahead).scalars())
     return NumberRow(
         row.id,
         state,
@@ -104,6 +109,7 @@ def fetch_number(connection: Connection, task_id: int, phone_id: str, day: int =
         row.cause,
         row.changed_us,
         before,
+        before_ids,
         row.phone_id,
         row.zone,
         row.due_us,

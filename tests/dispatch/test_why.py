@@ -314,7 +314,6 @@ async def test_a_number_is_told_where_it_stands(bench: Bench) -> None:
     asked = Asked(bench, await bench.post(4, channels=1))
     await bench.settled_files(1)
     assert (await asked.comes_to_tell(Rule.NUMBER_IN_PROGRESS, PHONE)).phone == PHONE
-    await bench.ledger.settle()
     told = await asked.tells("79520000003")
     assert told.found.rule is Rule.TASK_CHANNELS, "what holds the task back holds the number back"
     assert told.found.reason.startswith("79520000003 waits, 2 before it; 1 channel is in use")

@@ -114,9 +114,9 @@ async def test_no_query_reads_a_table_row_by_row(store: Store) -> None:
     await store.read(explained)
     print("\n" + "\n".join(plans))
     reads = [plan for plan in plans if "attempt" in plan]
-    assert len(reads) == 5
+    assert len(reads) == 6
     assert all(plan.startswith("SEARCH") for plan in reads)
-    assert sum("attempt_ready" in plan for plan in reads) == 3
+    assert sum("attempt_ready" in plan for plan in reads) == 4
     assert sum("attempt_changed" in plan for plan in reads) == 1
 
 
