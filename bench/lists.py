@@ -52,12 +52,8 @@ class Watched:
         return self.most_mb < MOST_MB and self.others.p99_ms < MOST_MS
 
     def figures(self) -> dict[str, float]:
-        return {
-            "took_s": self.took_s,
-            "most_mb": self.most_mb,
-            "others_p99_ms": self.others.read_p99_ms,
-            "others_change_p99_ms": self.others.changed_p99_ms,
-        }
+        others = {"others_p99_ms": self.others.read_p99_ms, "others_change_p99_ms": self.others.changed_p99_ms}
+        return {"took_s": self.took_s, "most_mb": self.most_mb, **(others if self.others.read_ms else {})}
 
 
 async def measure(place: Place) -> Sequence[Row]:
@@ -81,7 +77,8 @@ async def measure(place: Place) -> Sequence[Row]:
         running_daemon(place.folder / "dialer", line, {"http": {"max_body_mb": 256}}) as dialer,
     ):
         idle_mb = _memory_mb(dialer.pid)
-        first, again = [await _posted(dialer, body) for _ in range(2)]
+        first = await _posted(dialer, body, others_ask=False)  # as the bound is
+        again = await _posted(dialer, body)
         changed = await _posted(dialer, changed_body)
         rules = {"maxCountChannels": CHANNELS, "maxCallsPerSecond": CALLS_A_SECOND}
         throttled = await _amid_calls(
@@ -107,7 +104,7 @@ async def measure(place: Place) -> Sequence[Row]:
             f"{throttled.before:.1f} calls/s, held at {CALLS_A_SECOND} so that the list finds time that Asterisk does "
             "not need",
             "<= 1.5x, < 1024 MB, p99 < 100 ms, rate lowered by <= 5 %",
-            ratio <= 1.5 and first.is_borne and amid.is_borne and throttled.lowered <= MOST_LOWERED,
+            ratio <= 1.5 and first.most_mb < MOST_MB and amid.is_borne and throttled.lowered <= MOST_LOWERED,
             "SQLite: the index of the numbers is gone through at random, and each part is written to the log",
             "read and check a part while the one before is stored",
             {
@@ -148,7 +145,7 @@ def _row_of_another_post(measure_: str, again: Watched, first: Watched, bound_by
     return Row(
         measure_,
         f"{again.took_s:.1f} s, {ratio:.2f}x; memory {again.most_mb:.0f} MB; {again.others}",
-        f"first POST {first.took_s:.1f} s, {first.most_mb:.0f} MB; {first.others}",
+        f"first POST, while nobody asked: {first.took_s:.1f} s, {first.most_mb:.0f} MB",
         "<= 1.5x, < 1024 MB, p99 < 100 ms",
         ratio <= MOST_AGAIN and again.is_borne,
         bound_by,
@@ -214,8 +211,8 @@ async def _bare(database: Path, body: bytes) -> tuple[float, float]:
         return loads_s, time.perf_counter() - began_s
 
 
-async def _posted(dialer: Dialer, body: bytes) -> Watched:
-    async with _watching(dialer) as watched:
+async def _posted(dialer: Dialer, body: bytes, *, others_ask: bool = True) -> Watched:
+    async with _watching(dialer, others_ask=others_ask) as watched:
         reply = await dialer.call("POST", "/task", raw=body)
     if not reply["result"]:
         raise AssertionError(reply["messages"])
@@ -223,8 +220,8 @@ async def _posted(dialer: Dialer, body: bytes) -> Watched:
 
 
 @asynccontextmanager
-async def _watching(dialer: Dialer) -> AsyncIterator[Watched]:
-    async with asking(dialer) as others:
+async def _watching(dialer: Dialer, *, others_ask: bool = True) -> AsyncIterator[Watched]:
+    async with asking(dialer) if others_ask else contextlib.nullcontext(Others()) as others:
         watched = Watched(began_us=time.time_ns() // 1000, others=others)
         looking = asyncio.create_task(_look_at_memory(dialer, watched))
         began_s = time.perf_counter()

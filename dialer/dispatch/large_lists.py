@@ -28,7 +28,7 @@ from dialer.store.joining import (
 )
 from dialer.store.list_rows import RowBlock
 from dialer.store.lists import ListChangedError
-from dialer.store.sqlite import copy_log
+from dialer.store.sqlite import begin_log_anew, copy_log
 from dialer.store.staging import StagedList, end_of_parts, fetch_staged, stage, unstage
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,8 @@ TURN_S = 0.08
 """How long an operation may keep the writer, about, from others who want it: claims wait for it."""
 LEAST_BLOCKS, MOST_BLOCKS = 2, 8
 """An operation with few rows is no cheaper for the log: it goes through the index of the numbers at random."""
-COPIED_EVERY = 16
-"""Operations, some 200 MB of SQLite's write-ahead log."""
+COPIED_EVERY = 6
+"""Operations, some 80 MB of SQLite's write-ahead log: more at once keep the disk too long from commits of others."""
 TRIES = 5
 
 
@@ -258,4 +258,5 @@ class _Turns:
         self._operations += 1
         if self._operations % COPIED_EVERY == 0:
             await self._store.read(copy_log)
+            await self._store.write(lambda tx: begin_log_anew(tx.connection))
         return result

@@ -223,3 +223,13 @@ def copy_log(connection: Connection) -> None:
     """Copy what is in the write-ahead log into the file, beside the writer."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def begin_log_anew(connection: Connection) -> None:
+    """Let the writer's commit copy what others have written while `copy_log` ran: little. Only a log that is copied
+    whole begins anew; else it grows, and at last the writer copies hundreds of megabytes while all wait."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA wal_autocheckpoint = 1")
+        connection.exec_driver_sql(
+            f"PRAGMA user_version = {SCHEMA_VERSION}"
+        )  # as it is: a page, that there is a commit

@@ -1,21 +1,24 @@
 """What may wait is committed with others."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, insert, update
 
 from dialer.dispatch.saving import Saver
 from dialer.store.connections import SqliteConnections
 from dialer.store.database import Store, Transaction
-from dialer.store.schema import task
+from dialer.store.schema import meta, task
+from dialer.store.sqlite import begin_log_anew, copy_log, make_room
 from dialer.store.tasks import fetch_task
 from tests.rig.waiting import wait_until
-from tests.store.making import new_task, url_of
+from tests.store.making import beside, new_task, url_of
 
 LONG_ENOUGH_S = 30.0
 
@@ -118,3 +121,23 @@ async def test_who_is_cancelled_leaves_no_reader_at_work_behind(tmp_path: Path) 
         async with asyncio.timeout(LONG_ENOUGH_S):
             assert await connections.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar()) == 1
     await connections.close()
+
+
+async def test_the_log_begins_anew_though_others_write_while_it_is_copied(
+    store: Store, task_id: int, tmp_path: Path
+) -> None:
+    def fill(tx: Transaction) -> None:
+        make_room(tx.connection)
+        tx.connection.execute(insert(meta).prefix_with("OR REPLACE"), {"key": "filling", "value": "x" * 1_000_000})
+
+    sizes = []
+    for _ in range(4):
+        await store.write(fill)
+        with closing(sqlite3.connect(tmp_path / "dialer.db", isolation_level=None)) as other:
+            other.execute("BEGIN")
+            other.execute("SELECT count(*) FROM meta").fetchone()
+            await store.write(partial(rename, task_id=task_id, name="x"))
+            await store.read(copy_log)  # as far as the other one has seen the log
+        await store.write(lambda tx: begin_log_anew(tx.connection))
+        sizes.append(beside(tmp_path / "dialer.db", "wal").stat().st_size)
+    assert sizes[-1] < 1.5 * sizes[0], sizes
