@@ -29,6 +29,10 @@ ITSELF = "GET /openapi.json"
 HERE = Path(__file__).parent
 
 
+HANGS_S = "60"
+"""Who has no answer by then gets none: with other tests beside it an export waits for its process."""
+
+
 @dataclass(frozen=True)
 class Run:
     exit_code: int
@@ -47,7 +51,7 @@ async def run_schemathesis(
             str(Path(sys.executable).with_name("schemathesis")),
             *("--config-file", str(HERE / "schemathesis.toml")),
             *("run", f"{url}/openapi.json", "--no-color", "--seed", str(seed), "--max-examples", str(max_examples)),
-            *("--checks", "all", "--continue-on-failure", *said),
+            *("--checks", "all", "--continue-on-failure", "--request-timeout", HANGS_S, *said),
             cwd=HERE.parents[1],
             env={**os.environ, TALLY: tally.name},
             stdout=asyncio.subprocess.PIPE,

@@ -5,6 +5,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from dialer.model.task import Task
 from dialer.store.database import Operation, Store
 from dialer.store.tasks import change_task, save_task
@@ -37,6 +39,7 @@ async def longest_stop(store: Store, operation: Operation[Task] | Operation[Task
     return max(stops), took_s
 
 
+@pytest.mark.alone
 async def test_the_event_loop_goes_on_while_a_list_is_stored_compared_and_dropped(tmp_path: Path) -> None:
     store = await Store.open(url_of(tmp_path / "dialer.db"))
     try:
