@@ -90,6 +90,7 @@ async def test_cached_prompts_are_heard_whole_in_order_and_at_once(world: World,
     assert max(waited_s) < AT_ONCE_S
 
 
+@pytest.mark.alone
 async def test_a_key_stops_the_question_and_its_answer_follows(world: World, series: int) -> None:
     question, thanks = f"Вопрос {series}. Очень длинный вопрос, который никто не дослушает до самого конца.", "Спасибо!"
     press = [{"key": "1", "action": "playback", "value": thanks}]
@@ -130,6 +131,7 @@ async def test_parameters_are_spoken_while_it_rings_and_heard_at_once(world: Wor
     assert first_sound_s(heard.pcm) < AT_ONCE_S
 
 
+@pytest.mark.alone
 async def test_an_uploaded_file_is_heard_however_quiet_and_a_new_one_under_its_name_from_the_next_call_on(
     world: World, series: int
 ) -> None:
@@ -168,6 +170,7 @@ async def speaking_world(kit: SpeechKit, **tts: Any) -> AsyncIterator[World]:
             yield running
 
 
+@pytest.mark.alone
 async def test_the_preferred_engine_is_heard_and_when_it_fails_every_text_is_spoken_by_the_next(series: int) -> None:
     async with running_speechkit() as kit, speaking_world(kit) as world, listening(world) as ear:
         texts = [f"Добрый день, {series}.", "До свидания."]
@@ -197,6 +200,7 @@ async def test_the_preferred_engine_is_heard_and_when_it_fails_every_text_is_spo
         assert API_KEY not in world.dialer.log_file.read_text()
 
 
+@pytest.mark.alone
 async def test_a_prompt_that_is_not_ready_when_the_subscriber_answers_is_spoken_within_a_second(series: int) -> None:
     async with running_speechkit() as kit, speaking_world(kit, timeout_s=20.0) as world, listening(world) as ear:
         kit.fail_with(Fault.SLOW)

@@ -38,6 +38,7 @@ def without_fault(heard: Heard) -> Signal:
     return heard.pcm
 
 
+@pytest.mark.alone
 async def test_the_prompt_that_is_played_is_heard_whole_and_no_other_one(world: World, series: int) -> None:
     text = f"Здравствуйте! Приём врача {series} перенесён на понедельник."
     played = await prompt_of(world, text)
@@ -58,6 +59,7 @@ async def test_the_prompt_that_is_played_is_heard_whole_and_no_other_one(world: 
     assert heard.dialled_s < heard.answered_s < heard.answered_s + found.end_s < heard.ended_s
 
 
+@pytest.mark.alone
 async def test_a_key_breaks_the_question_off_and_the_answer_to_it_follows(world: World, series: int) -> None:
     text = f"Вы записаны на приём номер {series} в понедельник, в десять часов утра. Если придёте, нажмите один."
     thanks = f"Спасибо, ждём вас, талон {series}."
@@ -77,6 +79,7 @@ async def test_a_key_breaks_the_question_off_and_the_answer_to_it_follows(world:
     assert found.at_s >= begun.at_s + begun.heard_s - 0.02  # one packet
 
 
+@pytest.mark.alone
 async def test_calls_at_the_same_time_are_kept_apart(world: World, series: int) -> None:
     texts = [f"Первый опрос {series}. Довольны ли вы доставкой?", f"Второе объявление {series}. Завтра отключат воду."]
     prompts = [await prompt_of(world, text) for text in texts]

@@ -38,6 +38,7 @@ async def test_a_machine_is_hung_up_and_a_person_goes_on(bench: Bench, series: i
     assert max(held_s[:2]) <= 3
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("inner_num", ["", "202"], ids=["polling", "exten"])
 async def test_a_message_is_heard_whole_after_the_beep(bench: Bench, series: int, inner_num: str) -> None:
     number = make_number(series, VOICEMAIL)
