@@ -213,7 +213,6 @@ class Script:
         return (
             f"Channel: Local/{made}@autodialer-out/n\nContext: autodialer-answered\nExtension: exten\nPriority: 1\n"
             "WaitTime: 45\nMaxRetries: 0\nRetryTime: 86400\nArchive: no\n"
-            f"Setvar: AUTODIALER_ATTEMPT={made}\nSetvar: AUTODIALER_AGI={self._agi}\n"
-            f"Setvar: AUTODIALER_NUMBER={number}\nSetvar: AUTODIALER_OUTGOING=outgoing\n"
-            "Setvar: AUTODIALER_LIMIT_S=7200\nSetvar: AUTODIALER_INTERNAL=internal\nSetvar: AUTODIALER_EXTEN=900\n"
+            f"Setvar: AUTODIALER_ATTEMPT={made}\nSetvar: AUTODIALER_SETTINGS={self._agi}/outgoing/internal/7200\n"
+            f"Setvar: AUTODIALER_NUMBER={number}\nSetvar: AUTODIALER_EXTEN=900\n"
         )

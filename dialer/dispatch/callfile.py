@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dialer.model.call import CallOrder
@@ -43,20 +43,27 @@ class CallFileSettings:
     recordings_dir: Path
     dial_prefix: str = ""
     """For tasks that give none."""
+    every_call: str = field(init=False)
+    """AUTODIALER_SETTINGS of the dialplan: one variable, for Asterisk tells its bus of each, for each channel."""
 
     def __post_init__(self) -> None:
         """What every call file has is let through once. Raises UnsafeValueError."""
-        safe_host_port(self.agi_address)
-        safe_context(self.outgoing_context)
-        safe_context(self.internal_context)
         safe_prefix(self.dial_prefix)
+        parts = (
+            safe_host_port(self.agi_address),
+            safe_context(self.outgoing_context),
+            safe_context(self.internal_context),
+            f"{self.max_call_s:d}",
+        )
+        object.__setattr__(self, "every_call", "/".join(parts))
 
 
 def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
     """The text of a call file. Raises UnsafeValueError for a value that may not reach Asterisk."""
     number = dial_string(order.dial_prefix or settings.dial_prefix, order.dialled or order.phone)
     talks = "exten" if order.inner_num_type is InnerNumType.EXTEN else "polling"
-    first_leg, answered = ("callback", "callback") if order.callback else ("out", talks)
+    first_leg = "callback" if order.callback else "out"
+    answered = "callback" if order.callback else talks if order.amd is Amd.OFF else "machine"
     ring_timeout_s = order.ring_timeout_s or settings.ring_timeout_s
     is_script = order.inner_num_type is InnerNumType.SCRIPT
     # one underscore: the variable is also set on what the pair dials, a callback's second pair or a dialogue's
@@ -72,13 +79,9 @@ def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
         f"RetryTime: {RETRY_TIME_S}\n"
         "Archive: no\n"
         f"Setvar: {inherited}AUTODIALER_ATTEMPT={order.attempt_id:d}\n"
-        f"Setvar: {inherited}AUTODIALER_AGI={settings.agi_address}\n"
+        f"Setvar: {inherited}AUTODIALER_SETTINGS={settings.every_call}\n"
         f"Setvar: {inherited}AUTODIALER_NUMBER={number}\n"
-        f"Setvar: {inherited}AUTODIALER_OUTGOING={settings.outgoing_context}\n"
-        f"Setvar: {inherited}AUTODIALER_LIMIT_S={settings.max_call_s:d}\n"
     )
-    if not is_script:
-        text += f"Setvar: AUTODIALER_INTERNAL={settings.internal_context}\n"
     if order.caller_id is not None:
         text += f"Setvar: {inherited}AUTODIALER_CALLER={safe_caller(order.caller_id)}\n"
     if order.inner_num_type is InnerNumType.EXTEN:
@@ -87,7 +90,6 @@ def render_call_file(order: CallOrder, settings: CallFileSettings) -> str:
             text += "Setvar: AUTODIALER_ASKS=1\n"
     if is_script:  # its employees may be outside, too
         prefix = safe_prefix(order.dial_prefix or settings.dial_prefix)
-        text += f"Setvar: _AUTODIALER_INTERNAL={settings.internal_context}\n"
         text += f"Setvar: _AUTODIALER_PREFIX={prefix}\n" if prefix else ""
     if order.callback:
         text += f"Setvar: _AUTODIALER_CALLBACK=1\nSetvar: _AUTODIALER_RING_S={ring_timeout_s:d}\n"

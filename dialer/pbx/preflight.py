@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from dialer.pbx.ami import AmiClient, AmiRefusedError
 
-DIALPLAN_VERSION = "7"
+DIALPLAN_VERSION = "8"
 """The extension of [autodialer-version] in dialplan/extensions_autodialer.conf."""
 MODULES = (
-    "app_dial", "app_exec", "app_mixmonitor", "app_stack", "app_userevent", "func_callerid", "func_channel", "func_db",
-    "func_dialplan", "func_global", "func_hangupcause", "func_logic", "func_strings", "func_timeout", "pbx_spool",
-    "res_agi",
+    "app_dial", "app_exec", "app_mixmonitor", "app_stack", "app_userevent", "func_callerid", "func_channel",
+    "func_cut", "func_db", "func_dialplan", "func_global", "func_hangupcause", "func_logic", "func_strings",
+    "func_timeout", "pbx_spool", "res_agi",
 )  # fmt: skip
 """What the dialplan calls, and what runs call files and FastAGI."""
 MACHINE_MODULES = ("app_amd", "app_waitforsilence")

@@ -104,11 +104,8 @@ def test_a_call_file_says_what_the_dialplan_reads() -> None:
         "RetryTime: 86400",
         "Archive: no",
         "Setvar: AUTODIALER_ATTEMPT=7",
-        "Setvar: AUTODIALER_AGI=127.0.0.1:4573",
+        "Setvar: AUTODIALER_SETTINGS=127.0.0.1:4573/outgoing/internal/14400",
         "Setvar: AUTODIALER_NUMBER=99979522233446",
-        "Setvar: AUTODIALER_OUTGOING=outgoing",
-        "Setvar: AUTODIALER_LIMIT_S=14400",
-        "Setvar: AUTODIALER_INTERNAL=internal",
         "Setvar: AUTODIALER_EXTEN=300",
     ]
 
@@ -126,17 +123,15 @@ def test_what_is_asked_of_a_call_is_in_its_call_file() -> None:
 
     assert more(dialled="+79522233446") == ["Setvar: AUTODIALER_NUMBER=+79522233446"]
     assert more(caller_id="74951234567") == ["Setvar: AUTODIALER_CALLER=74951234567"]
-    assert more(amd=Amd.HANGUP) == ["Setvar: AUTODIALER_AMD=hangup"]
-    assert more(amd=Amd.MESSAGE, message=Prompt("...")) == ["Setvar: AUTODIALER_AMD=message"]
+    assert more(amd=Amd.HANGUP) == ["Extension: machine", "Setvar: AUTODIALER_AMD=hangup"]
+    assert more(amd=Amd.MESSAGE, message=Prompt("...")) == ["Extension: machine", "Setvar: AUTODIALER_AMD=message"]
     assert more(asks_for_employee=True) == ["Setvar: AUTODIALER_ASKS=1"]
     assert more(callback=True, amd=Amd.HANGUP) == [  # the employee waits: nobody is listened to
         "Channel: Local/7@autodialer-callback/n",
         "Extension: callback",
         "Setvar: _AUTODIALER_ATTEMPT=7",  # inherited: its second pair reads them, too
-        "Setvar: _AUTODIALER_AGI=127.0.0.1:4573",
+        "Setvar: _AUTODIALER_SETTINGS=127.0.0.1:4573/outgoing/internal/14400",
         "Setvar: _AUTODIALER_NUMBER=79522233446",
-        "Setvar: _AUTODIALER_OUTGOING=outgoing",
-        "Setvar: _AUTODIALER_LIMIT_S=14400",
         "Setvar: _AUTODIALER_CALLBACK=1",
         "Setvar: _AUTODIALER_RING_S=45",
     ]
@@ -158,5 +153,5 @@ def test_no_value_makes_a_second_line_or_an_expression_in_a_call_file(phone: str
         text = render_call_file(order(phone, prefix, inner), SETTINGS)
     except UnsafeValueError:
         return
-    assert len(text.splitlines()) == 15
+    assert len(text.splitlines()) == 12
     assert set(text) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/@-_=.*#+ \n")
