@@ -4,12 +4,12 @@ import time
 from collections import Counter as Count
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
 
 from dialer.dispatch.observing import Watching
 from dialer.metrics.buckets import PROMPT_S, QUICK_S, REFILL_S
+from dialer.metrics.counting import Spread, Tally
 from dialer.model.attempt import Attempt, AttemptState
 from dialer.model.call import CallOrder
 from dialer.model.outcome import Outcome
@@ -31,14 +31,13 @@ class CallMetrics(Watching):
 
     def __init__(self, registry: CollectorRegistry, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        finished = Counter(
+        self._finished = Tally(
             "autodialer_calls_finished", "Calls that have ended, by result", ("outcome", "kind"), registry=registry
         )
-        begun = Counter(
+        self._begun = Tally(
             "autodialer_attempts_begun", "Attempts that were given leave to dial", ("kind",), registry=registry
         )
-        self._finished, self._begun = cache(finished.labels), cache(begun.labels)
-        self._given_back = Counter(
+        self._given_back = Tally(
             "autodialer_attempts_given_back",
             "Attempts that went back to their queue undialled: refused, or Asterisk did not ask for leave",
             registry=registry,
@@ -46,7 +45,7 @@ class CallMetrics(Watching):
         self._in_flight = Gauge(
             "autodialer_calls_in_flight", "Attempts that hold a channel now, by state", ("state",), registry=registry
         )
-        self._refill = Histogram(
+        self._refill = Spread(
             "autodialer_channel_refill_seconds",
             "From the end of a call to the leave to dial of the one that takes its channel; only where nothing but the "
             "dialer keeps it waiting: no limit, no hour, no employee, no end of the list",
@@ -54,10 +53,10 @@ class CallMetrics(Watching):
             registry=registry,
         )
         for kind in InnerNumType:
-            self._begun(kind)
+            self._begun.expect(kind)
             for outcome in Outcome:
                 if outcome not in _WITHOUT_A_CALL:
-                    self._finished(outcome, kind)
+                    self._finished.expect(outcome, kind)
         self._asking: dict[int, float | None] = {}
         """Attempts whose call file lies in the spool: when the channel that they take got free, if they take one."""
         self._taking: dict[int, float] = {}
@@ -77,7 +76,7 @@ class CallMetrics(Watching):
             self._asking[order.attempt_id] = self._taking.pop(order.attempt_id, None)
         elif order.attempt_id in self._asking:
             free_since_s = self._asking.pop(order.attempt_id)
-            self._begun(order.inner_num_type).inc()
+            self._begun.add(order.inner_num_type)
             if free_since_s is not None:
                 self._refill.observe(self._clock() - free_since_s)
 
@@ -85,9 +84,9 @@ class CallMetrics(Watching):
         self._asking.pop(order.attempt_id, None)
         self._taking.pop(order.attempt_id, None)
         if attempt.verdict is None:
-            self._given_back.inc()
+            self._given_back.add()
             return
-        self._finished(attempt.verdict.outcome, order.inner_num_type).inc()
+        self._finished.add(attempt.verdict.outcome, order.inner_num_type)
         if self.is_dialled(order.task_id):
             self._free.setdefault(order.task_id, deque()).append(self._clock())
 
@@ -111,47 +110,47 @@ class AgiMetrics:
     SCRIPTS = frozenset({"claim", "still", "dialogue", "employee", "joined", "message", "doctor", "key"})
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        reply = Histogram(
+        self._reply = Spread(
             "autodialer_agi_reply_seconds",
             "From the connection of a channel to our first command: for a claim, the answer",
             ("script",),
             buckets=QUICK_S,
             registry=registry,
         )
-        prompt = Histogram(
+        self._prompt = Spread(
             "autodialer_agi_prompt_seconds",
             "From the connection of a channel to the first prompt: the silence after a subscriber's hello",
             ("script",),
             buckets=PROMPT_S,
             registry=registry,
         )
-        claims = Counter("autodialer_claims", "Questions for leave to dial, by answer", ("answer",), registry=registry)
-        ended = Counter(
+        self._claims = Tally(
+            "autodialer_claims", "Questions for leave to dial, by answer", ("answer",), registry=registry
+        )
+        self._ended = Tally(
             "autodialer_agi_sessions", "FastAGI sessions that have ended", ("script", "end"), registry=registry
         )
-        self._reply, self._prompt = cache(reply.labels), cache(prompt.labels)
-        self._claims, self._ended = cache(claims.labels), cache(ended.labels)
         self.open = Gauge("autodialer_agi_sessions_open", "FastAGI sessions open now", registry=registry)
         for answer in ("granted", "refused"):
-            self._claims(answer)
+            self._claims.expect(answer)
         for script in ("claim", "dialogue"):
-            self._reply(script)
+            self._reply.expect(script)
             for end in ("done", "hung_up", "failed"):
-                self._ended(script, end)
-        self._prompt("dialogue")
+                self._ended.expect(script, end)
+        self._prompt.expect("dialogue")
 
     def replied(self, script: str, waited_s: float) -> None:
-        self._reply(self._known(script)).observe(waited_s)
+        self._reply.observe(waited_s, self._known(script))
 
     def prompted(self, script: str, waited_s: float) -> None:
-        self._prompt(self._known(script)).observe(waited_s)
+        self._prompt.observe(waited_s, self._known(script))
 
     def claimed(self, granted: bool) -> None:
-        self._claims("granted" if granted else "refused").inc()
+        self._claims.add("granted" if granted else "refused")
 
     def ended(self, script: str, end: str) -> None:
         """`end`: done, hung_up or failed."""
-        self._ended(self._known(script), end).inc()
+        self._ended.add(self._known(script), end)
 
     def _known(self, script: str) -> str:
         """Whoever reaches the port may name any."""

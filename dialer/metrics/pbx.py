@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
-from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from dialer.metrics.buckets import QUICK_S
+from dialer.metrics.counting import Spread, Tally
 
 
 class AmiMetrics:
@@ -15,11 +15,10 @@ class AmiMetrics:
     def __init__(self, registry: CollectorRegistry, wall: Callable[[], float] = time.time) -> None:
         """`wall`: Unix seconds."""
         self._wall = wall
-        messages = Counter(
+        self._messages = Tally(
             "autodialer_ami_messages", "AMI messages read: events by name, responses", ("event",), registry=registry
         )
-        self._messages = cache(messages.labels)
-        self._lag = Histogram(
+        self._lag = Spread(
             "autodialer_ami_event_lag_seconds",
             "Age of our dialplan's events when they are handled, by the time that it writes into them",
             buckets=(*QUICK_S, 10.0),
@@ -42,7 +41,7 @@ class AmiMetrics:
             "Records of ended calls that are committed here and not removed from AstDB yet",
             registry=registry,
         )
-        self._messages("Response")
+        self._messages.expect("Response")
         self.events: frozenset[str] = frozenset()
         """The names that are counted by themselves."""
 
@@ -50,9 +49,9 @@ class AmiMetrics:
         """A message has been read; its headers' names are in small letters."""
         event = message.get("event")
         if event is None:
-            self._messages("Response").inc()
+            self._messages.add("Response")
             return
-        self._messages(event if event in self.events else "other").inc()
+        self._messages.add(event if event in self.events else "other")
         stamp = message.get("sent")
         if stamp is not None:
             try:
