@@ -208,7 +208,7 @@ class Store:
         """Return the operation's result once it is committed (durable against the death of this process and, with
         SQLite's synchronous=FULL, of the machine). A caller that is cancelled does not undo it. Raises what the
         operation raises, and StoreError when the database fails."""
-        return await asyncio.shield(self.submit(operation))
+        return await self.submit(operation)
 
     async def probe(self) -> None:
         """Try whether the database can be written; `trouble` tells."""
