@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
 
 from dialer.dispatch.callfile import CallFileSettings, Spool, render_call_file
 from dialer.dispatch.ledger import Ledger
@@ -42,6 +43,17 @@ PREDICT_AGAIN_S = 1.0
 """Talks come nearer to their end also when nothing else happens."""
 LONGEST_SLEEP_S = 3600.0
 """The clock may be set, and the days of the calendar change."""
+
+
+class _Day(NamedTuple):
+    """Of the PBX's zone. (Every claim asks for it; to find it takes as long as ten questions.)"""
+
+    number: int
+    """Counted from year 1."""
+    ends: datetime
+    begins_s: float
+    ends_s: float
+    """Unix seconds."""
 
 
 class Scheduler(Watching):
@@ -104,6 +116,7 @@ class Scheduler(Watching):
         store.listen(RETOLD_TOPIC, self._stock_is_old)
         store.listen(SPENT_TOPIC, _tell_spent)
         self._changed_tasks: set[int] = set()
+        self._today: _Day | None = None
 
     @property
     def trouble(self) -> str | None:
@@ -257,9 +270,13 @@ class Scheduler(Watching):
 
     def today(self) -> tuple[int, datetime]:
         """The day of the PBX's zone, counted from year 1, and its end."""
-        local = self._now().astimezone(self._zone)
-        midnight = datetime(local.year, local.month, local.day, tzinfo=self._zone) + timedelta(days=1)
-        return local.toordinal(), midnight
+        today, now_s = self._today, self._wall()
+        if today is None or not today.begins_s <= now_s < today.ends_s:  # the clock may also be set back
+            local = datetime.fromtimestamp(now_s, UTC).astimezone(self._zone)
+            begins = datetime(local.year, local.month, local.day, tzinfo=self._zone)
+            ends = begins + timedelta(days=1)
+            today = self._today = _Day(local.toordinal(), ends, begins.timestamp(), ends.timestamp())
+        return today.number, today.ends
 
     async def _fill(self) -> float | None:
         """Calls for the hungry tasks in turn, until none has a free channel, a number and somebody to talk to it.
