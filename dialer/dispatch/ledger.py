@@ -231,7 +231,7 @@ class Ledger:
             shown_number=(order.caller_id or "") if order.tells_progress else None,
         )
         try:
-            return await self._store.write(claim)
+            return await self._store.submit(claim, is_one_of_many=True)
         except StoreError as error:
             log.error("claim of attempt %d refused: %s", order.attempt_id, error)  # noqa: TRY400 - no trace needed
             return False

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -39,6 +40,9 @@ TICK_US = 100
 LATER_S = 0.05
 """How long an operation that may wait waits for others at the most. Each commit costs the disk, two threads and some
 statements of its own: what waits goes with the next claim."""
+APART_S = 0.01
+"""How long after the beginning of the last commit the next one begins for operations that are many, each waited for:
+alone, each pays for a commit that is more work than itself. After a pause they do not wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,8 @@ class Store:
         self._due = asyncio.Event()
         """Somebody waits for the first jobs."""
         self._due_later: asyncio.TimerHandle | None = None
+        self._began_s = -math.inf
+        """When the last commit began, by the loop's clock."""
         self._writer: asyncio.Task[None] | None = None
         self._last_us = 0
         self._closed = False
@@ -215,9 +221,11 @@ class Store:
         with contextlib.suppress(StoreError):
             await self.write(_touch)
 
-    def submit(self, operation: Operation[T], *, may_wait: bool = False) -> "asyncio.Future[T]":
+    def submit(
+        self, operation: Operation[T], *, may_wait: bool = False, is_one_of_many: bool = False
+    ) -> "asyncio.Future[T]":
         """Queue the operation now; the future is done when it is committed. `may_wait`: in 50 ms, unless others are
-        before that: then with them."""
+        before that: then with them. `is_one_of_many`: likewise, 10 ms after the last commit began."""
         loop = asyncio.get_running_loop()
         job = _Job(operation, loop.create_future())
         self.operations_asked += 1
@@ -225,16 +233,30 @@ class Store:
             job.done.set_exception(self._closed_error())
             return job.done
         self._jobs.append(job)
-        if not may_wait:
+        if may_wait:
+            self._commit_at(loop, loop.time() + LATER_S)
+        elif is_one_of_many:
+            self._commit_at(loop, self._began_s + APART_S)
+        else:
             self._due.set()
-        elif self._due_later is None and not self._due.is_set():
-            self._due_later = loop.call_later(LATER_S, self._due.set)
         return job.done
+
+    def _commit_at(self, loop: asyncio.AbstractEventLoop, at_s: float) -> None:
+        """Or before that, when somebody else waits for less long."""
+        if self._due.is_set():
+            return
+        if at_s <= loop.time():
+            self._due.set()
+        elif self._due_later is None or at_s < self._due_later.when():
+            if self._due_later is not None:
+                self._due_later.cancel()
+            self._due_later = loop.call_at(at_s, self._due.set)
 
     async def _write_groups(self) -> None:
         while self._jobs or not self._closed:
             await self._due.wait()
             self._due.clear()
+            self._began_s = asyncio.get_running_loop().time()
             if self._due_later is not None:
                 self._due_later.cancel()
                 self._due_later = None

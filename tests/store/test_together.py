@@ -1,6 +1,7 @@
 """What may wait is committed with others."""
 
 import asyncio
+import math
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest_asyncio
 from sqlalchemy import Connection, insert, update
 
 from dialer.dispatch.saving import Saver
+from dialer.store import database
 from dialer.store.connections import SqliteConnections
 from dialer.store.database import Store, Transaction
 from dialer.store.schema import meta, task
@@ -69,6 +71,23 @@ async def test_what_may_wait_is_committed_soon_all_the_same(store: Store, task_i
         async with asyncio.timeout(LONG_ENOUGH_S):
             await waiting
     assert commits == [1, 1]
+
+
+async def test_operations_of_which_there_are_many_are_committed_together(
+    store: Store, task_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "APART_S", 1.0)
+    store._began_s = -math.inf  # a pause
+    commits = commits_of(store)
+    await store.submit(partial(rename, task_id=task_id, name="a"), is_one_of_many=True)
+    later = [store.submit(partial(rename, task_id=task_id, name=letter), is_one_of_many=True) for letter in "bc"]
+    await asyncio.wait(later)
+    assert commits == [1, 2]
+    last = store.submit(partial(rename, task_id=task_id, name="d"), is_one_of_many=True)
+    await store.write(partial(rename, task_id=task_id, name="e"))
+    assert last.done()
+    assert commits == [1, 2, 2]
+    assert await name_of(store, task_id) == "abcde"
 
 
 async def test_what_waits_when_the_store_closes_is_committed(tmp_path: Path) -> None:
