@@ -158,7 +158,7 @@ def add_numbers(task_id: int, numbers: Sequence[Number]) -> Operation[tuple[Task
         if stored is None:
             return None
         listed = by_phone(numbers)
-        _check_lifetimes(listed.values())
+        check_lifetimes(listed.values())
         finish_joining(tx, task_id)
         known = fetch_listed(tx.connection, task_id, list(listed))
         new = [number for phone_id, number in listed.items() if phone_id not in known]
@@ -378,7 +378,7 @@ def _change(tx: Transaction, task_id: int, change: TaskChange) -> Task:
         begin_joining(tx, change.prepared)
     elif change.numbers is not None:
         listed = by_phone(change.numbers)
-        _check_lifetimes(listed.values())
+        check_lifetimes(listed.values())
         leave_joining(tx, task_id)
         apply_list(tx, task_id, listed)
     return changed
@@ -406,7 +406,8 @@ def _check_inner_num(connection: Connection, changed: Task) -> None:
         raise TaskRefusedError("innerNum", str(error)) from None
 
 
-def _check_lifetimes(numbers: Iterable[Number]) -> None:
+def check_lifetimes(numbers: Iterable[Number]) -> None:
+    """Raises TaskRefusedError."""
     for number in numbers:
         if number.until_us is not None and number.until_us <= number.not_before_us:
             raise TaskRefusedError("numbers", lifetime_problem(number.phone))

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -326,6 +328,24 @@ async def test_why_a_list_could_not_be_compared_is_told_and_its_process_goes_on(
         assert [list(block.values) async for block in large.rows(None)] == [["1", "1"]]
     finally:
         await large.close()
+
+
+async def test_a_process_whose_daemon_was_killed_ends_without_a_word(tmp_path: Path) -> None:
+    body = tmp_path / "body"
+    body.write_text(json.dumps({"numbers": [f"7952{place:07d}" for place in range(50_000)]}))
+    with body.open("rb") as file:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "dialer.api.mikopbx.list_worker"),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=(file.fileno(),),
+        )  # fmt: skip
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        order = {"model": "TaskBody", "zone": "UTC", "body": file.fileno()}
+        process.stdin.write(b"".join(json.dumps(one).encode() + b"\n" for one in (order, {"region": None})))
+        await process.stdout.readexactly(1)
+        cast("Any", process)._transport.get_pipe_transport(1).close()
+        assert await process.stderr.read() == b""
+    process.stdin.close()
+    assert await process.wait() == 0
 
 
 async def test_the_rows_of_a_task_are_no_staged_ones(tmp_path: Path) -> None:
