@@ -40,7 +40,7 @@ TICK_US = 100
 LATER_S = 0.05
 """How long an operation that may wait waits for others at the most. Each commit costs the disk, two threads and some
 statements of its own: what waits goes with the next claim."""
-APART_S = 0.01
+APART_S = 0.02
 """How long after the beginning of the last commit the next one begins for operations that are many, each waited for:
 alone, each pays for a commit that is more work than itself. After a pause they do not wait."""
 
@@ -225,7 +225,7 @@ class Store:
         self, operation: Operation[T], *, may_wait: bool = False, is_one_of_many: bool = False
     ) -> "asyncio.Future[T]":
         """Queue the operation now; the future is done when it is committed. `may_wait`: in 50 ms, unless others are
-        before that: then with them. `is_one_of_many`: likewise, 10 ms after the last commit began."""
+        before that: then with them. `is_one_of_many`: likewise, 20 ms after the last commit began."""
         loop = asyncio.get_running_loop()
         job = _Job(operation, loop.create_future())
         self.operations_asked += 1
