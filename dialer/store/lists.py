@@ -1,7 +1,8 @@
 """A list of numbers compared with what is stored of its task, and what it changes there.
 
-A small list of a small task is compared and applied by one operation. Of a large one others have their turn between the parts: a new
-task's is staged (`dialer.store.staging`), one for a task that there is is joined to it (`dialer.store.joining`).
+A small list of a small task is compared and applied by one operation. Of a large one others have their turn between
+the parts: a new task's is staged (`dialer.store.staging`), one for a task that there is is joined to it
+(`dialer.store.joining`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
