@@ -26,7 +26,7 @@ SLOW_S = 1.5
 MOST_UNCLAIMED = 50
 """Call files that Asterisk has not asked about: one that was held up for a moment does not get hundreds at once."""
 LOOK_AGAIN_S = 0.25
-MOMENT_S = 0.01
+MOMENT_S = 0.02
 """Calls that the pace allows within this time begin together."""
 NO_TRUNK = "trunk of the other numbers"
 
