@@ -42,7 +42,9 @@ LATER_S = 0.05
 statements of its own: what waits goes with the next claim."""
 APART_S = 0.02
 """How long after the beginning of the last commit the next one begins for operations that are many, each waited for:
-alone, each pays for a commit that is more work than itself. After a pause they do not wait."""
+alone, each pays for a commit that is more work than itself."""
+MANY_APART_S = APART_S / 2
+"""They are many when they come so close after one another; fewer are committed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,9 @@ class Store:
         self._due_later: asyncio.TimerHandle | None = None
         self._began_s = -math.inf
         """When the last commit began, by the loop's clock."""
+        self._last_of_many_s = -math.inf
+        self._apart_s = LATER_S
+        """Between two operations that may be many: the mean of the last ones."""
         self._writer: asyncio.Task[None] | None = None
         self._last_us = 0
         self._closed = False
@@ -225,7 +230,8 @@ class Store:
         self, operation: Operation[T], *, may_wait: bool = False, is_one_of_many: bool = False
     ) -> "asyncio.Future[T]":
         """Queue the operation now; the future is done when it is committed. `may_wait`: in 50 ms, unless others are
-        before that: then with them. `is_one_of_many`: likewise, 20 ms after the last commit began."""
+        before that: then with them. `is_one_of_many`: likewise, 20 ms after the last commit began, where such come
+        more than 100 times a second."""
         loop = asyncio.get_running_loop()
         job = _Job(operation, loop.create_future())
         self.operations_asked += 1
@@ -235,11 +241,17 @@ class Store:
         self._jobs.append(job)
         if may_wait:
             self._commit_at(loop, loop.time() + LATER_S)
-        elif is_one_of_many:
+        elif is_one_of_many and self._are_many(loop.time()):
             self._commit_at(loop, self._began_s + APART_S)
         else:
             self._due.set()
         return job.done
+
+    def _are_many(self, now_s: float) -> bool:
+        """Whether those that may be are, with the one that comes now."""
+        self._apart_s += (min(LATER_S, now_s - self._last_of_many_s) - self._apart_s) / 8
+        self._last_of_many_s = now_s
+        return self._apart_s < MANY_APART_S
 
     def _commit_at(self, loop: asyncio.AbstractEventLoop, at_s: float) -> None:
         """Or before that, when somebody else waits for less long."""

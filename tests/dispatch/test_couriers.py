@@ -36,7 +36,7 @@ from dialer.store.finishing import Bill
 from dialer.store.queue import fetch_new
 from dialer.store.tasks import save_task
 from tests.rig.waiting import wait_for_answer, wait_until
-from tests.store.making import a_task, url_of
+from tests.store.making import a_task
 
 HOUR_US = 3600 * SECOND_US
 RECORDING = "answer-1-0123456789abcdef.wav"
@@ -108,13 +108,6 @@ class Mailbox:
         else:
             self.refused = mail
         return reply
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(url_of(tmp_path / "dialer.db"))
-    yield opened
-    await opened.close()
 
 
 @pytest_asyncio.fixture

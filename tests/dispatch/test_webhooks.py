@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +26,7 @@ from dialer.store.queue import fetch_new
 from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
 from tests.rig.receiver import SECRET, Receiver, receiving
 from tests.rig.waiting import wait_for_answer, wait_until
-from tests.store.making import a_task, lost, url_of
+from tests.store.making import a_task, lost
 
 HOUR_US = 3600 * SECOND_US
 
@@ -40,13 +39,6 @@ class Clock:
 
     def now_us(self) -> int:
         return time.time_ns() // 1000 + self.ahead_us
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(url_of(tmp_path / "dialer.db"))
-    yield opened
-    await opened.close()
 
 
 @pytest_asyncio.fixture

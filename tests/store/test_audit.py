@@ -3,14 +3,11 @@
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-import pytest_asyncio
 
 from dialer.logs import JsonLines, TextLines
 from dialer.model.access import Role
@@ -22,18 +19,11 @@ from dialer.store.access import NameTakenError, fetch_sessions, start_session
 from dialer.store.audit import acting_as, audited, entry, fetch_audit, prune_audit
 from dialer.store.database import Store, Transaction
 from dialer.store.tasks import save_task
-from tests.store.making import a_task, url_of
+from tests.store.making import a_task
 
 AUTHOR = Author("user:anna", "192.0.2.7")
 DAY_S = 86_400
 TASK = Task(7, "c", "Оценка", TaskState.OPEN, "201", InnerNumType.EXTEN, 5, "")
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(url_of(tmp_path / "dialer.db"))
-    yield opened
-    await opened.close()
 
 
 async def rows(store: Store) -> list[tuple[str, str, str]]:

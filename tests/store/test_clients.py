@@ -1,11 +1,9 @@
 """The directory of clients on a real SQLite file."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import Connection, event
 
 from dialer.store.clients import (
@@ -22,13 +20,6 @@ from tests.store.making import ask
 
 HOME = ClientPhone("79522233446", "9522233446")
 WORK = ClientPhone("+74951234567", "4951234567")
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(f"sqlite:///{tmp_path}/dialer.db")
-    yield opened
-    await opened.close()
 
 
 async def properties_of(store: Store, phone: ClientPhone) -> dict[str, object]:

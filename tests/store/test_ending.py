@@ -1,11 +1,8 @@
 """Numbers that the user ends: who waits is done, and calls in progress are their numbers' last. Real SQLite files."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from dialer.model.attempt import Attempt, AttemptState
 from dialer.model.call import CallOrder
@@ -20,7 +17,7 @@ from dialer.store.items import count_unfinished
 from dialer.store.queue import fetch_due, fetch_new
 from dialer.store.results import ResultRow
 from dialer.store.tasks import TaskChange, fetch_task, save_task
-from tests.store.making import end_by_user, fetch_task_results, url_of
+from tests.store.making import end_by_user, fetch_task_results
 
 BUSY = Verdict(Outcome.FAIL, "SIP 486 Busy Here")
 LEFT = Verdict(Outcome.FAIL_POLLING)
@@ -28,13 +25,6 @@ REACHED = Verdict(Outcome.SUCCESS_POLLING)
 ENDED = "Ended by the user"
 LATER_US = 2**62
 RETRIED = {"max_attempts": 3, "try_interval_s": 60, "until_signal": True}
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(url_of(tmp_path / "dialer.db"))
-    yield opened
-    await opened.close()
 
 
 async def post(store: Store, count: int, notify_url: str | None = None, client_id: str | None = None) -> int:

@@ -1,14 +1,11 @@
 """What follows a result: next attempts, clients, signals, lifetimes, stop lists, budgets, caps. Real SQLite files."""
 
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from dialer.model.attempt import Attempt, AttemptState
 from dialer.model.call import CallOrder
@@ -24,19 +21,12 @@ from dialer.store.rescheduling import capped_until_us
 from dialer.store.results import ResultRow
 from dialer.store.schema import stop_number
 from dialer.store.tasks import TaskChange, TaskRefusedError, change_task, fetch_task, save_task
-from tests.store.making import fetch_task_results, url_of
+from tests.store.making import fetch_task_results
 
 BUSY = Verdict(Outcome.FAIL, "SIP 486 Busy Here")
 TALKED = Verdict(Outcome.SUCCESS_CLIENT_H)
 LATER_US = 2**62
 RETRIED = {"max_attempts": 3, "try_interval_s": 60}
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(url_of(tmp_path / "dialer.db"))
-    yield opened
-    await opened.close()
 
 
 def number(place: int, client_id: str | None = None, **more: Any) -> Number:

@@ -1,11 +1,8 @@
 """Scripts, and numbers as other facades know them; what belongs to one owner is not another's. Real SQLite files."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from dialer.model.attempt import Attempt, AttemptState
 from dialer.model.call import CallOrder
@@ -20,19 +17,12 @@ from dialer.store.queue import fetch_due, fetch_new
 from dialer.store.results import fetch_answers_since
 from dialer.store.scripts import Script
 from dialer.store.tasks import TaskChange, TaskRefusedError, fetch_task, fetch_tasks, fetch_tasks_of_script, save_task
-from tests.store.making import fetch_results_since, new_task, url_of
+from tests.store.making import fetch_results_since, new_task
 
 LATER_US = 2**62
 BUSY = Verdict(Outcome.FAIL, "SIP 486 Busy Here")
 RETRIED = {"max_attempts": 3, "try_interval_s": 60}
 RECORDING, MESSAGE = "talk-1-0123456789abcdef.wav", "answer-1-0123456789abcdef.wav"
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(url_of(tmp_path / "dialer.db"))
-    yield opened
-    await opened.close()
 
 
 async def new_script(store: Store, owner: str = "shop", *, listed: bool = True) -> int:

@@ -1,12 +1,9 @@
 """The outbox of tasks that are told every step, and of recordings that are mailed. Real SQLite files."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from dialer.model.attempt import Attempt, AttemptState
 from dialer.model.call import CallOrder
@@ -22,19 +19,12 @@ from dialer.store.events import Event
 from dialer.store.finishing import Bill
 from dialer.store.queue import fetch_new
 from dialer.store.tasks import save_task
-from tests.store.making import a_task, end_by_user, url_of
+from tests.store.making import a_task, end_by_user
 
 URL = "https://crm.example/notify"
 LATER_US = 2**62
 NOT_ANSWERED = OutRecord("NOANSWER", 19, (180,), False)
 MESSAGE = "answer-1-0123456789abcdef.wav"
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(url_of(tmp_path / "dialer.db"))
-    yield opened
-    await opened.close()
 
 
 async def order_of(store: Store, url: str | None = URL, **rules: Any) -> CallOrder:

@@ -1,12 +1,9 @@
 """Stop lists in the database: what is listed, what ends, by which index. Real SQLite files."""
 
 import functools
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import Connection, event
 
 from dialer.model.attempt import Attempt, AttemptState
@@ -28,17 +25,10 @@ from dialer.store.stop_list import (
     share_out,
 )
 from dialer.store.tasks import TaskChange, change_task, delete_task, save_task
-from tests.store.making import fetch_task_results, first_order, new_task, numbers, url_of
+from tests.store.making import fetch_task_results, first_order, new_task, numbers
 
 BUSY = Verdict(Outcome.FAIL, "SIP 486 Busy Here")
 HOOK = "https://crm.example/hook"
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(url_of(tmp_path / "dialer.db"))
-    yield opened
-    await opened.close()
 
 
 def stop(place: int, reason: str = "") -> Stop:

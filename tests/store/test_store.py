@@ -1,11 +1,9 @@
 """The store on real SQLite files."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import Connection, event, insert, update
 
 from dialer.model.task import Number, TaskState
@@ -18,13 +16,6 @@ from dialer.store.tasks import TaskChange, change_task, close_task_if_done, fetc
 from tests.store.making import fetch_results_since, fetch_task_results, first_order, lost, new_task
 
 SECOND_US = 1_000_000
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(f"sqlite:///{tmp_path}/dialer.db")
-    yield opened
-    await opened.close()
 
 
 async def test_a_claim_is_granted_once(store: Store) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import math
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -23,13 +22,6 @@ from tests.rig.waiting import wait_until
 from tests.store.making import beside, new_task, url_of
 
 LONG_ENOUGH_S = 30.0
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(url_of(tmp_path / "dialer.db"))
-    yield opened
-    await opened.close()
 
 
 @pytest_asyncio.fixture
@@ -77,6 +69,7 @@ async def test_operations_of_which_there_are_many_are_committed_together(
     store: Store, task_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "APART_S", 1.0)
+    monkeypatch.setattr(database, "MANY_APART_S", 1.0)
     store._began_s = -math.inf  # a pause
     commits = commits_of(store)
     await store.submit(partial(rename, task_id=task_id, name="a"), is_one_of_many=True)
@@ -88,6 +81,23 @@ async def test_operations_of_which_there_are_many_are_committed_together(
     assert last.done()
     assert commits == [1, 2, 2]
     assert await name_of(store, task_id) == "abcde"
+
+
+async def test_operations_of_which_there_might_be_many_but_are_few_wait_for_nobody(
+    store: Store, task_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "APART_S", math.inf)  # who waits waits for ever
+    monkeypatch.setattr(database, "MANY_APART_S", 0.0)
+    for name in "ab":
+        async with asyncio.timeout(LONG_ENOUGH_S):
+            await store.submit(partial(rename, task_id=task_id, name=name), is_one_of_many=True)
+
+
+@pytest.mark.parametrize(("apart_s", "are_many"), [(0.03, False), (0.012, False), (0.008, True), (0.001, True)])
+def test_how_many_come_is_told_by_the_last_ones(store: Store, apart_s: float, *, are_many: bool) -> None:
+    for at in range(40):  # a dense crowd before says nothing after some of them
+        store._are_many(at * 0.001)
+    assert [store._are_many(1 + at * apart_s) for at in range(30)][-1] is are_many
 
 
 async def test_what_waits_when_the_store_closes_is_committed(tmp_path: Path) -> None:

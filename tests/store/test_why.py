@@ -1,10 +1,7 @@
 """What is told about a task: cheap however long its list."""
 
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest_asyncio
 from sqlalchemy import Connection, event, insert, update
 
 from dialer.model.attempt import AttemptState
@@ -14,18 +11,11 @@ from dialer.store.database import Store, Transaction
 from dialer.store.schema import attempt
 from dialer.store.tasks import delete_task
 from dialer.store.why import Asked, TaskFacts, fetch_facts
-from tests.store.making import first_order, lost, new_task, url_of
+from tests.store.making import first_order, lost, new_task
 
 LONG = 200_000
 MOST_S = 0.05
 """A query that reads every row of the list takes many times longer."""
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(url_of(tmp_path / "dialer.db"))
-    yield opened
-    await opened.close()
 
 
 async def facts(store: Store, task_id: int, phone_id: str | None = None, since_us: int = 0) -> TaskFacts | None:
