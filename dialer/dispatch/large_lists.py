@@ -35,12 +35,13 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Stored = StagedList | NotedList
 """What is stored of a list before its task is."""
-TURN_S = 0.08
+TURN_S = 0.05
 """How long an operation may keep the writer, about, from others who want it: claims wait for it."""
-LEAST_BLOCKS, MOST_BLOCKS = 2, 8
-"""An operation with few rows is no cheaper for the log: it goes through the index of the numbers at random."""
-COPIED_EVERY = 6
-"""Operations, some 80 MB of SQLite's write-ahead log: more at once keep the disk too long from commits of others."""
+LEAST_BLOCKS, MOST_BLOCKS, MOST_OF_JOINING = 1, 32, 4
+"""An operation with few rows costs the log as much as one with many, for it goes through the index of the numbers at
+random: many while nobody waits, few as soon as somebody does. What drops numbers takes longer than what stages them."""
+COPIED_EVERY = 3
+"""Operations, 25 to 80 MB of SQLite's write-ahead log: more at once keep the disk too long from commits of others."""
 TRIES = 5
 
 
@@ -175,7 +176,7 @@ class LargeLists:
         return self._of_tasks.setdefault(task_id, asyncio.Lock())
 
     async def _join_parts(self, task_id: int) -> None:
-        turns = _Turns(self._store, 1, LEAST_BLOCKS)  # what drops numbers takes longer than what stages them
+        turns = _Turns(self._store, MOST_OF_JOINING)
         while await turns.write(join(task_id, turns.parts)):
             pass
         for some in batches(await self._store.read(partial(fetch_held_clients, task_id=task_id))):
@@ -241,20 +242,20 @@ class LargeLists:
 class _Turns:
     """Operations with parts of a list: as many parts in one as others who wait can bear."""
 
-    def __init__(self, store: Store, least: int = LEAST_BLOCKS, most: int = MOST_BLOCKS) -> None:
+    def __init__(self, store: Store, most: int = MOST_BLOCKS) -> None:
         self._store = store
-        self._least, self._most = least, most
+        self._most = most
         self._operations = 0
-        self.parts = least
+        self.parts = LEAST_BLOCKS
 
     async def write(self, operation: Operation[T]) -> T:
         began_s, asked = time.monotonic(), self._store.operations_asked + 1
         result = await self._store.write(operation)
         is_slow = time.monotonic() - began_s > TURN_S
         if is_slow and self._store.operations_asked > asked:
-            self.parts = max(self._least, self.parts // 2)
+            self.parts = LEAST_BLOCKS
         else:
-            self.parts = min(self._most, self.parts + 1)
+            self.parts = min(self._most, 2 * self.parts)
         self._operations += 1
         if self._operations % COPIED_EVERY == 0:
             await self._store.read(copy_log)

@@ -14,8 +14,8 @@ from dialer.model.task import Number
 from dialer.store.database import Transaction
 from dialer.store.schema import attempt
 
-ROWS_A_BLOCK = 2000
-_ROWS_A_STATEMENT = (2000, 256, 32, 4, 1)
+ROWS_A_BLOCK = 1000
+_ROWS_A_STATEMENT = (1000, 256, 32, 4, 1)
 """No other ones: sqlite3 keeps each text that it has seen, with what SQLite has made of it."""
 _WAITS = AttemptState.CREATED.value
 

@@ -106,7 +106,7 @@ class Between(Store):
 
 @pytest_asyncio.fixture
 async def store(database: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Between]:
-    for name in ("LEAST_BLOCKS", "MOST_BLOCKS"):
+    for name in ("LEAST_BLOCKS", "MOST_OF_JOINING"):
         monkeypatch.setattr(large_lists, name, 1)
     opened = await Between.open(url_of(database))
     assert isinstance(opened, Between)

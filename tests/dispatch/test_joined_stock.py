@@ -31,7 +31,7 @@ NUMBERS = [Number(f"7952{place:07d}", f"952{place:07d}", caller_id=OLD) for plac
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LEAST_BLOCKS", "MOST_BLOCKS"):
+    for name in ("LEAST_BLOCKS", "MOST_OF_JOINING"):
         monkeypatch.setattr(large_lists, name, 1)
 
 
