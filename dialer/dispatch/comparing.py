@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
-
-from sqlalchemy import Connection
+from typing import TypeVar
 
 from dialer.dispatch.large_lists import Difference
 from dialer.dispatch.numbering import zone_of
@@ -13,8 +11,8 @@ from dialer.model.task import Number
 from dialer.store.database import Store
 from dialer.store.joining import changed_part, dropped_part, new_part
 from dialer.store.list_rows import ROWS_A_BLOCK, ListedRow, RowBlock, listed_row, row_blocks
-from dialer.store.lists import Comparison, by_phone, fetch_stamp, fetch_stored_page, fetch_stored_range
-from dialer.store.results import Span, fetch_span
+from dialer.store.lists import Comparison, by_phone, fetch_stamp, take_page
+from dialer.store.results import fetch_span
 
 T = TypeVar("T")
 
@@ -44,7 +42,7 @@ async def compare(store: Store, task_id: int, rows: Mapping[str, ListedRow]) -> 
     changed_us = await store.read(partial(fetch_stamp, task_id=task_id))
     span = await store.read(partial(fetch_span, task_id=task_id))
     found, last = Comparison(rows), None
-    while last := await store.read(partial(_take_page, task_id=task_id, span=span, found=found, last=last)):
+    while last := await store.read(partial(take_page, task_id=task_id, span=span, found=found, last=last)):
         pass
     new = await asyncio.to_thread(found.new)
     has_clients = bool(found.busy_clients - {None}) or any(row[3] is not None for row in new)
@@ -60,17 +58,6 @@ def zoned(rows: dict[str, ListedRow], region: str | None) -> dict[str, ListedRow
 
 def _rows_of(numbers: Sequence[Number], region: str | None) -> dict[str, ListedRow]:
     return zoned({phone_id: listed_row(one) for phone_id, one in by_phone(numbers).items()}, region)
-
-
-def _take_page(connection: Connection, task_id: int, span: Span, found: Comparison, last: Any) -> Any:
-    """The last row of a page; None: there is none. `last`: that of the page before."""
-    if span.is_dense:
-        first_id = span.first_id if last is None else last.id + 1
-        page = fetch_stored_range(connection, task_id, first_id, span.last_id)
-    else:
-        page = fetch_stored_page(connection, task_id, last and (last.phone_id, last.attempt_number))
-    found.take(page)
-    return page[-1] if page else None
 
 
 async def _parts(found: Comparison, new: Sequence[ListedRow]) -> AsyncIterator[str]:

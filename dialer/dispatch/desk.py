@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from sqlalchemy import Connection
-
 from dialer.dispatch.comparing import PostedList
 from dialer.dispatch.large_lists import LargeList, LargeLists, Stored
 from dialer.dispatch.numbering import zone_of
@@ -18,7 +16,6 @@ from dialer.model.task import Number, Task, TaskState
 from dialer.store.audit import audited, audited_change
 from dialer.store.database import Operation, Store, Transaction, as_it_is
 from dialer.store.finishing import close_ended, end_numbers, fetch_half_ended, fetch_hung_up
-from dialer.store.results import is_large
 from dialer.store.tasks import (
     TaskChange,
     add_numbers,
@@ -28,6 +25,7 @@ from dialer.store.tasks import (
     fetch_listed,
     fetch_task_of,
     find_task,
+    is_long,
     reserve_task,
     save_task,
 )
@@ -200,13 +198,8 @@ class TaskDesk:
         TaskRefusedError."""
         if change.numbers is None:
             return None
-        numbers = change.numbers
-
-        def is_long(connection: Connection) -> bool:
-            found = find_task(connection, crm_id, task_id, change.owner or "")
-            return found is not None and is_large(connection, found.task_id, CHANGED_AT_ONCE)
-
-        if not await self._store.read(is_long):
+        numbers, owner = change.numbers, change.owner or ""
+        if not await self._store.read(lambda connection: is_long(connection, crm_id, task_id, owner, CHANGED_AT_ONCE)):
             return None
         await asyncio.to_thread(check_lifetimes, numbers)
         return PostedList(self._store, numbers)

@@ -18,6 +18,7 @@ from dialer.store.batches import batches
 from dialer.store.database import Transaction
 from dialer.store.finishing import LIFETIME_TOPIC, close_stopped, release_clients
 from dialer.store.list_rows import ListedRow, insert_block, listed_row, row_blocks
+from dialer.store.results import Span
 from dialer.store.schema import IN_PROGRESS, QUEUED, answer, attempt, task
 
 DROPPED_TOPIC = "dropped"
@@ -121,6 +122,17 @@ def fetch_stored_range(connection: Connection, task_id: int, first_id: int, last
     """The same by their ids, for a list of so many that its rows are a good part of all."""
     within = (attempt.c.id >= first_id, attempt.c.id <= last_id, attempt.c.task_id + 0 == task_id)
     return connection.execute(select(*_STORED).where(*within).order_by(attempt.c.id).limit(_ROWS_A_TURN)).all()
+
+
+def take_page(connection: Connection, task_id: int, span: Span, found: Comparison, last: Any) -> Any:
+    """Compare a page of a task's rows; its last one, None: there is none. `last`: that of the page before."""
+    if span.is_dense:
+        first_id = span.first_id if last is None else last.id + 1
+        page = fetch_stored_range(connection, task_id, first_id, span.last_id)
+    else:
+        page = fetch_stored_page(connection, task_id, last and (last.phone_id, last.attempt_number))
+    found.take(page)
+    return page[-1] if page else None
 
 
 def _stored_rows(connection: Connection, task_id: int) -> Iterator[Any]:

@@ -18,6 +18,7 @@ from dialer.store.lists import DROPPED_TOPIC, ListChangedError, apply_list, by_p
 from dialer.store.naming import insert_named
 from dialer.store.pollings import find_polling_id
 from dialer.store.rescheduling import follow_rules
+from dialer.store.results import is_large
 from dialer.store.schema import IN_PROGRESS, JOINING, OF_CLIENT, QUEUED, answer, attempt, meta, stop_number, task
 from dialer.store.scripts import find_script
 from dialer.store.staging import StagedList, note_staged, use_staged
@@ -233,6 +234,12 @@ def find_task(connection: Connection, crm_id: str | None, task_id: int | None, o
     """The task that `save_task` would update."""
     found = _find(connection, crm_id, task_id, owner)
     return None if found is None else fetch_task(connection, found)
+
+
+def is_long(connection: Connection, crm_id: str | None, task_id: int | None, owner: str, rows: int) -> bool:
+    """Whether the task that `save_task` would update has more rows than these."""
+    found = _find(connection, crm_id, task_id, owner)
+    return found is not None and is_large(connection, found, rows)
 
 
 def find_any_task(connection: Connection, named: str) -> Task | None:

@@ -164,6 +164,18 @@ async def test_an_address_that_names_no_state_shows_all_and_an_old_one_what_it_m
     await expect(look.page.get_by_role("button", name="Add a user")).to_be_visible()
 
 
+async def test_a_screen_that_says_its_address_anew_holds_nobody_who_leaves_it(look: Look) -> None:
+    await look.open("tasks", "Tasks")
+    await look.page.evaluate(
+        """async () => {
+          const { go } = await import("/console/assets/router.js");
+          location.hash = "#/audio";  // hashchange is still to come
+          go("#/tasks?state=open", { replace: true });
+        }"""
+    )
+    await expect(look.page.get_by_role("heading", level=1)).to_have_text("Audio files")
+
+
 async def test_a_dropped_file_is_read_as_a_chosen_one_is(look: Look) -> None:
     await look.open("tasks/new", "New task")
     await look.page.evaluate(

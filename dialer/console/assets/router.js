@@ -24,8 +24,9 @@ export function setGuard(ask) {
 
 export function go(hash, { replace = false } = {}) {
   if (replace) {
+    if (parse(location.hash).hash !== route.value.hash) return; // the user has gone elsewhere: hashchange is on its way
     history.replaceState(null, "", hash);
-    route.set(parse(hash));
+    route.set(parse(location.hash));
   } else {
     location.hash = hash;
   }
