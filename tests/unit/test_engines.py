@@ -66,7 +66,10 @@ def exists(pid: int) -> bool:
 
 
 @ENGINES
-async def test_a_text_becomes_speech_and_all_its_sentences_are_in_it(make: Making, lang: str, tmp_path: Path) -> None:
+async def test_a_text_becomes_speech_and_all_its_sentences_are_in_it(
+    make: Making, lang: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "SYNTHESIS_TIMEOUT_S", 120.0)  # Piper reads a model, beside all other tests
     short, long = tmp_path / "short.wav", tmp_path / "long.wav"
     engine = make()
     await engine.synthesize(SHORT[lang], lang, short)
