@@ -19,6 +19,7 @@ class Span:
     number: str
     begin_s: float
     end_s: float
+    channel: str = ""
 
 
 def spans(observer: AmiObserver, numbers: set[str]) -> list[Span]:
@@ -33,8 +34,19 @@ def spans(observer: AmiObserver, numbers: set[str]) -> list[Span]:
         elif channel.startswith(PROVIDER_CHANNEL) and event["Event"] == "Newchannel":
             begin[channel] = float(event["Timestamp"])
         elif channel.startswith(PROVIDER_CHANNEL) and event["Event"] == "Hangup" and number.get(channel) in numbers:
-            done.append(Span(number[channel], begin[channel], float(event["Timestamp"])))
+            done.append(Span(number[channel], begin[channel], float(event["Timestamp"]), channel))
     return sorted(done, key=lambda span: span.begin_s)
+
+
+def until_they_leave(observer: AmiObserver, calls: list[Span]) -> list[Span]:
+    """The same calls of subscribers who answered and hung up, each to the moment at which Asterisk took its channel out
+    of the talk: what is left, it does in a thread beside the one that ends our leg, and in no order with it."""
+    left_s = {
+        event["Channel"]: float(event["Timestamp"])
+        for event in observer.events
+        if event["Event"] == "BridgeLeave" and event["Channel"].startswith(PROVIDER_CHANNEL)
+    }
+    return [replace(call, end_s=left_s.get(call.channel, call.end_s)) for call in calls]
 
 
 def until_members_are_free(observer: AmiObserver, calls: list[Span]) -> list[Span]:

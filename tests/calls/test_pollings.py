@@ -4,6 +4,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.calls.asking import ONE_KEY, answers_of, ask, post_task, row_of
 from tests.rig.demo import demo_numbers, differences
 from tests.rig.expected import POLLING
@@ -50,6 +52,7 @@ async def test_results_are_found_by_their_time_and_the_greatest_time_gets_on(wor
     assert answer not in (await world.dialer.data("GET", f"/polling-results/{later}"))["results"]
 
 
+@pytest.mark.alone
 async def test_a_key_of_two_digits_beside_a_key_of_one(world: World, series: int) -> None:
     polling = {
         "questions": [

@@ -5,7 +5,7 @@ from itertools import repeat
 from typing import Any
 
 from tests.calls.asking import ONE_KEY, post_task
-from tests.calls.measuring import most_at_once, observing, spans
+from tests.calls.measuring import most_at_once, observing, spans, until_they_leave
 from tests.rig.numbers import make_number
 from tests.rig.waiting import wait_for_answer, wait_until
 from tests.rig.world import World
@@ -42,7 +42,7 @@ async def test_ten_tasks_share_thirty_channels_by_their_weights_for_a_whole_run(
             await asyncio.gather(*(world.dialer.data("PUT", f"/task/{task_id}", {"state": 0}) for task_id in tasks))
             every = set().union(*lists.values())
             await wait_until(lambda: len(spans(observer, every)) >= CALLS, f"{CALLS} calls", 240, poll_s=1.0)
-            calls = spans(observer, every)
+            calls = until_they_leave(observer, spans(observer, every))
         assert most_at_once(calls) == 30
         begun_s = min(call.begin_s for call in calls)
         used = {weight: sum(call.end_s - call.begin_s for call in calls if call.number in lists[weight])
