@@ -34,7 +34,7 @@ test: rig lint  ## all tests: unit, store, API, and calls through the real Aster
 	$(BIN)/python -m pytest -n 4 -m "not alone" --ignore=tests/calls --ignore=tests/chaos
 	# calls wait more than they work: one process more; tests/calls/conftest.py puts first what takes longest
 	$(BIN)/python -m pytest -n 5 -m "not alone" --dist loadfile --no-loadscope-reorder tests/chaos tests/calls
-	$(BIN)/python -m pytest -m alone tests/api tests/store tests/calls
+	$(BIN)/python -m pytest -m alone tests/store tests/calls tests/api
 
 chaos: rig  ## a quarter of an hour of kills, cuts and a full disk amid calls; CHAOS_SEED=… repeats, CHAOS_ROUNDS=9
 	@$(BIN)/python -m tests.chaos.chaos
