@@ -101,6 +101,8 @@ class Store:
         self._due = asyncio.Event()
         """Somebody waits for the first jobs."""
         self._due_later: asyncio.TimerHandle | None = None
+        self._due_at_s = math.inf
+        """When that is. (uvloop's handle of less than a millisecond does not tell.)"""
         self._began_s = -math.inf
         """When the last commit began, by the loop's clock."""
         self._last_of_many_s = -math.inf
@@ -259,10 +261,10 @@ class Store:
             return
         if at_s <= loop.time():
             self._due.set()
-        elif self._due_later is None or at_s < self._due_later.when():
+        elif self._due_later is None or at_s < self._due_at_s:
             if self._due_later is not None:
                 self._due_later.cancel()
-            self._due_later = loop.call_at(at_s, self._due.set)
+            self._due_later, self._due_at_s = loop.call_at(at_s, self._due.set), at_s
 
     async def _write_groups(self) -> None:
         while self._jobs or not self._closed:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import uvloop
 from sqlalchemy import Connection, insert, update
 
 from dialer.dispatch.saving import Saver
@@ -98,6 +99,27 @@ def test_how_many_come_is_told_by_the_last_ones(store: Store, apart_s: float, *,
     for at in range(40):  # a dense crowd before says nothing after some of them
         store._are_many(at * 0.001)
     assert [store._are_many(1 + at * apart_s) for at in range(30)][-1] is are_many
+
+
+def test_they_are_committed_under_uvloop_however_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "APART_S", 0.0005)  # uvloop has no timer for so little
+    monkeypatch.setattr(database, "MANY_APART_S", math.inf)
+
+    async def submit_many() -> str:
+        opened = await Store.open(url_of(tmp_path / "dialer.db"))
+        task_id = await new_task(opened)
+        for _ in range(20):
+            opened._began_s = asyncio.get_running_loop().time()
+            waiting = [
+                opened.submit(partial(rename, task_id=task_id, name="a"), is_one_of_many=True),
+                opened.submit(partial(rename, task_id=task_id, name="b"), is_one_of_many=True),
+            ]
+            await asyncio.gather(*waiting)
+        name = await name_of(opened, task_id)
+        await opened.close()
+        return name
+
+    assert uvloop.run(submit_many()) == "ab" * 20
 
 
 async def test_what_waits_when_the_store_closes_is_committed(tmp_path: Path) -> None:
