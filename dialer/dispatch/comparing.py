@@ -49,15 +49,17 @@ async def compare(store: Store, task_id: int, rows: Mapping[str, ListedRow]) -> 
     return Difference(changed_us, has_clients, _parts(found, new))
 
 
-def zoned(rows: dict[str, ListedRow], region: str | None) -> dict[str, ListedRow]:
-    """With the zones of the numbers' regions, where a `region` is said and a number has none of its own."""
-    if region is None:
-        return rows
-    return {one: row if row[4] else (*row[:4], zone_of(row[1], region), *row[5:]) for one, row in rows.items()}
+def zoned(row: ListedRow, region: str | None) -> ListedRow:
+    """With the zone of its number's region, where a `region` is said and it has none of its own."""
+    return row if region is None or row[4] else (*row[:4], zone_of(row[1], region), *row[5:])
+
+
+def all_zoned(rows: dict[str, ListedRow], region: str | None) -> dict[str, ListedRow]:
+    return rows if region is None else {one: zoned(row, region) for one, row in rows.items()}
 
 
 def _rows_of(numbers: Sequence[Number], region: str | None) -> dict[str, ListedRow]:
-    return zoned({phone_id: listed_row(one) for phone_id, one in by_phone(numbers).items()}, region)
+    return all_zoned({phone_id: listed_row(one) for phone_id, one in by_phone(numbers).items()}, region)
 
 
 async def _parts(found: Comparison, new: Sequence[ListedRow]) -> AsyncIterator[str]:

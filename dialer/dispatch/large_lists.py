@@ -59,17 +59,19 @@ class Difference:
 
 
 class LargeList(Protocol):
-    """A list that has been read and checked outside the event loop."""
+    """A list that is read and checked outside the event loop."""
 
     @property
     def posted(self) -> int:
-        """How many numbers it has, those that are listed twice, too."""
+        """How many numbers it has, those that are listed twice, too; known once it has answered."""
 
     @property
-    def has_lifetimes(self) -> bool: ...
+    def has_lifetimes(self) -> bool:
+        """Likewise."""
 
     def rows(self, region: str | None) -> AsyncIterator[RowBlock]:
-        """With the zones of the numbers' regions, where a `region` is said."""
+        """With the zones of the numbers' regions, where a `region` is said. May be read while they are taken, and
+        raises what is wrong with it only then."""
 
     async def compare(self, task_id: int, region: str | None) -> Difference:
         """With what is stored of a task."""

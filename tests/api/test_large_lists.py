@@ -1,6 +1,7 @@
 """Bodies that a process of its own reads: the same as the daemon itself would make of them."""
 
 import asyncio
+import io
 import json
 import sqlite3
 import subprocess
@@ -17,9 +18,11 @@ import pytest
 
 from dialer.api.mikopbx.bodies import TaskBody
 from dialer.api.mikopbx.envelope import RefusedError, parse_json, validated
+from dialer.api.mikopbx.frames import COUNTED, LENGTH, REFUSED, value_of
 from dialer.api.mikopbx.kept_body import kept
 from dialer.api.mikopbx.large_body import WORTH_BYTES, LargeBody
 from dialer.api.mikopbx.list_reader import Listed, read_body
+from dialer.api.mikopbx.list_worker import Worker
 from dialer.api.mikopbx.times import ZONE
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.large_lists import LargeLists, Stored
@@ -27,10 +30,10 @@ from dialer.model.task import InnerNumType, Number, Task
 from dialer.store import staging
 from dialer.store.database import Operation, Store, StoreError, Transaction
 from dialer.store.joining import NotedList
-from dialer.store.list_rows import ROWS_A_BLOCK, listed_row
+from dialer.store.list_rows import ROWS_A_BLOCK, RowBlock, listed_row
 from dialer.store.lists import ListChangedError, by_phone
 from dialer.store.staging import StagedList, fetch_staged, note_staged, stage, unstage
-from dialer.store.tasks import TaskChange, delete_task, find_task, reserve_task, save_task
+from dialer.store.tasks import TaskChange, TaskRefusedError, delete_task, find_task, reserve_task, save_task
 from tests.rig.daemon import BASE, Dialer
 from tests.rig.waiting import wait_until
 from tests.store.making import ask, fetch_task_results, url_of
@@ -69,6 +72,10 @@ TEXTS = [
 ]  # fmt: skip
 
 
+def many(count: int) -> list[dict[str, Any]]:
+    return [{"number": f"7952{at:07d}", "params": {"name": "x" * 60}} for at in range(count)]
+
+
 def by_the_daemon(body: bytes) -> Any:
     try:
         content = parse_json(body)
@@ -96,6 +103,49 @@ def test_a_large_body_is_read_as_a_small_one(text: str) -> None:
     assert by_the_worker(body) == by_the_daemon(body)
 
 
+class Streaming(Worker):
+    """Takes each task for a new one."""
+
+    def _is_new(self, crm_id: str) -> bool:
+        return True
+
+
+def by_a_worker_that_reads_on(body: bytes) -> Any:
+    """Which sends the rows while it reads them."""
+    order = {"model": "TaskBody", "zone": "UTC", "url": "", "body": 0}
+    answers = io.BytesIO()
+    Streaming(order, io.BytesIO(json.dumps({"region": None}).encode()), answers).run(io.BytesIO(body))
+    answers.seek(0)
+    frames = []
+    while head := answers.read(LENGTH.size):
+        frames.append(value_of(answers.read(*LENGTH.unpack(head))))
+    refused, about = frames.pop(0)
+    if refused:
+        return list(refused)
+    blocks = [RowBlock(*frame) for frame in frames if isinstance(frame, tuple)]
+    told = {name: value for frame in frames if isinstance(frame, dict) for name, value in frame.items()}
+    if REFUSED in told:
+        assert frames[-1] == {REFUSED: told[REFUSED]}
+        return told[REFUSED]
+    assert frames[-1] is None
+    phones = [one for block in blocks for one in block.column("phone")]
+    content = {name: value for name, value in about["content"].items() if name != "numbers"}
+    return content, phones, told[COUNTED]["posted"], told[COUNTED]["repeated"]
+
+
+KNOWN_FIRST = [text.replace('{"numbers"', '{"crmId": "к", "numbers"') for text in TEXTS]
+
+
+@pytest.mark.parametrize("text", KNOWN_FIRST, ids=lambda text: repr(text[:40]))
+def test_a_large_body_that_is_stored_while_it_is_read_is_read_as_a_small_one(text: str) -> None:
+    body = text.encode("utf-8", "surrogatepass")
+    expected = by_the_daemon(body)
+    if isinstance(expected, tuple):
+        content, rows, posted = expected
+        expected = content, [row[1] for row in rows], posted, posted - len(rows)
+    assert by_a_worker_that_reads_on(body) == expected
+
+
 async def _in_parts(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), 100):
         yield body[start : start + 100]
@@ -111,6 +161,8 @@ class Saving:
         self.change = TaskChange(inner_num="201", inner_num_type=InnerNumType.EXTEN)
         self.refusals: list[Exception] = []
         """Raised instead of storing, one each time."""
+        self.before_reserve: list[Operation[Any]] = []
+        """What others do once the process has read what it reads first."""
         self.before_find: list[Operation[Any]] = []
         self.meanwhile: list[Operation[Any]] = []
         """What others do before it is stored, one each time."""
@@ -120,6 +172,8 @@ class Saving:
         body = json.dumps({"crmId": "large", "numbers": numbers}).encode()
         large = await LargeBody.read(await kept(_in_parts(body), len(body)), "TaskBody", "UTC", self._url)
         try:
+            if self.before_reserve:
+                await self._store.write(self.before_reserve.pop())
             reserve = reserve_task("large", None, self.change)
             return await self.lists.save(large, None, reserve, self._find, self._write)
         finally:
@@ -171,6 +225,69 @@ async def test_a_large_list_makes_and_changes_a_task_as_a_small_one(tmp_path: Pa
     finally:
         await small.close()
         await large.close()
+
+
+LATE: list[tuple[list[Any], type[Exception], str]] = [
+    ([*many(3 * ROWS_A_BLOCK), "x", {"number": "79522233405", "params": 5}], RefusedError, r"numbers\[3000\]"),
+    (
+        [*many(3 * ROWS_A_BLOCK), {"number": "79533233405", "timeCallAllow": 1900000009, "timeCallUntil": 1900000000}],
+        TaskRefusedError,
+        "79533233405",
+    ),
+]
+
+
+@pytest.mark.parametrize(("numbers", "kind", "reason"), LATE, ids=["number", "lifetime"])
+async def test_a_list_with_something_wrong_behind_what_is_staged_leaves_nothing(
+    tmp_path: Path, numbers: list[Any], kind: type[Exception], reason: str
+) -> None:
+    database = tmp_path / "dialer.db"
+    store = await Store.open(url_of(database))
+    try:
+        saving = Saving(store, url_of(database))
+        with pytest.raises(kind, match=reason):
+            await saving.save(numbers)
+        assert saving.seen == []
+        left = f"SELECT (SELECT count(*) FROM {NOTED}), (SELECT count(*) FROM attempt), (SELECT count(*) FROM task)"  # noqa: S608
+        assert ask(database, left) == [(0, 0, 0)]
+        assert await saving.save(numbers[:-2])
+    finally:
+        await store.close()
+
+
+async def test_rows_are_stored_while_the_list_is_read(tmp_path: Path) -> None:
+    """Its last number is wrong, and rows had been staged before that was known."""
+    database = tmp_path / "dialer.db"
+    store = await RemovingStore.open(url_of(database))
+    assert isinstance(store, RemovingStore)
+    store.removals = 0
+    try:
+        with pytest.raises(RefusedError):
+            await Saving(store, url_of(database)).save([*many(3 * ROWS_A_BLOCK), "x"])
+        assert not store.is_amid
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("is_wrong", [False, True], ids=["good", "wrong"])
+async def test_a_task_that_others_make_while_its_list_is_read_gets_it(tmp_path: Path, *, is_wrong: bool) -> None:
+    database = tmp_path / "dialer.db"
+    store = await Store.open(url_of(database))
+    try:
+        saving = Saving(store, url_of(database))
+        made = save_task("large", None, replace(saving.change, numbers=phones_of(GOOD[:2])))
+        saving.before_reserve = [made]
+        numbers = many(2 * ROWS_A_BLOCK)
+        if is_wrong:
+            with pytest.raises(RefusedError, match=r"numbers\[2000\]"):
+                await saving.save([*numbers, "x"])
+        else:
+            await saving.save(numbers)
+            assert [type(one) for one in saving.seen] == [NotedList]
+        left = len(by_phone(phones_of(GOOD[:2]))) if is_wrong else len(numbers)
+        assert ask(database, "SELECT count(*) FROM attempt") == [(left,)]
+    finally:
+        await store.close()
 
 
 async def test_a_list_that_is_refused_at_last_leaves_nothing(tmp_path: Path) -> None:
@@ -339,7 +456,7 @@ async def test_a_process_whose_daemon_was_killed_ends_without_a_word(tmp_path: P
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=(file.fileno(),),
         )  # fmt: skip
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
-        order = {"model": "TaskBody", "zone": "UTC", "body": file.fileno()}
+        order = {"model": "TaskBody", "zone": "UTC", "url": "", "body": file.fileno()}
         process.stdin.write(b"".join(json.dumps(one).encode() + b"\n" for one in (order, {"region": None})))
         await process.stdout.readexactly(1)
         cast("Any", process)._transport.get_pipe_transport(1).close()
@@ -430,10 +547,6 @@ async def test_the_log_is_copied_before_the_commit_that_makes_the_task(tmp_path:
         assert missing_bytes == [0]
     finally:
         await store.close()
-
-
-def many(count: int) -> list[dict[str, Any]]:
-    return [{"number": f"7952{at:07d}", "params": {"name": "x" * 60}} for at in range(count)]
 
 
 async def test_a_large_list_by_rest_is_stored_whole_or_not_at_all(dialer: Dialer) -> None:

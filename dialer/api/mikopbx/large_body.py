@@ -5,18 +5,19 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from aiohttp import web
 
 from dialer.api.mikopbx.envelope import RefusedError
-from dialer.api.mikopbx.frames import LENGTH, TROUBLE, value_of
+from dialer.api.mikopbx.frames import COUNTED, LENGTH, REFUSED, TROUBLE, value_of
 from dialer.api.mikopbx.kept_body import unavailable
 from dialer.dispatch.large_lists import Difference
 from dialer.store.errors import StoreError
 from dialer.store.list_rows import RowBlock
+from dialer.store.tasks import TaskRefusedError
 
 WORTH_BYTES = 2_097_152
 """Below that the start of a process takes longer."""
@@ -29,15 +30,15 @@ _ROOT = str(Path(__file__).parents[3])
 class LargeBody:
     """A body that a process keeps; `close()` ends it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._url = url
         self._is_answering = False
         """Whether frames of the last order are still to come."""
         self.content: Any = None
         """Its JSON, without the numbers."""
         self.digest = ""
         self.has_numbers = False
+        # known once an answer has come to its end
         self.posted = 0
         self.repeated = 0
         """How many of the numbers are there before."""
@@ -59,8 +60,8 @@ class LargeBody:
                 )  # fmt: skip
             except OSError as error:
                 raise unavailable(f"no process can be started: {error.strerror}") from error
-            order = {"model": model, "zone": zone, "body": body.fileno()}
-        large = cls(process, url)
+            order = {"model": model, "zone": zone, "url": url, "body": body.fileno()}
+        large = cls(process)
         try:
             await large._tell(order)
             refused, about = await large._frame()
@@ -70,40 +71,49 @@ class LargeBody:
         if refused:
             await large.close()
             raise RefusedError(*refused)
-        for name, value in about.items():
-            setattr(large, name, value)
+        large._learn(about)
         return large
 
     async def rows(self, region: str | None) -> AsyncIterator[RowBlock]:
+        """Raises StoreError; RefusedError and TaskRefusedError, perhaps only after its last block."""
         await self._ask({"region": region})
         async for frame in self._answer():
             yield RowBlock(*frame)
 
     async def compare(self, task_id: int, region: str | None) -> Difference:
-        await self._ask({"region": region, "task_id": task_id, "url": self._url})
+        """Raises as `rows` does."""
+        await self._ask({"region": region, "task_id": task_id})
         answer = self._answer()
         changed_us, has_clients = await anext(answer)
         return Difference(changed_us, has_clients, answer)
 
     async def _ask(self, order: dict[str, Any]) -> None:
         while self._is_answering:  # an answer that nobody has read to its end: else its rest would be this one's
-            with contextlib.suppress(StoreError):
-                async for _ in self._answer():
-                    pass
+            await self._frame_of_answer()
         self._is_answering = True
         await self._tell(order)
 
     async def _answer(self) -> AsyncGenerator[Any, None]:
-        """Raises StoreError."""
-        while True:
-            frame = await self._frame()
-            is_trouble = isinstance(frame, dict)
-            self._is_answering = frame is not None and not is_trouble
-            if is_trouble:
+        while (frame := await self._frame_of_answer()) is not None:
+            if not isinstance(frame, dict):
+                yield frame
+            elif TROUBLE in frame:
                 raise StoreError(frame[TROUBLE])
-            if frame is None:
-                return
-            yield frame
+            elif REFUSED in frame:
+                raise RefusedError(*frame[REFUSED])
+            else:
+                self._learn(frame[COUNTED])
+                if self.problem:
+                    raise TaskRefusedError("numbers", self.problem)
+
+    async def _frame_of_answer(self) -> Any:
+        frame = await self._frame()
+        self._is_answering = frame is not None and not (isinstance(frame, dict) and COUNTED not in frame)
+        return frame
+
+    def _learn(self, told: Mapping[str, Any]) -> None:
+        for name, value in told.items():
+            setattr(self, name, value)
 
     async def close(self) -> None:
         if self._process.returncode is None:

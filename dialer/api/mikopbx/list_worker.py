@@ -1,8 +1,12 @@
 """The process that reads one large body: `python -m dialer.api.mikopbx.list_worker`.
 
-The first line of its standard input is JSON: model, zone, the body's file descriptor. It answers with a frame: what is
-wrong with the body, or all of it but the numbers. Then each line asks for the numbers as rows, or for what they change
-in a task; the answer is frames up to None, or up to one with TROUBLE.
+The first line of its standard input is JSON: model, zone, the database, the body's file descriptor. It answers with a
+frame: what is wrong with the body, or all of it but the numbers. Then each line asks for the numbers as rows, or for what
+they change in a task; the answer is frames up to None, or up to one that says why there are no more (TROUBLE, REFUSED);
+one of them has what there is to know of the list as a whole (COUNTED).
+
+Whether the numbers are right is known before the first answer, but for a list of what seems to be a new task: that is
+read while its rows are sent.
 """
 
 import asyncio
@@ -11,21 +15,24 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
 from dialer.api.mikopbx.bodies import TaskBody, TaskChangeBody
 from dialer.api.mikopbx.envelope import RefusedError, validated
-from dialer.api.mikopbx.frames import TROUBLE, as_frame
-from dialer.api.mikopbx.list_reader import Listed, read_body
+from dialer.api.mikopbx.frames import COUNTED, REFUSED, TROUBLE, as_frame
+from dialer.api.mikopbx.list_reader import Listed, Unread, read_body
 from dialer.api.mikopbx.numbers import NumbersRead
 from dialer.api.mikopbx.times import ZONE
-from dialer.dispatch.comparing import compare, zoned
+from dialer.dispatch.comparing import all_zoned, compare, zoned
 from dialer.store.database import Store, StoreError
 from dialer.store.list_rows import ListedRow, row_blocks
+from dialer.store.tasks import find_task
 
 NICENESS = 10
 """Calls go first."""
@@ -35,50 +42,102 @@ MODELS = {model.__name__: model for model in (TaskBody, TaskChangeBody)}
 class Worker:
     """Serves one body."""
 
-    def __init__(self) -> None:
-        self._input, self._output = sys.stdin.buffer, sys.stdout.buffer
+    def __init__(self, order: Mapping[str, Any], asked: BinaryIO, answers: BinaryIO) -> None:
+        self._input, self._output = asked, answers
+        self._zone = ZoneInfo(order["zone"])
+        self._url: str = order["url"]
+        model = MODELS[order["model"]]
+        self._makes_tasks = model is TaskBody
+        self._adapter: TypeAdapter[Any] = TypeAdapter(model)
+        self._listed = Listed(self._zone)
+        self._unread: Unread | None = None
+        """Else the numbers are listed."""
 
-    def run(self) -> None:
-        order = json.loads(self._input.readline())
-        listed = Listed(ZoneInfo(order["zone"]))
+    def run(self, file: BinaryIO) -> None:
         try:
-            self._send(((), self._read(order, listed)))
+            self._send(((), self._read(file)))
         except RefusedError as error:
             self._send((error.messages, {}))
             return
         while line := self._input.readline():
             asked = json.loads(line)
-            rows = zoned(listed.rows, asked["region"])
             try:
                 if "task_id" in asked:
-                    asyncio.run(self._compare(asked["url"], asked["task_id"], rows))
+                    asyncio.run(self._compare(asked["task_id"], asked["region"]))
                 else:
-                    for block in row_blocks(rows.values(), set()):
-                        self._send((block.columns, block.values))
+                    self._send_rows(asked["region"])
             except StoreError as error:
                 self._send({TROUBLE: str(error)})
+            except RefusedError as error:
+                self._send({REFUSED: error.messages})
             else:
                 self._send(None)
 
-    def _read(self, order: dict[str, Any], listed: Listed) -> dict[str, Any]:
-        with os.fdopen(order["body"], "rb") as file:
+    def _read(self, file: BinaryIO) -> dict[str, Any]:
+        with file:
             body = file.read()
-        content = read_body(body, listed)
-        adapter: TypeAdapter[Any] = TypeAdapter(MODELS[order["model"]])
-        validated(partial(adapter.validate_python, context={ZONE: ZoneInfo(order["zone"])}), content)
+        self._unread = Unread.of(body, self._is_new)
+        content = read_body(body, self._listed) if self._unread is None else self._around(self._unread)
+        self._check(content)
         has_numbers = isinstance(content, dict) and isinstance(content.get("numbers"), NumbersRead)
         return {
             "content": {name: value for name, value in content.items() if name != "numbers" or not has_numbers},
             "digest": hashlib.sha256(body).hexdigest(),
             "has_numbers": has_numbers,
-            "posted": listed.posted,
-            "repeated": listed.posted - len(listed.rows),
-            "has_lifetimes": listed.has_lifetimes,
-            "problem": listed.problem,
         }
 
-    async def _compare(self, url: str, task_id: int, rows: dict[str, ListedRow]) -> None:
-        store = await Store.open(url, beside_daemon=True)
+    def _around(self, unread: Unread) -> dict[str, Any]:
+        """All but the numbers; with them, where it is wrong: everything is told at once."""
+        content = unread.content_with(NumbersRead(unread.posted, []))
+        try:
+            self._check(content)
+        except RefusedError:
+            unread.keep(self._listed)
+            return unread.content_with(self._listed.read())
+        return content
+
+    def _check(self, content: Any) -> None:
+        validated(partial(self._adapter.validate_python, context={ZONE: self._zone}), content)
+
+    def _is_new(self, crm_id: str) -> bool:
+        """As far as can be told now."""
+
+        async def look() -> bool:
+            store = await Store.open(self._url, beside_daemon=True)
+            try:
+                return await store.read(partial(find_task, crm_id=crm_id, task_id=None)) is None
+            finally:
+                await store.close()
+
+        if not self._makes_tasks:
+            return False
+        with suppress(StoreError):
+            return asyncio.run(look())
+        return False
+
+    def _send_rows(self, region: str | None) -> None:
+        clients: set[str | None] = set()
+
+        def send(rows: Iterable[ListedRow]) -> None:
+            for block in row_blocks((zoned(row, region) for row in rows), clients):
+                self._send((block.columns, block.values))
+
+        if self._unread is None:
+            self._send({COUNTED: self._listed.counted()})
+            send(self._listed.rows.values())
+            return
+        self._unread.read(self._listed, send)
+        self._check(self._unread.content_with(self._listed.read()))
+        self._send({COUNTED: self._listed.counted()})
+
+    async def _compare(self, task_id: int, region: str | None) -> None:
+        if self._unread is not None:  # somebody has made the task meanwhile
+            self._unread.keep(self._listed)
+            self._check(self._unread.content_with(self._listed.read()))
+            self._unread = None
+        self._send({COUNTED: self._listed.counted()})
+        rows = all_zoned(self._listed.rows, region)
+        store = await Store.open(self._url, beside_daemon=True)
         try:
             difference = await compare(store, task_id, rows)
             self._send((difference.changed_us, difference.has_clients))
@@ -96,6 +155,7 @@ if __name__ == "__main__":
     os.nice(NICENESS)
     gc.disable()  # it would look at a million rows again and again, and find nothing
     try:
-        Worker().run()
+        told = json.loads(sys.stdin.buffer.readline())
+        Worker(told, sys.stdin.buffer, sys.stdout.buffer).run(os.fdopen(told["body"], "rb"))
     except BrokenPipeError:  # the daemon was killed, whose log this is: nobody is there to be told
         os._exit(0)

@@ -88,18 +88,17 @@ class Tasks:
         body, content = call.body, call.content
         self._check_notify(body.notifyUrl)
         await prepare(self._prompts, dict(_files(body)))
-        numbers, repeated = _numbers(call), _repeated(call)
         try:
             task = await self._desk.save(
                 body.crmId,
                 body.id,
                 body.change(body.numbers),
-                lambda operation: call.once(operation, lambda saved: _echo(saved, content, repeated)),
-                numbers=numbers,
+                lambda operation: call.once(operation, lambda saved: _echo(saved, content, _repeated(call))),
+                numbers=_numbers(call),
             )
         except TaskRefusedError as error:
             raise refused(error) from None
-        return _echo(task, content, repeated)
+        return _echo(task, content, _repeated(call))
 
     async def list(self, call: Call[Nothing, TaskListQuery, None]) -> dict[str, Any]:
         query = call.query
@@ -123,15 +122,14 @@ class Tasks:
         task_id = known(call.path.id)
         self._check_notify(call.body.notifyUrl)
         await prepare(self._prompts, dict(_files(call.body)))
-        numbers, repeated = _numbers(call), _repeated(call)
         try:
             change = call.body.change(call.body.numbers)
-            task = await self._desk.change(task_id, call.body.crmId, change, numbers=numbers)
+            task = await self._desk.change(task_id, call.body.crmId, change, numbers=_numbers(call))
         except TaskRefusedError as error:
             raise refused(error) from None
         if task is None:
             raise not_found(task_id)
-        return _echo(task, call.content, repeated)
+        return _echo(task, call.content, _repeated(call))
 
     async def delete(self, call: Call[TaskPath, Nothing, None]) -> tuple[()]:
         task_id = known(call.path.id)
@@ -220,16 +218,11 @@ def _files(body: TaskBody | TaskChangeBody) -> Iterator[tuple[str, Prompt]]:
 
 def _numbers(call: Call[Any, Any, Any]) -> LargeBody | None:
     """The numbers that a process of its own has read."""
-    large = call.large
-    if large is None or not large.has_numbers:
-        return None
-    if large.problem:
-        raise refused(TaskRefusedError("numbers", large.problem))
-    return large
+    return call.large if call.large is not None and call.large.has_numbers else None
 
 
 def _repeated(call: Call[Any, Any, Any]) -> int:
-    """How many of a list are there before; each number is dialled once."""
+    """How many of a list that is stored are there before; each number is dialled once."""
     numbers = call.body.numbers
     if call.large is not None:
         return call.large.repeated
