@@ -39,17 +39,19 @@ async def measure(place: Place) -> Sequence[Row]:
     settle_s, run_s = place.scaled(25, 3), place.scaled(60, 4)
     async with running_line(place.folder / "line", "instant.xml") as line:
         bare, script = Script(line.pbx, bare=True), Script(line.pbx, bare=False)
+        heard = Script(line.pbx, bare=True, listens=True)
         bound_b = [await _most(bare, place)]
         bound_a = [await _most_in_time(script, place)]
         async with running_daemon(place.folder / "dialer", line) as dialer:
             seen = await dial(line, dialer, settle_s, run_s)
         bound_a.append(await _most_in_time(script, place, from_per_s=max(10.0, bound_a[0].calls_per_s / _STEP**2)))
         bound_b.append(await _most(bare, place))
+        with_ami = await _most(heard, place)
     a, b = (max(bound, key=_rate) for bound in (bound_a, bound_b))
-    return [_rate_row(seen, a, b), _cpu_row(seen)]
+    return [_rate_row(seen, a, b, with_ami), _cpu_row(seen)]
 
 
-def _rate_row(seen: Dialled, script: Finished, bare: Finished) -> Row:
+def _rate_row(seen: Dialled, script: Finished, bare: Finished, with_ami: Finished) -> Row:
     a, b = script.calls_per_s, bare.calls_per_s
     of_a, of_b = seen.calls_per_s / max(1, a), seen.calls_per_s / max(1, b)
     good = (
@@ -64,7 +66,8 @@ def _rate_row(seen: Dialled, script: Finished, bare: Finished) -> Row:
         "calls/s, answered and hung up at once; task of 1,000 channels",
         f"{seen.calls_per_s:.0f}/s = {of_a:.2f} of (a), {of_b:.2f} of (b); event lag p99 {_bound_ms(seen.lag_p99_s)}; "
         f"{seen.lost} numbers without exactly one result",
-        f"(a) bare script {a:.0f}/s with p99 below 250 ms, (b) bare Dial {b:.0f}/s; of a processor these scripts take "
+        f"(a) bare script {a:.0f}/s with p99 below 250 ms, (b) bare Dial {b:.0f}/s, which "
+        f"the daemon's AMI user alone makes {with_ami.calls_per_s:.0f}/s; of a processor these scripts take "
         f"{script.cpu_ms_per_call:.2f} and {bare.cpu_ms_per_call:.2f} ms a call",
         ">= 0.9 (a), >= 0.6 (b), >= 100/s, lag p99 < 250 ms, none lost",
         good,
@@ -74,6 +77,7 @@ def _rate_row(seen: Dialled, script: Finished, bare: Finished) -> Row:
             "daemon_calls_per_s": seen.calls_per_s,
             "script_calls_per_s": a,
             "bare_calls_per_s": b,
+            "bare_with_ami_user_calls_per_s": with_ami.calls_per_s,
             "script_ms_per_call": script.cpu_ms_per_call,
             "bare_ms_per_call": bare.cpu_ms_per_call,
             "lag_p99_s": seen.lag_p99_s,

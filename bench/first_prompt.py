@@ -35,9 +35,12 @@ class PromptClock:
         self._writer: asyncio.StreamWriter | None = None
 
     async def start(self) -> None:
-        with (self._pbx.etc_dir / "manager.conf").open("a") as file:
-            file.write(_RIGHTS)
-        await self._pbx.rx("manager reload")
+        """Listen, until `close`; more than once if need be."""
+        rights = self._pbx.etc_dir / "manager.conf"
+        if _RIGHTS not in rights.read_text():
+            with rights.open("a") as file:
+                file.write(_RIGHTS)
+            await self._pbx.rx("manager reload")
         reader, self._writer = await asyncio.open_connection("127.0.0.1", self._pbx.ami_port)
         self._writer.write(f"Action: Login\r\nUsername: {_USER}\r\nSecret: {_SECRET}\r\n\r\n".encode())
         assert b"Success" in await reader.readuntil(b"\r\n\r\n")

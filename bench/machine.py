@@ -3,6 +3,7 @@
 import os
 import platform
 import sqlite3
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,8 @@ def describe() -> dict[str, str]:
         "processor": f"{_first('/proc/cpuinfo', 'model name')}, {len(os.sched_getaffinity(0))} cores for all: the "
         "daemon, Asterisk, SIPp and the bench itself",
         "memory": f"{int(_first('/proc/meminfo', 'MemTotal').split()[0]) / 1024**2:.0f} GiB",
-        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}, "
+        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()} "
+        f"({Path(sys.executable).resolve()}), "
         f"SQLite {sqlite3.sqlite_version}",
         "load before": f"{os.getloadavg()[0]:.2f}",
     }

@@ -7,8 +7,8 @@ of the RTP packets come more than 40 ms after the one before, instead of 20, in 
 more than 250 ms late, which packets, a thousand for each key, do not tell: from Asterisk's event that it has ended what
 the daemon asked for to the one of the next STREAM FILE. A look in which other programs took much of the machine is
 neither good nor late. Sound goes one way, to a socket of the bench that listens to one call of 16. Both sides are
-measured so, one after the other: by call files and a dialplan of Read() and Playback() without a daemon, then by the
-daemon.
+measured so, in turn, twice each, for the speed of a machine may change within minutes: by call files and a dialplan of
+Read() and Playback() without a daemon, and by the daemon.
 
 How long a subscriber waits for the first prompt is told by Asterisk, not by the daemon: from the event that the
 dialplan has come to AGI(…/dialogue) to the one that it has got the command STREAM FILE.
@@ -16,7 +16,7 @@ dialplan has come to AGI(…/dialogue) to the one that it has got the command ST
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -37,7 +37,9 @@ from bench.rows import Chart, Curve, Place, Row
 
 QUICKLY, SLOWLY = 12, 5
 """Dialogues that are added a second: far from saturation, near it."""
-NEAR = 400
+NEAR = 240
+TURNS = 2
+"""Of Asterisk alone, and of the daemon; the mean counts."""
 AT_ONCE = 300
 """For a while: how long do first prompts take?"""
 HOLD_S = 25.0
@@ -124,30 +126,34 @@ async def measure(place: Place) -> Sequence[Row]:
     # a short one, too, holds its dialogues until some have come to their end
     at_once, hold_s = place.scaled(AT_ONCE, 12), place.scaled(int(HOLD_S), 50)
     plan, last_s = _Plan(place.scaled(NEAR, 24), place.scaled(2000, 30)), place.scaled(int(LAST_S), 5)
+    alone, daemon, kept, prompts = list[Seen](), list[Seen](), list[Kept](), None
     async with running_respondents(place.folder) as respondents:
-        alone = await _run_alone(respondents, plan, last_s)
-        await _hang_up(respondents)
-        audio = {"audio": {"allowed_dirs": [str(respondents.sounds)]}}
-        async with running_daemon(place.folder / "daemon", respondents.line, audio) as dialer:
-            campaign = Campaign(dialer, respondents)
-            began_s, cuts = time.time(), list[tuple[float, float]]()
-            await campaign.begin(place.scaled(6000, 200))
-            clock = PromptClock(respondents.line.pbx)
-            await clock.start()
-            watcher = Watcher(respondents, {"daemon": dialer.pid})
-            await _hear_first_prompts(campaign, clock, at_once, hold_s)
-            held = watcher.look()
-            await campaign.keep(1)
-            cuts.append(await _hang_up(respondents))
-            clock.take_next()
-            watcher = Watcher(respondents, {"daemon": dialer.pid}, clock)
-            daemon = await _saturate(watcher, campaign.keep, plan, last_s)
-            await clock.close()
-            await campaign.keep(1)
-            cuts.append(await _hang_up(respondents))
-            events = (event for event in respondents.line.provider.events() if event.time_s >= began_s)
-            kept = kept_answers(events, await campaign.task(), cuts)
-    return [row_of_pollings(alone, daemon, kept), _row_of_prompts(clock.waits_s, at_once, held)]
+        clock = PromptClock(respondents.line.pbx)
+        for turn in range(place.scaled(TURNS, 1)):
+            alone.append(await _run_alone(respondents, plan, last_s))
+            await _hang_up(respondents)
+            audio = {"audio": {"allowed_dirs": [str(respondents.sounds)]}}
+            async with running_daemon(place.folder / f"daemon-{turn}", respondents.line, audio) as dialer:
+                campaign = Campaign(dialer, respondents)
+                began_s, cuts = time.time(), list[tuple[float, float]]()
+                await campaign.begin(place.scaled(6000, 200))
+                await clock.start()
+                if prompts is None:
+                    watcher = Watcher(respondents, {"daemon": dialer.pid})
+                    await _hear_first_prompts(campaign, clock, at_once, hold_s)
+                    prompts = _row_of_prompts(clock.waits_s, at_once, watcher.look())
+                    await campaign.keep(1)
+                    cuts.append(await _hang_up(respondents))
+                clock.take_next()
+                watcher = Watcher(respondents, {"daemon": dialer.pid}, clock)
+                daemon.append(await _saturate(watcher, campaign.keep, plan, last_s))
+                await clock.close()
+                await campaign.keep(1)
+                cuts.append(await _hang_up(respondents))
+                events = (event for event in respondents.line.provider.events() if event.time_s >= began_s)
+                kept.append(kept_answers(events, await campaign.task(), cuts))
+    assert prompts is not None
+    return [row_of_pollings(alone, daemon, kept), prompts]
 
 
 async def _run_alone(respondents: Respondents, plan: _Plan, last_s: float) -> Seen:
@@ -190,42 +196,47 @@ async def _hang_up(respondents: Respondents) -> tuple[float, float]:
     return began_s, time.time()
 
 
-def row_of_pollings(alone: Seen, daemon: Seen, kept: Kept) -> Row:
-    bound, seen = alone.saturated_at, daemon.saturated_at
-    share = seen / max(1, bound)
+def row_of_pollings(alone: Sequence[Seen], daemon: Sequence[Seen], kept: Sequence[Kept]) -> Row:
+    """Of runs in turn."""
+    bound, seen = _mean(run.saturated_at for run in alone), _mean(run.saturated_at for run in daemon)
+    share = seen / max(1.0, bound)
+    pressed, lost = sum(one.pressed for one in kept), sum(one.lost for one in kept)
+    next_prompt_ms = max(run.next_prompt_ms for run in daemon)
     figures = {
         "alone_dialogues": bound,
         "daemon_dialogues": seen,
         "share_of_alone": share,
-        "dialogues_with_all_keys": kept.pressed,
-        "lost_dialogues": kept.lost,
-        "next_prompt_p99_ms": daemon.next_prompt_ms,
-        "daemon_cores_at_300": daemon.cores("daemon", AT_ONCE),
-        "asterisk_cores_at_300": daemon.cores("asterisk", AT_ONCE),
-        "asterisk_alone_cores_at_300": alone.cores("asterisk", AT_ONCE),
-        "alone_disturbed": alone.disturbed,
-        "daemon_disturbed": daemon.disturbed,
-        "alone_strangers_cores": alone.strangers,
-        "daemon_strangers_cores": daemon.strangers,
+        "dialogues_with_all_keys": pressed,
+        "lost_dialogues": lost,
+        "next_prompt_p99_ms": next_prompt_ms,
+        "daemon_cores_at_300": _mean(run.cores("daemon", AT_ONCE) for run in daemon),
+        "asterisk_cores_at_300": _mean(run.cores("asterisk", AT_ONCE) for run in daemon),
+        "asterisk_alone_cores_at_300": _mean(run.cores("asterisk", AT_ONCE) for run in alone),
+        "alone_disturbed": max(run.disturbed for run in alone),
+        "daemon_disturbed": max(run.disturbed for run in daemon),
+        "alone_strangers_cores": _mean(run.strangers for run in alone),
+        "daemon_strangers_cores": _mean(run.strangers for run in daemon),
     }
-    curves = {"Asterisk alone": alone, "with the daemon": daemon}
-    disturbed = max(alone.disturbed, daemon.disturbed) > MOST_DISTURBED
-    reached: bool | None = alone.is_saturated and share >= TO_REACH
-    if kept.lost or not kept.pressed:
+    curves = [
+        *((f"Asterisk alone, {turn}", run) for turn, run in enumerate(alone, 1)),
+        *((f"with the daemon, {turn}", run) for turn, run in enumerate(daemon, 1)),
+    ]
+    are_saturated, is_bound_saturated = (all(run.is_saturated for run in runs) for runs in (daemon, alone))
+    worst = max(figures["alone_disturbed"], figures["daemon_disturbed"])
+    disturbed = worst > MOST_DISTURBED
+    reached: bool | None = is_bound_saturated and share >= TO_REACH
+    if lost or not pressed:
         reached = False
     elif disturbed:
         reached = None
     return Row(
         "pollings at once, sound playing, keys taken",
-        f"{seen}, {kept.lost} of {kept.pressed} dialogues with four keys pressed lost an answer or their end, the "
-        f"prompt after a key within {daemon.next_prompt_ms:.0f} ms (p99)"
-        + ("" if daemon.is_saturated else " (not saturated)")
-        + (
-            f"; other programs disturbed {max(alone.disturbed, daemon.disturbed):.0%} of the looks: nothing can be said"
-            if disturbed
-            else ""
-        ),
-        f"Asterisk alone, Read() and Playback(): {bound}" + ("" if alone.is_saturated else " (not saturated)"),
+        f"{seen:.0f}{_each(daemon)} = {share:.2f}, {lost} of {pressed} dialogues with four keys pressed lost an answer "
+        f"or their end, the prompt after a key within {next_prompt_ms:.0f} ms (p99)"
+        + ("" if are_saturated else " (not saturated)")
+        + (f"; other programs disturbed {worst:.0%} of the looks: nothing can be said" if disturbed else ""),
+        f"Asterisk alone, Read() and Playback(): {bound:.0f}{_each(alone)}"
+        + ("" if is_bound_saturated else " (not saturated)"),
         f">= {TO_REACH} of it",
         reached,
         f"Asterisk, which takes {figures['asterisk_cores_at_300']:.2f} cores for {AT_ONCE} dialogues (alone "
@@ -243,7 +254,7 @@ def row_of_pollings(alone: Seen, daemon: Seen, kept: Kept) -> Row:
                 "ms",
                 [
                     Curve(name, [look.at_once for look in run.looks], [look.gap_p99_ms for look in run.looks])
-                    for name, run in curves.items()
+                    for name, run in curves
                 ],
             ),
             Chart(
@@ -257,11 +268,20 @@ def row_of_pollings(alone: Seen, daemon: Seen, kept: Kept) -> Row:
                         [look.at_once for look in run.looks],
                         [look.cores["asterisk"] + look.cores.get("daemon", 0.0) for look in run.looks],
                     )
-                    for name, run in curves.items()
+                    for name, run in curves
                 ],
             ),
         ],
     )
+
+
+def _mean(values: Iterable[float]) -> float:
+    some = list(values)
+    return sum(some) / len(some)
+
+
+def _each(runs: Sequence[Seen]) -> str:
+    return f" ({' and '.join(str(run.saturated_at) for run in runs)})" if len(runs) > 1 else ""
 
 
 def _row_of_prompts(waits_s: Sequence[float], at_once: int, held: Look) -> Row:

@@ -121,10 +121,12 @@ class Finished:
 class Script:
     """Calls by call files of one kind; `number` counts up over all runs, so that no number is dialled twice."""
 
-    def __init__(self, pbx: Pbx, *, bare: bool) -> None:
-        """`bare`: by a bare Dial; else through the dialer's own dialplan."""
+    def __init__(self, pbx: Pbx, *, bare: bool, listens: bool | None = None) -> None:
+        """`bare`: by a bare Dial; else through the dialer's own dialplan. `listens`: whether the daemon's user is
+        connected to AMI, which Asterisk then makes events for; by default not beside a bare Dial."""
         self._pbx = pbx
         self._bare = bare
+        self._listens = not bare if listens is None else listens
         self._ready: deque[Path] = deque()
         self._made = 0
         self._agi = ""
@@ -143,9 +145,9 @@ class Script:
         self._at_once, self._may_begin = at_once, 0.0
         user, secret = self._pbx.ami_username, self._pbx.ami_secret
         events = _Events(f"Action: Login\r\nUsername: {user}\r\nSecret: {secret}\r\n\r\n".encode())
-        listening = (
-            None if self._bare else (await loop.create_connection(lambda: events, "127.0.0.1", self._pbx.ami_port))[0]
-        )
+        listening = None
+        if self._listens:
+            listening, _ = await loop.create_connection(lambda: events, "127.0.0.1", self._pbx.ami_port)
         removed = _Removed(self._pbx.spool_dir, self._ended)
         try:
             began_s = time.monotonic()

@@ -54,9 +54,19 @@ ALL = Kept(pressed=50, lost=0)
 def test_the_aim_is_reached_only_beside_an_asterisk_that_was_saturated(
     alone: Seen, daemon: Seen, kept: Kept, reached: bool | None
 ) -> None:
-    row = row_of_pollings(alone, daemon, kept)
+    row = row_of_pollings([alone], [daemon], [kept])
     assert row.reached is reached
     assert ("nothing can be said" in row.seen) == (daemon.disturbed > 0.25)
+
+
+def test_the_mean_of_runs_in_turn_counts_and_each_is_to_be_saturated() -> None:
+    alone, kept = [saturated(400), saturated(300)], [ALL, Kept(40, 0)]
+    row = row_of_pollings(alone, [saturated(300), saturated(330)], kept)
+    assert row.reached
+    assert "315 (300 and 330) = 0.90, 0 of 90" in row.seen
+    assert "350 (400 and 300)" in row.against
+    assert row_of_pollings([alone[0], Seen([look(300)] * 2)], [saturated(390)] * 2, kept).reached is False
+    assert row_of_pollings(alone, [saturated(390)] * 2, [ALL, Kept(40, 1)]).reached is False
 
 
 def pressing(number: str, *at_s: float) -> list[SippEvent]:

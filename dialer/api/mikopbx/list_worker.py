@@ -1,9 +1,9 @@
 """The process that reads one large body: `python -m dialer.api.mikopbx.list_worker`.
 
 The first line of its standard input is JSON: model, zone, the database, the body's file descriptor. It answers with a
-frame: what is wrong with the body, or all of it but the numbers. Then each line asks for the numbers as rows, or for what
-they change in a task; the answer is frames up to None, or up to one that says why there are no more (TROUBLE, REFUSED);
-one of them has what there is to know of the list as a whole (COUNTED).
+frame: what is wrong with the body, or all of it but the numbers. Then each line asks for the numbers as rows, or for
+what they change in a task; the answer is frames up to None, or up to one that says why there are no more (TROUBLE,
+REFUSED); one of them has what there is to know of the list as a whole (COUNTED).
 
 Whether the numbers are right is known before the first answer, but for a list of what seems to be a new task: that is
 read while its rows are sent.
