@@ -45,7 +45,8 @@ fuzz: venv  ## parsers of AGI, AMI and lists against made-up bytes, led by cover
 
 # What the Debian package runs with, where it is new enough: an interpreter that was compiled without optimizations, as
 # pyenv does it, takes half as long again.
-BENCH_PYTHON = $(or $(shell /usr/bin/python3 -c 'import sys; print("/usr/bin/python3" * (sys.version_info >= (3, 11)))' 2>/dev/null),$(PYTHON))
+SYSTEM_PYTHON = $(shell /usr/bin/python3 -c 'import sys; print("/usr/bin/python3" * (sys.version_info >= (3, 11)))' 2>/dev/null)
+BENCH_PYTHON = $(or $(if $(filter file,$(origin PYTHON)),$(SYSTEM_PYTHON)),$(PYTHON))
 
 bench:  ## the daemon against the limits of Asterisk, SQLite and Python; an hour; BENCH="calls lists" some of it, SHORT=1 a try
 	@$(MAKE) --no-print-directory rig VENV=.venv-bench PYTHON=$(BENCH_PYTHON)

@@ -40,15 +40,15 @@ async def measure(place: Place) -> Sequence[Row]:
     async with running_line(place.folder / "line", "instant.xml") as line:
         bare, script = Script(line.pbx, bare=True), Script(line.pbx, bare=False)
         heard = Script(line.pbx, bare=True, listens=True)
-        bound_b = [await _most(bare, place)]
+        bound_b, with_ami = [await _most(bare, place)], [await _most(heard, place)]
         bound_a = [await _most_in_time(script, place)]
         async with running_daemon(place.folder / "dialer", line) as dialer:
             seen = await dial(line, dialer, settle_s, run_s)
         bound_a.append(await _most_in_time(script, place, from_per_s=max(10.0, bound_a[0].calls_per_s / _STEP**2)))
         bound_b.append(await _most(bare, place))
-        with_ami = await _most(heard, place)
-    a, b = (max(bound, key=_rate) for bound in (bound_a, bound_b))
-    return [_rate_row(seen, a, b, with_ami), _cpu_row(seen)]
+        with_ami.append(await _most(heard, place))
+    a, b, with_ami_b = (max(bound, key=_rate) for bound in (bound_a, bound_b, with_ami))
+    return [_rate_row(seen, a, b, with_ami_b), _cpu_row(seen)]
 
 
 def _rate_row(seen: Dialled, script: Finished, bare: Finished, with_ami: Finished) -> Row:
@@ -66,8 +66,8 @@ def _rate_row(seen: Dialled, script: Finished, bare: Finished, with_ami: Finishe
         "calls/s, answered and hung up at once; task of 1,000 channels",
         f"{seen.calls_per_s:.0f}/s = {of_a:.2f} of (a), {of_b:.2f} of (b); event lag p99 {_bound_ms(seen.lag_p99_s)}; "
         f"{seen.lost} numbers without exactly one result",
-        f"(a) bare script {a:.0f}/s with p99 below 250 ms, (b) bare Dial {b:.0f}/s, which "
-        f"the daemon's AMI user alone makes {with_ami.calls_per_s:.0f}/s; of a processor these scripts take "
+        f"(a) bare script {a:.0f}/s with p99 below 250 ms, (b) bare Dial {b:.0f}/s, with "
+        f"the daemon's AMI user connected {with_ami.calls_per_s:.0f}/s; of a processor these scripts take "
         f"{script.cpu_ms_per_call:.2f} and {bare.cpu_ms_per_call:.2f} ms a call",
         ">= 0.9 (a), >= 0.6 (b), >= 100/s, lag p99 < 250 ms, none lost",
         good,

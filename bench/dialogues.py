@@ -210,7 +210,7 @@ class Watcher:
         self._respondents = respondents
         self._clock = clock
         self._pids = {"asterisk": respondents.line.pbx.pid, "sipp": respondents.line.provider.pid, **pids}
-        self._heard = 0
+        self._heard = len(respondents.sink.heard)
         self._last: dict[int, Heard] = {}
         self._before = self._count()
         self._began_s = self._at_s = asyncio.get_running_loop().time()

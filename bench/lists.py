@@ -105,8 +105,8 @@ async def measure(place: Place) -> Sequence[Row]:
             "not need",
             "<= 1.5x, < 1024 MB, p99 < 100 ms, rate lowered by <= 5 %",
             ratio <= 1.5 and first.most_mb < MOST_MB and amid.is_borne and throttled.lowered <= MOST_LOWERED,
-            "SQLite: the index of the numbers is gone through at random, so each part writes nearly all of its pages to "
-            "the log again; the list is read meanwhile, by a process on the other core",
+            "SQLite: the index of the numbers is gone through at random, so each part writes nearly all of its pages "
+            "to the log again; the list is read meanwhile, by a process on the other core",
             "pages of 16 KiB, or an index of the numbers that is made when the list is whole",
             {
                 "loads_s": loads_s, "executemany_s": insert_s, "ratio": ratio, "idle_mb": idle_mb, **first.figures(),

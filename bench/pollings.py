@@ -15,6 +15,7 @@ dialplan has come to AGI(…/dialogue) to the one that it has got the command ST
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -79,9 +80,9 @@ class Seen:
         return max(share(self.looks), share(self.looks[-LAST_LOOKS:]))
 
     def cores(self, name: str, at_once: int) -> float:
-        """Processors it was given with about so many dialogues."""
+        """Processors it was given with about so many dialogues; not a number where it never had so many."""
         some = [look.cores[name] for look in self.looks if abs(look.at_once - at_once) <= at_once * 0.1]
-        return sum(some) / max(1, len(some))
+        return sum(some) / len(some) if some else math.nan
 
     @property
     def strangers(self) -> float:
@@ -126,7 +127,7 @@ async def measure(place: Place) -> Sequence[Row]:
     # a short one, too, holds its dialogues until some have come to their end
     at_once, hold_s = place.scaled(AT_ONCE, 12), place.scaled(int(HOLD_S), 50)
     plan, last_s = _Plan(place.scaled(NEAR, 24), place.scaled(2000, 30)), place.scaled(int(LAST_S), 5)
-    alone, daemon, kept, prompts = list[Seen](), list[Seen](), list[Kept](), None
+    alone, daemon, held, kept = list[Seen](), list[Seen](), list[Look](), list[Kept]()
     async with running_respondents(place.folder) as respondents:
         clock = PromptClock(respondents.line.pbx)
         for turn in range(place.scaled(TURNS, 1)):
@@ -138,12 +139,11 @@ async def measure(place: Place) -> Sequence[Row]:
                 began_s, cuts = time.time(), list[tuple[float, float]]()
                 await campaign.begin(place.scaled(6000, 200))
                 await clock.start()
-                if prompts is None:
-                    watcher = Watcher(respondents, {"daemon": dialer.pid})
-                    await _hear_first_prompts(campaign, clock, at_once, hold_s)
-                    prompts = _row_of_prompts(clock.waits_s, at_once, watcher.look())
-                    await campaign.keep(1)
-                    cuts.append(await _hang_up(respondents))
+                watcher = Watcher(respondents, {"daemon": dialer.pid})
+                await _hear_first_prompts(campaign, clock, at_once, hold_s)
+                held.append(watcher.look())
+                await campaign.keep(1)
+                cuts.append(await _hang_up(respondents))
                 clock.take_next()
                 watcher = Watcher(respondents, {"daemon": dialer.pid}, clock)
                 daemon.append(await _saturate(watcher, campaign.keep, plan, last_s))
@@ -152,8 +152,7 @@ async def measure(place: Place) -> Sequence[Row]:
                 cuts.append(await _hang_up(respondents))
                 events = (event for event in respondents.line.provider.events() if event.time_s >= began_s)
                 kept.append(kept_answers(events, await campaign.task(), cuts))
-    assert prompts is not None
-    return [row_of_pollings(alone, daemon, kept), prompts]
+    return [row_of_pollings(alone, daemon, kept), _row_of_prompts(clock.waits_s, at_once, held)]
 
 
 async def _run_alone(respondents: Respondents, plan: _Plan, last_s: float) -> Seen:
@@ -276,15 +275,17 @@ def row_of_pollings(alone: Sequence[Seen], daemon: Sequence[Seen], kept: Sequenc
 
 
 def _mean(values: Iterable[float]) -> float:
-    some = list(values)
-    return sum(some) / len(some)
+    """Of those that are numbers; 0: none is."""
+    some = [value for value in values if not math.isnan(value)]
+    return sum(some) / max(1, len(some))
 
 
 def _each(runs: Sequence[Seen]) -> str:
     return f" ({' and '.join(str(run.saturated_at) for run in runs)})" if len(runs) > 1 else ""
 
 
-def _row_of_prompts(waits_s: Sequence[float], at_once: int, held: Look) -> Row:
+def _row_of_prompts(waits_s: Sequence[float], at_once: int, held: Sequence[Look]) -> Row:
+    strangers = _mean(look.strangers for look in held)
     waits_ms = sorted(1000 * wait_s for wait_s in waits_s)
     p99_ms = waits_ms[int(len(waits_ms) * 0.99)] if waits_ms else 0.0
     median_ms = waits_ms[len(waits_ms) // 2] if waits_ms else 0.0
@@ -295,12 +296,12 @@ def _row_of_prompts(waits_s: Sequence[float], at_once: int, held: Look) -> Row:
         f"p99 < {PROMPT_MS:.0f} ms",
         bool(waits_ms) and p99_ms < PROMPT_MS,
         "the turns that the daemon and Asterisk's threads wait for a core: a connection, its environment, STREAM FILE; "
-        f"other programs of this machine took {held.strangers:.2f} cores meanwhile",
+        f"other programs of this machine took {strangers:.2f} cores meanwhile",
         "nothing within the daemon: there is no round trip left before the prompt; a core of its own for Asterisk",
         {
             "median_ms": median_ms,
             "p99_ms": p99_ms,
             "calls": len(waits_ms),
-            "strangers_cores": held.strangers,
+            "strangers_cores": strangers,
         },
     )

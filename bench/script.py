@@ -119,11 +119,12 @@ class Finished:
 
 
 class Script:
-    """Calls by call files of one kind; `number` counts up over all runs, so that no number is dialled twice."""
+    """Calls by call files of one kind; numbers count up over all runs, so that none is dialled twice by one script."""
 
     def __init__(self, pbx: Pbx, *, bare: bool, listens: bool | None = None) -> None:
-        """`bare`: by a bare Dial; else through the dialer's own dialplan. `listens`: whether the daemon's user is
-        connected to AMI, which Asterisk then makes events for; by default not beside a bare Dial."""
+        """`bare`: by a bare Dial; else through the dialer's own dialplan. `listens`: whether it is
+        connected to AMI as the daemon's user, which Asterisk then makes events for; by default not beside a bare
+        Dial."""
         self._pbx = pbx
         self._bare = bare
         self._listens = not bare if listens is None else listens
@@ -197,7 +198,7 @@ class Script:
         """Make so many call files."""
         for _ in range(count):
             self._made += 1
-            file = self._pbx.spool_dir.parent / "tmp" / f"script-{self._bare}-{self._made}.call"
+            file = self._pbx.spool_dir.parent / "tmp" / f"script-{self._bare}-{self._listens}-{self._made}.call"
             file.write_text(self._text(self._made))
             self._ready.append(file)
 

@@ -18,19 +18,20 @@ import pytest
 
 from dialer.api.mikopbx.bodies import TaskBody
 from dialer.api.mikopbx.envelope import RefusedError, parse_json, validated
-from dialer.api.mikopbx.frames import COUNTED, LENGTH, REFUSED, value_of
+from dialer.api.mikopbx.frames import COUNTED, LENGTH, value_of
 from dialer.api.mikopbx.kept_body import kept
 from dialer.api.mikopbx.large_body import WORTH_BYTES, LargeBody
 from dialer.api.mikopbx.list_reader import Listed, read_body
 from dialer.api.mikopbx.list_worker import Worker
 from dialer.api.mikopbx.times import ZONE
+from dialer.dispatch.comparing import all_zoned
 from dialer.dispatch.desk import TaskDesk
 from dialer.dispatch.large_lists import LargeLists, Stored
 from dialer.model.task import InnerNumType, Number, Task
 from dialer.store import staging
 from dialer.store.database import Operation, Store, StoreError, Transaction
 from dialer.store.joining import NotedList
-from dialer.store.list_rows import ROWS_A_BLOCK, RowBlock, listed_row
+from dialer.store.list_rows import ROWS_A_BLOCK, RowBlock, listed_row, row_blocks
 from dialer.store.lists import ListChangedError, by_phone
 from dialer.store.staging import StagedList, fetch_staged, note_staged, stage, unstage
 from dialer.store.tasks import TaskChange, TaskRefusedError, delete_task, find_task, reserve_task, save_task
@@ -110,40 +111,64 @@ class Streaming(Worker):
         return True
 
 
-def by_a_worker_that_reads_on(body: bytes) -> Any:
+def by_a_worker_that_reads_on(body: bytes, region: str | None = None) -> Any:
     """Which sends the rows while it reads them."""
     order = {"model": "TaskBody", "zone": "UTC", "url": "", "body": 0}
     answers = io.BytesIO()
-    Streaming(order, io.BytesIO(json.dumps({"region": None}).encode()), answers).run(io.BytesIO(body))
+    Streaming(order, io.BytesIO(json.dumps({"region": region}).encode()), answers).run(io.BytesIO(body))
     answers.seek(0)
     frames = []
     while head := answers.read(LENGTH.size):
         frames.append(value_of(answers.read(*LENGTH.unpack(head))))
     refused, about = frames.pop(0)
     if refused:
+        assert not frames
         return list(refused)
     blocks = [RowBlock(*frame) for frame in frames if isinstance(frame, tuple)]
-    told = {name: value for frame in frames if isinstance(frame, dict) for name, value in frame.items()}
-    if REFUSED in told:
-        assert frames[-1] == {REFUSED: told[REFUSED]}
-        return told[REFUSED]
+    (counted,) = [frame[COUNTED] for frame in frames if isinstance(frame, dict)]
     assert frames[-1] is None
-    phones = [one for block in blocks for one in block.column("phone")]
     content = {name: value for name, value in about["content"].items() if name != "numbers"}
-    return content, phones, told[COUNTED]["posted"], told[COUNTED]["repeated"]
+    return content, [row for block in blocks for row in shown(block)], counted
 
 
-KNOWN_FIRST = [text.replace('{"numbers"', '{"crmId": "к", "numbers"') for text in TEXTS]
+def shown(block: RowBlock) -> list[dict[str, Any]]:
+    """Its rows, without what is not said of any."""
+    return [
+        {name: value for name, value in zip(block.columns, row, strict=True) if value}
+        for row in zip(*map(block.column, block.columns), strict=True)
+    ]
 
 
+KNOWN_FIRST = [text.replace('{"numbers"', '{"crmId": "к", "numbers"') for text in TEXTS] + [
+    '{"crmId": "к", "numbers": ["x"], "numbers": ["79520000001"]}',
+    '{"crmId": "к", "numbers": ["79520000001"], "numbers": ["x"], "state": 9}',
+    '{"crmId": "к", "numbers": ["79520000001"], "crmId": 7}',
+    '{"crmId": 7, "id": 5, "numbers": ["79520000001"], "numbers": null}',
+]
+
+
+@pytest.mark.parametrize("region", [None, "RU"])
 @pytest.mark.parametrize("text", KNOWN_FIRST, ids=lambda text: repr(text[:40]))
-def test_a_large_body_that_is_stored_while_it_is_read_is_read_as_a_small_one(text: str) -> None:
+def test_a_large_body_that_is_stored_while_it_is_read_is_read_as_a_small_one(text: str, region: str | None) -> None:
     body = text.encode("utf-8", "surrogatepass")
     expected = by_the_daemon(body)
     if isinstance(expected, tuple):
         content, rows, posted = expected
-        expected = content, [row[1] for row in rows], posted, posted - len(rows)
-    assert by_a_worker_that_reads_on(body) == expected
+        listed = all_zoned({row[0]: row for row in rows}, region)
+        expected = (
+            content,
+            [row for block in row_blocks(listed.values(), set()) for row in shown(block)],
+            {
+                "posted": posted, "repeated": posted - len(rows), "problem": "",
+                "has_lifetimes": any(row[6] is not None for row in rows),
+            },
+        )  # fmt: skip
+    assert by_a_worker_that_reads_on(body, region) == expected
+
+
+def test_numbers_that_are_given_twice_are_those_that_come_last() -> None:
+    body = b'{"numbers": ["x"], "numbers": ["79520000001"]}'
+    assert by_the_worker(body) == by_the_daemon(body)
 
 
 async def _in_parts(body: bytes) -> AsyncIterator[bytes]:
@@ -227,44 +252,56 @@ async def test_a_large_list_makes_and_changes_a_task_as_a_small_one(tmp_path: Pa
         await large.close()
 
 
-LATE: list[tuple[list[Any], type[Exception], str]] = [
-    ([*many(3 * ROWS_A_BLOCK), "x", {"number": "79522233405", "params": 5}], RefusedError, r"numbers\[3000\]"),
-    (
-        [*many(3 * ROWS_A_BLOCK), {"number": "79533233405", "timeCallAllow": 1900000009, "timeCallUntil": 1900000000}],
-        TaskRefusedError,
-        "79533233405",
-    ),
-]
+LATE = {"number": "79533233405", "timeCallAllow": 1900000009, "timeCallUntil": 1900000000}
+"""Wrong, as is known only once the whole list has been read: one before it might have its number."""
 
 
-@pytest.mark.parametrize(("numbers", "kind", "reason"), LATE, ids=["number", "lifetime"])
-async def test_a_list_with_something_wrong_behind_what_is_staged_leaves_nothing(
-    tmp_path: Path, numbers: list[Any], kind: type[Exception], reason: str
-) -> None:
-    database = tmp_path / "dialer.db"
-    store = await Store.open(url_of(database))
-    try:
-        saving = Saving(store, url_of(database))
-        with pytest.raises(kind, match=reason):
-            await saving.save(numbers)
-        assert saving.seen == []
-        left = f"SELECT (SELECT count(*) FROM {NOTED}), (SELECT count(*) FROM attempt), (SELECT count(*) FROM task)"  # noqa: S608
-        assert ask(database, left) == [(0, 0, 0)]
-        assert await saving.save(numbers[:-2])
-    finally:
-        await store.close()
-
-
-async def test_rows_are_stored_while_the_list_is_read(tmp_path: Path) -> None:
-    """Its last number is wrong, and rows had been staged before that was known."""
+async def test_a_list_with_something_wrong_behind_what_is_staged_leaves_nothing(tmp_path: Path) -> None:
     database = tmp_path / "dialer.db"
     store = await RemovingStore.open(url_of(database))
     assert isinstance(store, RemovingStore)
     store.removals = 0
     try:
-        with pytest.raises(RefusedError):
-            await Saving(store, url_of(database)).save([*many(3 * ROWS_A_BLOCK), "x"])
+        saving = Saving(store, url_of(database))
+        numbers = many(3 * ROWS_A_BLOCK)
+        with pytest.raises(TaskRefusedError, match="79533233405"):
+            await saving.save([*numbers, LATE])
+        assert not store.is_amid  # rows had been staged: they are stored while the list is read
+        assert saving.seen == []
+        left = f"SELECT (SELECT count(*) FROM {NOTED}), (SELECT count(*) FROM attempt), (SELECT count(*) FROM task)"  # noqa: S608
+        assert ask(database, left) == [(0, 0, 0)]
+        assert await saving.save([*numbers, {"number": "79533233405"}, LATE])
+        assert ask(database, "SELECT count(*) FROM attempt") == [(len(numbers) + 1,)]
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("last", ["x", {"number": "79522233405", "params": 5}, None])
+async def test_a_wrong_number_is_told_before_anything_is_stored(tmp_path: Path, last: Any) -> None:
+    database = tmp_path / "dialer.db"
+    store = await RemovingStore.open(url_of(database))
+    assert isinstance(store, RemovingStore)
+    try:
+        with pytest.raises(RefusedError, match=r"numbers\[3000\]"):
+            await Saving(store, url_of(database)).save([*many(3 * ROWS_A_BLOCK), last])
+        assert store.is_amid
+    finally:
+        await store.close()
+
+
+async def test_a_list_whose_staged_rows_were_removed_is_read_again_from_its_beginning(tmp_path: Path) -> None:
+    database = tmp_path / "dialer.db"
+    store = await RemovingStore.open(url_of(database))
+    assert isinstance(store, RemovingStore)
+    try:
+        saving = Saving(store, url_of(database))
+        with pytest.raises(TaskRefusedError, match="79533233405"):
+            await saving.save([*many(3 * ROWS_A_BLOCK), LATE])
+        store.is_amid = True
+        await saving.save([*GOOD, *many(3 * ROWS_A_BLOCK), *GOOD])
         assert not store.is_amid
+        expected = [(one.phone,) for one in by_phone(phones_of([*GOOD, *many(3 * ROWS_A_BLOCK)])).values()]
+        assert ask(database, "SELECT phone FROM attempt ORDER BY id") == expected
     finally:
         await store.close()
 
@@ -279,8 +316,8 @@ async def test_a_task_that_others_make_while_its_list_is_read_gets_it(tmp_path: 
         saving.before_reserve = [made]
         numbers = many(2 * ROWS_A_BLOCK)
         if is_wrong:
-            with pytest.raises(RefusedError, match=r"numbers\[2000\]"):
-                await saving.save([*numbers, "x"])
+            with pytest.raises(TaskRefusedError, match="79533233405"):
+                await saving.save([*numbers, LATE])
         else:
             await saving.save(numbers)
             assert [type(one) for one in saving.seen] == [NotedList]

@@ -172,11 +172,14 @@ class Sipp:
 def _read_log(path: Path) -> list[SippEvent]:
     if not path.exists():
         return []
-    events = []
+    events: list[SippEvent] = []
     # Only whole lines: SIPp may be writing the last one now.
     for line in path.read_text().rpartition("\n")[0].splitlines():
         seconds, microseconds, what, number, call_id, *caller = line.split(" ", 5)
-        events.append(SippEvent(float(seconds) + float(microseconds) / 1e6, what, number, call_id, *caller))
+        before_s = events[-1].time_s if events else 0.0
+        # once in a hundred thousand lines SIPp leaves its time out
+        time_s = float(seconds) + float(microseconds) / 1e6 if seconds and microseconds else before_s
+        events.append(SippEvent(time_s, what, number, call_id, *caller))
     return events
 
 

@@ -5,8 +5,8 @@ import struct
 from typing import Any
 
 LENGTH = struct.Struct(">I")
-TROUBLE, REFUSED = "trouble", "refused"
-"""Keys of frames that say why there is no answer, or no more of it: the database, or the body."""
+TROUBLE = "trouble"
+"""Key of a frame that says why there is no answer, or no more of it."""
 COUNTED = "counted"
 """Key of a frame with what is known of a list that has been read."""
 

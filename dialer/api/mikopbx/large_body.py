@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from aiohttp import web
 
 from dialer.api.mikopbx.envelope import RefusedError
-from dialer.api.mikopbx.frames import COUNTED, LENGTH, REFUSED, TROUBLE, value_of
+from dialer.api.mikopbx.frames import COUNTED, LENGTH, TROUBLE, value_of
 from dialer.api.mikopbx.kept_body import unavailable
 from dialer.dispatch.large_lists import Difference
 from dialer.store.errors import StoreError
@@ -38,7 +38,7 @@ class LargeBody:
         """Its JSON, without the numbers."""
         self.digest = ""
         self.has_numbers = False
-        # known once an answer has come to its end
+        # known once a list has answered
         self.posted = 0
         self.repeated = 0
         """How many of the numbers are there before."""
@@ -75,7 +75,8 @@ class LargeBody:
         return large
 
     async def rows(self, region: str | None) -> AsyncIterator[RowBlock]:
-        """Raises StoreError; RefusedError and TaskRefusedError, perhaps only after its last block."""
+        """Raises StoreError, and TaskRefusedError for numbers with a wrong lifetime, perhaps only after the last
+        block."""
         await self._ask({"region": region})
         async for frame in self._answer():
             yield RowBlock(*frame)
@@ -94,13 +95,12 @@ class LargeBody:
         await self._tell(order)
 
     async def _answer(self) -> AsyncGenerator[Any, None]:
+        """Raises StoreError, TaskRefusedError."""
         while (frame := await self._frame_of_answer()) is not None:
             if not isinstance(frame, dict):
                 yield frame
             elif TROUBLE in frame:
                 raise StoreError(frame[TROUBLE])
-            elif REFUSED in frame:
-                raise RefusedError(*frame[REFUSED])
             else:
                 self._learn(frame[COUNTED])
                 if self.problem:

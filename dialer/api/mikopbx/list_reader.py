@@ -1,12 +1,11 @@
 """The numbers of a large body, read from its JSON one by one: nothing is kept of an item but its row.
 
-A list for a new task is gone through twice: first only to know the rest of the body (`Unread`), then number by number
-while those before are stored.
+A list for a new task is gone through twice: first to check it, and to know the rest of the body (`Unread`), then number
+by number while those before are stored.
 """
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Protocol, cast
 from zoneinfo import ZoneInfo
@@ -27,7 +26,7 @@ class Items(Protocol):
     """Who is given the items of a body's `numbers`."""
 
     def begin(self, at: int) -> None:
-        """`numbers` that came before do not count. `at`: where in the text these begin."""
+        """`numbers` that came before do not count. `at`: where in the text these begin, which may be no list."""
 
     def take(self, item: Any) -> object: ...
 
@@ -36,10 +35,11 @@ class Listed:
     """The numbers of a body, each once, as rows."""
 
     def __init__(self, zone: ZoneInfo) -> None:
-        self._reader = NumberReader(zone)
+        self._zone = zone
         self.begin()
 
     def begin(self, at: int = 0) -> None:
+        self._reader = NumberReader(self._zone)
         self.rows: dict[str, ListedRow] = {}
         self.posted = 0
         self.distinct = 0
@@ -49,7 +49,7 @@ class Listed:
     def take(self, item: Any) -> None:
         row = self.row_of(item)
         if row is not None and self.rows.setdefault(row[0], row) is row:
-            self.has(row)
+            self.count(row)
 
     def row_of(self, item: Any) -> ListedRow | None:
         """None: it is told to be wrong, or too much is for this one to be looked at."""
@@ -62,17 +62,20 @@ class Listed:
             row = None if number is None else listed_row(number)
         return row
 
-    def has(self, row: ListedRow) -> None:
-        """This one counts: none before it has its number."""
+    def check(self, item: Any) -> None:
+        """Only whether something is wrong with it."""
+        if _is_plain(item):
+            self.posted += 1
+        else:
+            self.row_of(item)
+
+    def count(self, row: ListedRow) -> None:
+        """None before it has its number."""
         self.distinct += 1
         if row[6] is not None:
             self.has_lifetimes = True
             if row[6] <= row[5] and not self.problem:
                 self.problem = lifetime_problem(row[1])
-
-    @property
-    def is_wrong(self) -> bool:
-        return bool(self.problem or self._reader.told())
 
     def counted(self) -> dict[str, Any]:
         """What is known of the list once it has been read."""
@@ -86,6 +89,23 @@ class Listed:
     def read(self) -> NumbersRead:
         """What stands for them where the rest is checked."""
         return NumbersRead(self.posted, self._reader.told())
+
+
+def _is_plain(item: Any) -> bool:
+    """Whether `_plain_row` makes a row of it, in less time."""
+    if type(item) is dict:
+        phone = item.get("number")
+        said = item.get("params")
+        if len(item) != (phone is not None) + (said is not None):
+            return False
+        if said:
+            if type(said) is not dict:
+                return False
+            for value in said.values():
+                if type(value) is not str:
+                    return False
+        item = phone
+    return type(item) is str and len(item) <= MAX_DIGITS and item.isdecimal() and item.isascii()
 
 
 def _plain_row(item: Any) -> ListedRow | None:
@@ -110,18 +130,17 @@ def _plain_row(item: Any) -> ListedRow | None:
     return item[-10:], item, params, None, "", 0, None, None, None
 
 
-class _Passed:
-    """Numbers that are only gone through."""
+class _Checked:
+    """Numbers that are only looked at."""
 
-    def __init__(self) -> None:
-        self.begin(0)
+    def __init__(self, listed: Listed) -> None:
+        self._listed = listed
+        self.at = 0
+        self.take = listed.check
 
     def begin(self, at: int) -> None:
         self.at = at
-        self.count = 0
-
-    def take(self, item: Any) -> None:
-        self.count += 1
+        self._listed.begin()
 
 
 class _ReachedError(Exception):
@@ -132,56 +151,55 @@ class _Before:
     """Nobody wants the numbers."""
 
     def begin(self, at: int) -> None:
+        self.at = at
         raise _ReachedError
 
     def take(self, item: Any) -> None: ...
 
 
 class Unread:
-    """A body of which all but the numbers has been read."""
+    """A body that has been checked, of which nothing is kept but its text and all that is not its numbers."""
 
-    def __init__(self, text: str, content: dict[str, Any], passed: _Passed) -> None:
+    def __init__(self, text: str, at: int, content: dict[str, Any], numbers: NumbersRead) -> None:
+        """`at`: where in the text the numbers begin."""
         self._text = text
-        self._at = passed.at
-        self._content = content
-        self.posted = passed.count
+        self._at = at
+        self.content = {**content, "numbers": numbers}
 
     @classmethod
-    def of(cls, body: bytes, is_new: Callable[[str], bool]) -> "Unread | None":
-        """None: it is to be read whole, whatever is in it. `is_new`: whether the CRM's id, if it stands before the
-        numbers, is that of a task that is to be made; for others the whole list is wanted at once."""
+    def of(cls, body: bytes, listed: Listed, is_new: Callable[[str], bool]) -> "Unread | None":
+        """None: it is to be read whole, whatever is in it. `is_new`: whether a task with this `crmId` is to be made;
+        asked where that stands before the numbers, and no `id`. For others the whole list is wanted at once."""
         try:
             text = body.decode("utf-8-sig")
-            if has_half_pairs(text):
+            before, at = _before_numbers(text)
+            crm_id = before.get("crmId")
+            if text[at : at + 1] != "[" or "id" in before or isinstance(crm_id, bool) or has_half_pairs(text):
                 return None
-            crm_id = _before_numbers(text).get("crmId")
-            if isinstance(crm_id, bool) or not isinstance(crm_id, str | int) or not is_new(str(crm_id)):
+            if not isinstance(crm_id, str | int) or not is_new(str(crm_id)):
                 return None
-            content = read_json(text, passed := _Passed())
+            content = read_json(text, checked := _Checked(listed))
         except ValueError:
             return None
-        is_list = isinstance(content, dict) and content.get("numbers") is LISTED_APART
-        return cls(text, content, passed) if is_list else None
-
-    def content_with(self, numbers: NumbersRead) -> dict[str, Any]:
-        return {**self._content, "numbers": numbers}
+        return cls(text, checked.at, content, listed.read()) if content.get("numbers") is LISTED_APART else None
 
     def keep(self, listed: Listed) -> None:
         """All the rows."""
         _read_items(self._text, self._at, _scanner(), listed)
 
     def read(self, listed: Listed, take: Callable[[list[ListedRow]], None]) -> None:
-        """Give the rows to `take`, a block at a time, each number once, until something is wrong with one."""
+        """Give the rows to `take`, a block at a time, each number once; none from the first one on whose lifetime is
+        over before it begins."""
         _read_items(self._text, self._at, _scanner(), distinct := _Distinct(listed, take))
-        distinct.end()
+        distinct.hand_on()
 
 
 class _Distinct:
     """Rows handed on as soon as there are enough for a block."""
 
-    def __init__(self, listed: Listed, take: Callable[[list[ListedRow]], None]) -> None:
+    def __init__(self, listed: Listed, give: Callable[[list[ListedRow]], None]) -> None:
         self._listed = listed
-        self._take = take
+        self._give = give
 
     def begin(self, at: int) -> None:
         self._listed.begin()
@@ -193,14 +211,14 @@ class _Distinct:
         if row is None or row[0] in self._seen:
             return
         self._seen.add(row[0])
-        self._listed.has(row)
+        self._listed.count(row)
         self._waiting.append(row)
         if len(self._waiting) == ROWS_A_BLOCK:
-            self.end()
+            self.hand_on()
 
-    def end(self) -> None:
-        if self._waiting and not self._listed.is_wrong:
-            self._take(self._waiting)
+    def hand_on(self) -> None:
+        if self._waiting and not self._listed.problem:
+            self._give(self._waiting)
         self._waiting = []
 
 
@@ -220,14 +238,18 @@ def read_json(text: str, items: Items) -> Any:
     return content
 
 
-def _before_numbers(text: str) -> dict[str, Any]:
-    """What stands in the body before its numbers."""
+def _before_numbers(text: str) -> tuple[dict[str, Any], int]:
+    """What stands in the body before its numbers, and where those begin: at its end, where there are none."""
     content: dict[str, Any] = {}
-    at = _space(text, 0)
-    with suppress(_ReachedError, StopIteration, IndexError, RecursionError):
+    before, at = _Before(), _space(text, 0)
+    try:
         if text[at] == "{":
-            _read_object(text, at, content, _Before())
-    return content
+            _read_object(text, at, content, before)
+    except _ReachedError:
+        return content, before.at
+    except (StopIteration, IndexError, RecursionError):
+        pass
+    return content, len(text)
 
 
 def _scanner() -> Any:
@@ -248,6 +270,8 @@ def _read_object(text: str, at: int, content: dict[str, Any], items: Items) -> i
         if text[at] != ":":
             raise ValueError(INVALID_JSON)
         at = _space(text, at + 1)
+        if name == "numbers":
+            items.begin(at)
         if name == "numbers" and text[at] == "[":
             at = _read_items(text, at, scan, items)
             content[name] = LISTED_APART

@@ -2,11 +2,11 @@
 
 The first line of its standard input is JSON: model, zone, the database, the body's file descriptor. It answers with a
 frame: what is wrong with the body, or all of it but the numbers. Then each line asks for the numbers as rows, or for
-what they change in a task; the answer is frames up to None, or up to one that says why there are no more (TROUBLE,
-REFUSED); one of them has what there is to know of the list as a whole (COUNTED).
+what they change in a task; the answer is frames up to None, or up to one with TROUBLE; one of them has what there is to
+know of the list as a whole (COUNTED).
 
-Whether the numbers are right is known before the first answer, but for a list of what seems to be a new task: that is
-read while its rows are sent.
+Whether the numbers are right is known before the first answer. Those of what seems to be a new task are read once more
+while its rows are sent; only what the numbers of a list say together, twins and lifetimes, is known after that.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, BinaryIO
@@ -25,7 +26,7 @@ from pydantic import TypeAdapter
 
 from dialer.api.mikopbx.bodies import TaskBody, TaskChangeBody
 from dialer.api.mikopbx.envelope import RefusedError, validated
-from dialer.api.mikopbx.frames import COUNTED, REFUSED, TROUBLE, as_frame
+from dialer.api.mikopbx.frames import COUNTED, TROUBLE, as_frame
 from dialer.api.mikopbx.list_reader import Listed, Unread, read_body
 from dialer.api.mikopbx.numbers import NumbersRead
 from dialer.api.mikopbx.times import ZONE
@@ -63,41 +64,29 @@ class Worker:
             asked = json.loads(line)
             try:
                 if "task_id" in asked:
+                    self._keep()
                     asyncio.run(self._compare(asked["task_id"], asked["region"]))
                 else:
                     self._send_rows(asked["region"])
             except StoreError as error:
                 self._send({TROUBLE: str(error)})
-            except RefusedError as error:
-                self._send({REFUSED: error.messages})
             else:
                 self._send(None)
 
     def _read(self, file: BinaryIO) -> dict[str, Any]:
         with file:
             body = file.read()
-        self._unread = Unread.of(body, self._is_new)
-        content = read_body(body, self._listed) if self._unread is None else self._around(self._unread)
-        self._check(content)
+        with ThreadPoolExecutor(1) as beside:  # hashlib lets others have the interpreter
+            digest = beside.submit(lambda: hashlib.sha256(body).hexdigest())
+            self._unread = Unread.of(body, self._listed, self._is_new) if self._makes_tasks else None
+            content = read_body(body, self._listed) if self._unread is None else self._unread.content
+        validated(partial(self._adapter.validate_python, context={ZONE: self._zone}), content)
         has_numbers = isinstance(content, dict) and isinstance(content.get("numbers"), NumbersRead)
         return {
             "content": {name: value for name, value in content.items() if name != "numbers" or not has_numbers},
-            "digest": hashlib.sha256(body).hexdigest(),
+            "digest": digest.result(),
             "has_numbers": has_numbers,
         }
-
-    def _around(self, unread: Unread) -> dict[str, Any]:
-        """All but the numbers; with them, where it is wrong: everything is told at once."""
-        content = unread.content_with(NumbersRead(unread.posted, []))
-        try:
-            self._check(content)
-        except RefusedError:
-            unread.keep(self._listed)
-            return unread.content_with(self._listed.read())
-        return content
-
-    def _check(self, content: Any) -> None:
-        validated(partial(self._adapter.validate_python, context={ZONE: self._zone}), content)
 
     def _is_new(self, crm_id: str) -> bool:
         """As far as can be told now."""
@@ -109,9 +98,7 @@ class Worker:
             finally:
                 await store.close()
 
-        if not self._makes_tasks:
-            return False
-        with suppress(StoreError):
+        with suppress(StoreError, OSError):
             return asyncio.run(look())
         return False
 
@@ -127,14 +114,15 @@ class Worker:
             send(self._listed.rows.values())
             return
         self._unread.read(self._listed, send)
-        self._check(self._unread.content_with(self._listed.read()))
         self._send({COUNTED: self._listed.counted()})
 
-    async def _compare(self, task_id: int, region: str | None) -> None:
-        if self._unread is not None:  # somebody has made the task meanwhile
+    def _keep(self) -> None:
+        """All numbers are listed: somebody has made the task meanwhile."""
+        if self._unread is not None:
             self._unread.keep(self._listed)
-            self._check(self._unread.content_with(self._listed.read()))
             self._unread = None
+
+    async def _compare(self, task_id: int, region: str | None) -> None:
         self._send({COUNTED: self._listed.counted()})
         rows = all_zoned(self._listed.rows, region)
         store = await Store.open(self._url, beside_daemon=True)
