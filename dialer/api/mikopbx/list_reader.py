@@ -270,12 +270,12 @@ def _read_object(text: str, at: int, content: dict[str, Any], items: Items) -> i
         if text[at] != ":":
             raise ValueError(INVALID_JSON)
         at = _space(text, at + 1)
-        if name == "numbers":
-            items.begin(at)
         if name == "numbers" and text[at] == "[":
             at = _read_items(text, at, scan, items)
             content[name] = LISTED_APART
         else:
+            if name == "numbers":
+                items.begin(at)
             content[name], at = scan(text, at)
         at = _space(text, at)
         if text[at] == "}":
