@@ -16,8 +16,9 @@ KEEP_RECEIPTS_S = 86_400.0
 """How long a reply is given again to a request with the same idempotency key."""
 FORGET_EVERY_S = 600.0
 PRUNE_AUDIT_S = 3600.0
-FINISH_LISTS_EVERY_S = 60.0
-"""When the disk was full, rows of a list stay for so long at the most once it is not."""
+FINISH_LISTS_EVERY_S = 5.0
+"""When the disk was full, rows of a list stay for so long at the most once it is not; a task has what its new list says
+as soon. Where nothing is left of a list, nothing is asked of the database."""
 
 
 async def keep_recordings(recordings: Recordings) -> None:

@@ -1,4 +1,4 @@
-"""A list compared with what is stored of its task, page by page: nobody waits for it."""
+"""A list compared with what is stored of its task, page by page: the writer, and so calls, do not wait for it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from dialer.model.task import Number
 from dialer.store.database import Store
 from dialer.store.joining import changed_part, dropped_part, new_part
 from dialer.store.list_rows import ROWS_A_BLOCK, ListedRow, RowBlock, listed_row, row_blocks
-from dialer.store.lists import Comparison, by_phone, fetch_stamp, take_page
+from dialer.store.lists import Comparison, by_phone, fetch_stamp, take_later, take_page
 from dialer.store.results import fetch_span
 
 T = TypeVar("T")
@@ -44,6 +44,7 @@ async def compare(store: Store, task_id: int, rows: Mapping[str, ListedRow]) -> 
     found, last = Comparison(rows), None
     while last := await store.read(partial(take_page, task_id=task_id, span=span, found=found, last=last)):
         pass
+    await store.read(partial(take_later, task_id=task_id, after_id=span.last_id, found=found))
     new = await asyncio.to_thread(found.new)
     has_clients = bool(found.busy_clients - {None}) or any(row[3] is not None for row in new)
     return Difference(changed_us, has_clients, _parts(found, new))

@@ -16,6 +16,7 @@ from dialer.model.task import Number, Task, TaskState
 from dialer.store.audit import audited, audited_change
 from dialer.store.database import Operation, Store, Transaction, as_it_is
 from dialer.store.finishing import close_ended, end_numbers, fetch_half_ended, fetch_hung_up
+from dialer.store.lists import by_phone
 from dialer.store.tasks import (
     TaskChange,
     add_numbers,
@@ -201,7 +202,7 @@ class TaskDesk:
         numbers, owner = change.numbers, change.owner or ""
         if not await self._store.read(lambda connection: is_long(connection, crm_id, task_id, owner, CHANGED_AT_ONCE)):
             return None
-        await asyncio.to_thread(check_lifetimes, numbers)
+        await asyncio.to_thread(lambda: check_lifetimes(by_phone(numbers).values()))
         return PostedList(self._store, numbers)
 
     async def _without_twins(self, task_id: int, numbers: Sequence[Number]) -> Sequence[Number]:

@@ -28,7 +28,7 @@ from dialer.store.joining import (
 )
 from dialer.store.list_rows import RowBlock
 from dialer.store.lists import ListChangedError
-from dialer.store.sqlite import begin_log_anew, copy_log
+from dialer.store.sqlite import begin_log_anew, copy_log, make_room
 from dialer.store.staging import StagedList, end_of_parts, fetch_staged, stage, unstage
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Difference:
 
 
 class LargeList(Protocol):
-    """A list that is read and checked outside the event loop."""
+    """A list that is read outside the event loop."""
 
     @property
     def posted(self) -> int:
@@ -171,7 +171,10 @@ class LargeLists:
         Raises StoreError."""
         async with self._lock_of(task_id):
             if await self._store.read(partial(is_joining, task_id=task_id)):
-                await self._join_parts(task_id)
+                try:
+                    await self._join_parts(task_id)
+                finally:
+                    await self._end_parts()
             yield
 
     def _lock_of(self, task_id: int) -> asyncio.Lock:
@@ -194,6 +197,9 @@ class LargeLists:
             await self._store.read(copy_log)
         except StoreError as error:
             log.warning("task %d: the rest of its list follows later: %s", task_id, error, extra={"task_id": task_id})
+        await self._end_parts()
+
+    async def _end_parts(self) -> None:
         with suppress(StoreError):
             await self._store.write(end_of_parts)
 
@@ -206,8 +212,7 @@ class LargeLists:
         except StoreError as error:
             self._staged.add(task_id)
             log.warning("rows of a list that is not stored are removed later: %s", error)
-        with suppress(StoreError):
-            await self._store.write(end_of_parts)
+        await self._end_parts()
 
     async def _forget_notes(self) -> None:
         try:
@@ -262,4 +267,5 @@ class _Turns:
         if self._operations % COPIED_EVERY == 0:
             await self._store.read(copy_log)
             await self._store.write(lambda tx: begin_log_anew(tx.connection))
+            await self._store.write(lambda tx: make_room(tx.connection))  # others' commits copy nothing
         return result

@@ -232,7 +232,7 @@ class Store:
         self, operation: Operation[T], *, may_wait: bool = False, is_one_of_many: bool = False
     ) -> "asyncio.Future[T]":
         """Queue the operation now; the future is done when it is committed. `may_wait`: in 50 ms, unless others are
-        before that: then with them. `is_one_of_many`: likewise, 20 ms after the last commit began, where such come
+        before that: then with them. `is_one_of_many`: likewise, 20 ms after commits began last, where such come
         more than 100 times a second."""
         loop = asyncio.get_running_loop()
         job = _Job(operation, loop.create_future())
@@ -270,7 +270,8 @@ class Store:
         while self._jobs or not self._closed:
             await self._due.wait()
             self._due.clear()
-            self._began_s = asyncio.get_running_loop().time()
+            if self._jobs:  # some that came amid the last round may be committed with it
+                self._began_s = asyncio.get_running_loop().time()
             if self._due_later is not None:
                 self._due_later.cancel()
                 self._due_later = None

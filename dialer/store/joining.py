@@ -6,8 +6,8 @@ that, again part by part: what is listed no more goes first, what is new comes l
 its new fields, and some of the numbers as they were before. An end of the daemon before that transaction leaves notes
 that are removed; after it the next daemon goes on.
 
-Meanwhile others may change the same list: a shorter one takes the place of all that is left to be done
-(`leave_joining`), and before numbers are added it is done at once (`finish_joining`).
+Another list for the same task takes the place of what is left of one whose joining has failed (`leave_joining`);
+before numbers are added, that is done at once (`finish_joining`).
 """
 
 import json
@@ -103,8 +103,10 @@ def check_unchanged(connection: Connection, task_id: int, noted: NotedList) -> N
 
 def begin_joining(tx: Transaction, noted: NotedList) -> None:
     """From now on the list is the task's."""
-    leave_joining(tx, noted.task_id)
+    was_left = leave_joining(tx, noted.task_id)
     relist(tx, noted.task_id)
+    if was_left and not noted.parts:  # all that is missing may be that its clients are freed
+        release_clients(tx, noted.task_id)
     if noted.parts:
         left = _Joining(noted.list_id, noted.parts, tx.now_us, noted.has_clients)
         row = {"key": f"{JOINING}{noted.task_id}", "value": json.dumps(asdict(left))}
@@ -168,9 +170,9 @@ def end_joining(task_id: int) -> Operation[None]:
     return operation
 
 
-def leave_joining(tx: Transaction, task_id: int) -> None:
-    """What is left of a list is not done: another one takes its place, or the task is deleted."""
-    tx.connection.execute(delete(meta).where(meta.c.key == f"{JOINING}{task_id}"))
+def leave_joining(tx: Transaction, task_id: int) -> bool:
+    """What is left of a list, if anything is, is not done: another one takes its place, or the task is deleted."""
+    return tx.connection.execute(delete(meta).where(meta.c.key == f"{JOINING}{task_id}")).rowcount > 0
 
 
 def finish_joining(tx: Transaction, task_id: int) -> None:

@@ -135,6 +135,14 @@ def take_page(connection: Connection, task_id: int, span: Span, found: Compariso
     return page[-1] if page else None
 
 
+def take_later(connection: Connection, task_id: int, after_id: int, found: Comparison) -> None:
+    """Likewise the attempts that came meanwhile: a client whose number was tried again has one that is not finished.
+    Reads the whole index of the task's numbers."""
+    # + 0: else everybody's rows from there on are walked through
+    later = select(*_STORED).where(attempt.c.task_id == task_id, attempt.c.id + 0 > after_id)
+    found.take(connection.execute(later).all())
+
+
 def _stored_rows(connection: Connection, task_id: int) -> Iterator[Any]:
     """Page by page: what is made of a page holds up the event loop, the next query lets it go on."""
     after = None

@@ -59,7 +59,7 @@ class _Compiled:
 
 def _compiled(statement: Any, connection: Connection) -> _Compiled:
     compiled = statement.compile(dialect=connection.dialect)
-    constants = {name: one.value for name, one in compiled.binds.items()}
+    constants = {name: one.value for name, one in compiled.binds.items() if not one.required}
     return _Compiled(str(compiled), _picker(compiled.positiontup), constants)
 
 

@@ -12,7 +12,7 @@ from dialer.model.safe import UnsafeValueError, safe_extension
 from dialer.model.task import InnerNumType, Number, Task, TaskState
 from dialer.store.batches import batches
 from dialer.store.database import Operation, Transaction
-from dialer.store.finishing import STATE_TOPIC
+from dialer.store.finishing import STATE_TOPIC, release_clients
 from dialer.store.joining import NotedList, begin_joining, check_unchanged, finish_joining, leave_joining
 from dialer.store.lists import DROPPED_TOPIC, ListChangedError, apply_list, by_phone, insert_numbers
 from dialer.store.naming import insert_named
@@ -386,8 +386,10 @@ def _change(tx: Transaction, task_id: int, change: TaskChange) -> Task:
     elif change.numbers is not None:
         listed = by_phone(change.numbers)
         check_lifetimes(listed.values())
-        leave_joining(tx, task_id)
+        was_left = leave_joining(tx, task_id)
         apply_list(tx, task_id, listed)
+        if was_left:
+            release_clients(tx, task_id)
     return changed
 
 

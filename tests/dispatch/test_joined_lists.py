@@ -18,11 +18,12 @@ from dialer.model.outcome import Outcome
 from dialer.model.task import InnerNumType, Number, Task, TaskState
 from dialer.model.verdict import Verdict
 from dialer.store.attempts import claim_attempt, mark_spooled, save_result
-from dialer.store.database import Operation, Store, StoreError
+from dialer.store.database import Operation, Store, StoreError, Transaction
 from dialer.store.finishing import QUEUE_TOPIC
 from dialer.store.joining import changed_part, dropped_part, new_part
 from dialer.store.list_rows import RowBlock, listed_row, row_blocks
-from dialer.store.lists import Comparison, by_phone, fetch_stamp, fetch_stored_page
+from dialer.store.lists import Comparison, by_phone, fetch_stamp, fetch_stored_page, take_later
+from dialer.store.results import fetch_span
 from dialer.store.stop_list import Stop, add_stops
 from dialer.store.tasks import TaskChange, add_numbers, close_task_if_done, delete_task, find_task, save_task
 from tests.store.making import ask, fetch_task_results, first_order, url_of
@@ -377,3 +378,70 @@ async def test_a_list_whose_client_goes_away_is_stored_all_the_same(store: Betwe
     assert ask(database, PHONES) != phones(AFTER)
     await LargeLists(store).finish_left(earlier=True)
     assert ask(database, PHONES) == phones(AFTER)
+
+
+async def test_a_client_whose_list_was_not_joined_to_its_end_is_freed_by_the_same_list(
+    tmp_path: Path, store: Between, database: Path
+) -> None:
+    await begin(store)
+
+    async def amid() -> None:
+        store.dies_at = store.writes + 1
+
+    store.amid, store.after = amid, 9  # all parts are joined: what is missing is who may be called
+    await post(store, AFTER)
+    assert ask(database, PHONES) == phones(AFTER)
+    assert ask(database, "SELECT min(held) FROM attempt WHERE client_id = 'a'") == [(1,)]
+    store.dies_at = 0
+    task = await post(store, AFTER)
+    assert ask(database, OF_LISTS) == []
+    assert await rows_of(store, task.task_id) == await as_a_small_one(tmp_path)
+
+
+async def test_a_client_whose_number_is_tried_again_amid_the_comparison_has_one_that_is_not_finished(
+    store: Between, database: Path
+) -> None:
+    task_id = await begin(store)
+    span = await store.read(partial(fetch_span, task_id=task_id))
+    ask(
+        database,
+        "INSERT INTO attempt (task_id, attempt_number, state, changed_us, phone_id, phone, client_id) "
+        "SELECT task_id, 2, 'CreateTask', 2, phone_id, phone, client_id FROM attempt WHERE phone_id = '9520000000'",
+    )
+    found = Comparison({one.phone_id: listed_row(one) for one in AFTER})
+    await store.read(partial(take_later, task_id=task_id, after_id=span.last_id, found=found))
+    assert found.busy_clients == {"a"}
+    assert found.dropped == ["9520000000"]
+
+
+async def test_the_writer_is_as_before_when_a_list_cannot_be_joined_before_numbers_are_added(store: Between) -> None:
+    def settings(tx: Transaction) -> tuple[Any, ...]:
+        pragmas = ("cache_size", "wal_autocheckpoint")
+        return tuple(tx.connection.exec_driver_sql(f"PRAGMA {one}").scalar() for one in pragmas)
+
+    task_id = await begin(store)
+    before = await store.write(settings)
+
+    async def amid() -> None:
+        store.dies_at = store.writes + 1
+
+    store.amid = amid
+    await post(store, AFTER)
+    store.dies_at = 0
+    lists = LargeLists(store)
+
+    class Full(StoreError):
+        """The disk."""
+
+    write = store.write
+
+    async def refuse(operation: Operation[T]) -> T:
+        if "free_clients" in operation.__qualname__ or "end_joining" in operation.__qualname__:
+            raise Full("full")
+        return await write(operation)
+
+    store.write = refuse  # type: ignore[method-assign]
+    with pytest.raises(Full):
+        async with lists.joined(task_id):
+            pass
+    assert await write(settings) == before
