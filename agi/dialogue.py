@@ -13,7 +13,7 @@ from agi.limit import TimeLimit, length_s
 from agi.session import AgiError, AgiSession, HungUpError, UnplayableError, UnstoredError
 from dialer.model.flow import Ask, Connect, Finish, Flow, Hunt, Keep, Prompt, PromptError, Reach, Record, Say
 from dialer.model.progress import Progress
-from dialer.model.safe import KEYS, safe_extension, safe_number, safe_recording_name
+from dialer.model.safe import safe_extension, safe_number, safe_recording_name
 
 log = logging.getLogger(__name__)
 NEXT_KEY_TIMEOUT_S = 2.0
@@ -25,7 +25,6 @@ SILENCE_ENDS_S = 3.0
 PATIENCE_S = 0.8
 """How long the subscriber waits for a prompt that is still being made, before another voice stands in: a second with
 what that one takes. Shorter waits would let it stand in often; a longer silence makes people say 'hello?' and leave."""
-_ALL_KEYS = "".join(sorted(KEYS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,17 +292,16 @@ class Speaker:
         return name
 
     async def _listen(self, session: AgiSession, limit: TimeLimit, command: Listen) -> str:
-        key, timeout_s = "", command.timeout_s
+        timeout_s = command.timeout_s
         longest_s = timeout_s + NEXT_KEY_TIMEOUT_S * max(map(len, command.keys), default=0)
         if command.prompt.silent:  # a text of parameters that this number does not have
             timeout_s = max(timeout_s, SILENT_TIMEOUT_S)
             await limit.allow(longest_s)
+            key = await session.wait_for_key(timeout_s)
         else:
             sound = await self._fetch(command.prompt)
             await limit.allow(longest_s + length_s(sound))
-            key = await session.play(_sound(sound), _ALL_KEYS)
-        if not key:
-            key = await session.wait_for_key(timeout_s)
+            key = await session.ask(_sound(sound), timeout_s)
         pressed = ""
         while key:
             pressed += key

@@ -15,6 +15,7 @@ from dialer.model.records import attempt_id_of
 from dialer.model.safe import UnsafeValueError
 
 log = logging.getLogger(__name__)
+_PROMPTS = frozenset({"STREAM FILE", "GET OPTION"})
 BACKLOG = 1024
 """Calls that connect at the same moment; a full backlog costs Asterisk two seconds a call."""
 
@@ -119,7 +120,7 @@ class FastAgiServer:
         def sent(verb: str) -> None:
             if not told:
                 self.on_reply(session.script, now() - began_s)
-            if verb == "STREAM" and verb not in told:
+            if verb in _PROMPTS and told.isdisjoint(_PROMPTS):
                 self.on_prompt(session.script, now() - began_s)
             told.add(verb)
 

@@ -58,7 +58,7 @@ class AgiSession:
         self._environment = ""
         """Its lines, each with its end before it: a claim asks for four of some thirty."""
         self.on_command: Callable[[str], None] = lambda verb: None
-        """Told the first word of each command as it is sent."""
+        """Told the first two words of each command as it is sent."""
         self.script = ""
         """The path of AGI()'s address."""
 
@@ -103,6 +103,21 @@ class AgiSession:
             # hang-up, when Asterisk has just sent its HANGUP line (Nagle's algorithm), and a channel waits for it.
             await self._command("CHANNEL STATUS")
             raise UnplayableError(f"Asterisk cannot play {path}: does it see the file?")
+        return self._key(_unless_hung_up(result))
+
+    async def ask(self, path: str, timeout_s: float) -> str:
+        """Play a sound until any key is pressed, then wait so long for one; return it, or nothing. In one command: a
+        key that is pressed between two would be lost (Asterisk 22 res_agi.c, run_agi: whatever comes while there is
+        none is thrown away), and on a busy machine people do press it then."""
+        keys = safe_escape_keys("".join(sorted(KEYS)))
+        result, rest = await self._reply_to(
+            f'GET OPTION {safe_sound_path(path)} "{keys}" {round(timeout_s * 1000):d}', timeout_s=None
+        )
+        if result <= 0:
+            # handle_getoption says 0, too, of a hang-up amid the wait, and of a missing file
+            await self._command("CHANNEL STATUS")
+            if rest.strip() == "endpos=0":
+                raise UnplayableError(f"Asterisk cannot play {path}: does it see the file?")
         return self._key(_unless_hung_up(result))
 
     async def wait_for_key(self, timeout_s: float) -> str:
@@ -174,7 +189,7 @@ class AgiSession:
 
     async def _reply_to(self, command: str, timeout_s: float | None = REPLY_TIMEOUT_S) -> tuple[int, str]:
         """The number after `result=` and what follows it."""
-        self.on_command(command.partition(" ")[0])
+        self.on_command(" ".join(command.split(" ", 2)[:2]))
         self._connection.transport.write(f"{safe_line(command)}\n".encode())
         reply = await self._read_reply(None if timeout_s is None else _in_s(timeout_s))
         match = _REPLY.match(reply)

@@ -14,7 +14,8 @@ write = system
 eventfilter(action(include),name(Newexten),header(Application),method(exact)) = AGI
 eventfilter(action(include),name(AGIExecStart),header(Command),method(starts_with)) = STREAM FILE
 eventfilter(action(include),name(AGIExecEnd),header(Command),method(starts_with)) = STREAM FILE
-eventfilter(action(include),name(AGIExecEnd),header(Command),method(starts_with)) = WAIT FOR DIGIT
+eventfilter(action(include),name(AGIExecStart),header(Command),method(starts_with)) = GET OPTION
+eventfilter(action(include),name(AGIExecEnd),header(Command),method(starts_with)) = GET OPTION
 """
 
 

@@ -5,13 +5,13 @@ A dialogue is four questions of 8 s, each answered by a key (SIP INFO) 6 to 9 s 
 of the RTP packets come more than 40 ms after the one before, instead of 20, in two looks of 2 s on end. (Pauses of
 450 ms and more are subscribers who think, and left out.) So it is when more than 1 % of the prompts after a key come
 more than 250 ms late, which packets, a thousand for each key, do not tell: from Asterisk's event that it has ended what
-the daemon asked for to the one of the next STREAM FILE. A look in which other programs took much of the machine is
-neither good nor late. Sound goes one way, to a socket of the bench that listens to one call of 16. Both sides are
-measured so, in turn, twice each, for the speed of a machine may change within minutes: by call files and a dialplan of
-Read() and Playback() without a daemon, and by the daemon.
+the daemon asked for to the one of the next prompt (GET OPTION, STREAM FILE). A look in which other programs took much
+of the machine is neither good nor late. Sound goes one way, to a socket of the bench that listens to one call of 16.
+Both sides are measured so, in turn, twice each, for the speed of a machine may change within minutes: by call files and
+a dialplan of Read() and Playback() without a daemon, and by the daemon.
 
 How long a subscriber waits for the first prompt is told by Asterisk, not by the daemon: from the event that the
-dialplan has come to AGI(…/dialogue) to the one that it has got the command STREAM FILE.
+dialplan has come to AGI(…/dialogue) to the one that it has got the command for it.
 """
 
 import asyncio

@@ -10,7 +10,7 @@ from tests.rig.pbx import Pbx
 _OUTBOUND = re.compile(r"Local/\d+@autodialer-out-\w+;2")
 _ANSWERED = re.compile(r"Local/(\d+)@autodialer-out-\w+;1")
 _PROVIDER_CHANNEL = "PJSIP/provider-"
-_STREAM_FILE = "STREAM FILE "
+_PROMPTS = ("STREAM FILE ", "GET OPTION ")
 
 
 class Witness:
@@ -57,8 +57,8 @@ class Witness:
         for event in self._events("AGIExecStart"):
             leg = _ANSWERED.fullmatch(event.get("Channel", ""))
             command = event.get("Command", "")
-            if leg and command.startswith(_STREAM_FILE):
-                played[int(leg[1])].append(command.removeprefix(_STREAM_FILE).split(" ")[0])
+            if leg and command.startswith(_PROMPTS):
+                played[int(leg[1])].append(command.split(" ")[2])
         return dict(played)
 
     def most_at_once(self, numbers: set[str]) -> int:

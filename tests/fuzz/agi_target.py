@@ -14,7 +14,8 @@ from tests.fuzz.loops import TimelessLoop, run_timeless
 A_DAY_S = 86_400.0
 _SOUND = "/sounds/[a-z]+"
 VERB = re.compile(
-    rf'STREAM FILE {_SOUND} "[0-9*#]*"|CHANNEL STATUS|WAIT FOR DIGIT [0-9]+|SET AUTOHANGUP [0-9]+'
+    rf'STREAM FILE {_SOUND} "[0-9*#]*"|GET OPTION {_SOUND} "[0-9*#]+" [0-9]+|CHANNEL STATUS'
+    r"|WAIT FOR DIGIT [0-9]+|SET AUTOHANGUP [0-9]+"
     r'|RECORD FILE /nowhere/answer-[0-9]+-[0-9a-f]{16} wav "#\*0123456789" [0-9]+ s=3'
     r'|SET VARIABLE [A-Z_]+ "[a-z0-9]*"|GET VARIABLE [A-Z_]+|EXEC MixMonitor /[A-Za-z0-9._/-]+,b'
     r"|EXEC Dial Local/[0-9]+@autodialer-employee/n,9,gm\(autodialer-1\)"

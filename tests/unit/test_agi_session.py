@@ -71,6 +71,30 @@ async def test_a_file_that_asterisk_does_not_see_is_told_from_a_hangup() -> None
 
 
 @pytest.mark.parametrize(
+    ("replies", "expected"),
+    [
+        (b"200 result=49 endpos=0\n", "1"),
+        (b"200 result=35 endpos=64000\n", "#"),
+        (b"200 result=0 endpos=64000\n200 result=6\n", ""),
+        (b"200 result=0 endpos=64000\nHANGUP\n511 Command Not Permitted on a dead channel\n", HungUpError),
+        (b"200 result=0 endpos=0\n200 result=6\n", UnplayableError),
+        (b"200 result=-1 endpos=0\n511 Command Not Permitted on a dead channel\n", HungUpError),
+        (b"200 result=-1 endpos=800\n200 result=6\n", HungUpError),
+    ],
+)
+async def test_a_question_is_answered_or_not_or_left(replies: bytes, expected: str | type[Exception]) -> None:
+    """A hang-up amid the wait is told as silence is: a key that is assumed must not be the answer of who has gone."""
+    async with Wire() as wire:
+        wire.asterisk.write(replies)
+        if isinstance(expected, str):
+            assert await wire.session.ask("/sounds/a", 2.5) == expected
+        else:
+            with pytest.raises(expected):
+                await wire.session.ask("/sounds/a", 2.5)
+        assert await wire.reader.readline() == b'GET OPTION /sounds/a "#*0123456789" 2500\n'
+
+
+@pytest.mark.parametrize(
     "reply", [b"510 Invalid or unknown command\n", b"520-Invalid\nUsage: x\n520 End\n", b"what?\n"]
 )
 async def test_nonsense_is_an_error(reply: bytes) -> None:

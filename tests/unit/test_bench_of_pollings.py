@@ -97,9 +97,8 @@ def test_the_clock_tells_first_prompts_from_those_after_a_key() -> None:
     clock.counts = True
     for at_s, kind, told in (
         ("1.0", "Newexten", {"AppData": "agi://127.0.0.1:4573/dialogue,7"}),
-        ("1.5", "AGIExecStart", {"Command": "STREAM FILE a"}),
-        ("9.0", "AGIExecEnd", {"Command": "STREAM FILE a"}),
-        ("10.0", "AGIExecEnd", {"Command": "WAIT FOR DIGIT 5000"}),
+        ("1.5", "AGIExecStart", {"Command": "GET OPTION a"}),
+        ("10.0", "AGIExecEnd", {"Command": "GET OPTION a"}),
         ("10.25", "AGIExecStart", {"Command": "STREAM FILE b"}),
     ):
         clock.hear({"Event": kind, "Channel": "Local/1", "Timestamp": at_s, **told})

@@ -184,6 +184,7 @@ Verb = Callable[[AgiSession, str], Awaitable[object]]
 VERBS: dict[str, tuple[Verb, str]] = {
     "play": (lambda session, text: session.play(text), r'STREAM FILE /[A-Za-z0-9._/-]+ ""'),
     "keys": (lambda session, text: session.play("/a", text), r'STREAM FILE /a "[0-9*#]*"'),
+    "ask": (lambda session, text: session.ask(text, 5), r'GET OPTION /[A-Za-z0-9._/-]+ "[0-9*#]+" 5000'),
     "record": (
         lambda session, text: session.record(text, 60, 3),
         r'RECORD FILE /[A-Za-z0-9._/-]+ wav "[0-9*#]+" 60000 s=3',

@@ -40,9 +40,12 @@ class Session:
             raise HungUpError(said)
 
     async def play(self, path: str, escape_keys: str = "") -> str:
-        name = Path(path).name
-        self._verb(f"play {name}")
+        self._verb(f"play {Path(path).name}")
         return next(self._presses, "") if escape_keys else ""
+
+    async def ask(self, path: str, timeout_s: float) -> str:
+        self._verb(f"ask {Path(path).name}")
+        return next(self._presses, "")
 
     async def wait_for_key(self, timeout_s: float) -> str:
         self._verb("wait")
@@ -185,7 +188,7 @@ async def test_a_key_that_was_the_goal_counts_also_when_the_subscriber_leaves_ri
     call = Call(["1"], leaves_at="AUTODIALER_DIALOGUE=finished")
     with pytest.raises(HungUpError):
         await call.hold(flow_of(KEY))
-    assert call.log == ["play menu", "keep menu=1", "goal", "AUTODIALER_DIALOGUE=finished"]
+    assert call.log == ["ask menu", "keep menu=1", "goal", "AUTODIALER_DIALOGUE=finished"]
 
 
 async def test_a_prompt_that_is_never_made_ends_the_dialogue_in_time() -> None:
@@ -203,7 +206,7 @@ async def test_a_goal_that_is_reached_is_durable_before_what_follows_is_said() -
     call = Call(["1"])
     assert await call.hold(flow_of(KEY)) == "finished"
     assert call.log == [
-        "play menu", "keep menu=1", "goal", "AUTODIALER_DIALOGUE=finished", "play bye",
+        "ask menu", "keep menu=1", "goal", "AUTODIALER_DIALOGUE=finished", "play bye",
     ]  # fmt: skip
 
 
