@@ -26,6 +26,10 @@ class CallDesk(AnswerBook, Protocol):
     def task_of(self, attempt_id: int) -> int | None:
         """Whose attempt it is; None: it is over."""
 
+    @property
+    def turn_of(self) -> Callable[[int], Awaitable[None] | None]:
+        """Waits for a moment until an attempt that stands by has a channel (`claim` tells); None: it does not."""
+
     async def claim(self, attempt_id: int, linked_id: str, verbose_call_id: str) -> bool:
         """May this attempt be dialled now? A yes is given once."""
 
@@ -158,6 +162,9 @@ class FastAgiServer:
                 raise AgiError(f"no such script: {unknown[:60]!r}")
 
     async def _claim(self, session: AgiSession, attempt_id: int) -> None:
+        if (turn := self._desk.turn_of(attempt_id)) is not None:
+            await turn
+            session.on_command = self._timing(session)  # what it has waited for is not us
         granted = await self._desk.claim(attempt_id, session.argument(2), session.argument(3))
         self.on_claim(granted)
         await session.set_variable("AUTODIALER_CLAIM", "granted" if granted else "refused")

@@ -31,6 +31,7 @@ from dialer.compose.starting import naming
 from dialer.compose.votbox import build_votbox
 from dialer.config import Settings
 from dialer.metrics.exposition import Metrics
+from dialer.model.attempt import AttemptState
 from dialer.notify import Notifier
 from dialer.store.attempts import fetch_in_progress
 from dialer.store.audit import TOPIC as AUDIT_TOPIC
@@ -107,9 +108,10 @@ class Daemon:
         with naming("[audio] recordings_dir"):
             self._dialogues.recordings.set_up()
         # Attempts in progress are known before the first claim, event or request can ask for one.
-        for one in await self._store.read(fetch_in_progress):
-            ledger.resume(one, self._dialling.orders.resumed(one))
         await self._dialling.scheduler.load()
+        in_progress = await self._store.read(fetch_in_progress)
+        for one in sorted(in_progress, key=lambda one: one.state is AttemptState.SPOOLED):  # who has a channel first
+            ledger.resume(one, self._dialling.orders.resumed(one))
         async with AsyncExitStack() as stack:
             with naming("[agi] host, port"):
                 await self._dialogues.agi.start()

@@ -62,7 +62,8 @@ def kept_under(event: AttemptEvent) -> tuple[str, ...]:
 
 
 class Ledger:
-    """Attempts in progress. Each holds a channel of its task from its call file to the end of its last leg."""
+    """Attempts in progress. Each holds a channel of its task from its call file to the end of its last leg; one that
+    stands by, from its turn on."""
 
     def __init__(self, store: Store, flows: FlowSource) -> None:
         self._store = store
@@ -82,6 +83,8 @@ class Ledger:
         """False while the daemon drains: no claim is granted any more."""
         self.may_dial: Callable[[CallOrder], bool] = lambda order: True
         """Whether the rules of its task let a number be dialled at this instant."""
+        self.turn_of: Callable[[int], Awaitable[None] | None] = lambda attempt_id: None
+        """Waits for a moment until an attempt that stands by has a channel; None: it does not."""
         self.is_in_window: Callable[[CallOrder], bool] = lambda order: True
         """Whether the subscriber may be called at this hour."""
         self.now_us: Callable[[], int | None] = lambda: None

@@ -10,13 +10,13 @@ class CallObserver(Protocol):
     """Told at once, in the event loop; must not raise."""
 
     def call_began(self, order: CallOrder) -> None:
-        """An attempt holds a channel from now on: its call file is being written, or it was found in progress."""
+        """An attempt is in progress from now on: its call file is being written, or it was found so."""
 
     def call_moved(self, order: CallOrder, attempt: Attempt) -> None:
         """Something new is known of a call in progress: leave to dial, an answer, a talk, the end of a leg."""
 
     def call_over(self, order: CallOrder, attempt: Attempt) -> None:
-        """It holds no channel any more: closed, with its verdict, or given back to the queue."""
+        """It is not in progress any more: closed, with its verdict, or given back to the queue."""
 
 
 class Watching:

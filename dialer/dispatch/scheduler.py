@@ -105,6 +105,7 @@ class Scheduler(Watching):
         """Told of a task that has nothing to dial, or may not dial, for now; None: no task may."""
         ledger.observers += [traffic, staffing, self]
         ledger.may_dial = self._may_dial
+        ledger.turn_of = traffic.turn_of
         ledger.is_in_window = self._is_in_window
         ledger.now_us = lambda: int(self._wall() * 1_000_000)
         ledger.day_cap = self._day_cap
@@ -176,6 +177,10 @@ class Scheduler(Watching):
             self.feed(task.task_id)
         else:
             self.task_is_gone(task.task_id)
+
+    def channels_of(self, task_id: int) -> int:
+        """Channels that the task uses; calls that stand by for one have none."""
+        return self._traffic.in_use_by(task_id)
 
     def queue_of(self, task: Task) -> TaskQueue:
         """The numbers of a task, by its rules as they are now."""
@@ -425,7 +430,9 @@ class Scheduler(Watching):
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._wake.set)
 
     def _may_dial(self, order: CallOrder) -> bool:
-        """At the dial instant: the window of the subscriber, somebody to talk to."""
+        """At the dial instant: a channel, the window of the subscriber, somebody to talk to."""
+        if self._traffic.stands_by(order.attempt_id):
+            return False
         queue = self._queues.get(order.task_id)
         if queue is None:
             return True  # the claim knows that the task is not open

@@ -7,15 +7,16 @@ Asterisk's delays stay short (`dialer.model.knee`).
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from dialer.dispatch.observing import Watching
+from dialer.dispatch.standby import StandBy
 from dialer.model.attempt import DIALLED_STATES, Attempt
 from dialer.model.backing_off import AdaptiveRate, RefusalWatch
 from dialer.model.call import CallOrder
 from dialer.model.knee import Knee
-from dialer.model.limits import ANY_NUMBER, Limit, Refusal
+from dialer.model.limits import ANY_NUMBER, Limit, Refusal, is_full
 from dialer.model.shares import Shares
 from dialer.model.task import Task
 
@@ -57,7 +58,8 @@ class Traffic(Watching):
         self._clock = clock
         self._dial_string = dial_string
         self._running: dict[int, int] = {}
-        """Calls in progress by task."""
+        """Channels in use by task."""
+        self._standby = StandBy()
         self.channels = Limit("[dialing] max_channels", max_channels, counted=lambda: self.in_use)
         self.rate = Limit("[dialing] max_calls_per_s", max_calls_per_s=max_calls_per_s)
         self.asterisk = Limit("Asterisk", adaptive=AdaptiveRate())
@@ -97,6 +99,10 @@ class Traffic(Watching):
     def in_use_by(self, task_id: int) -> int:
         return self._running.get(task_id, 0)
 
+    def stands_by(self, attempt_id: int) -> bool:
+        """Whether a call has no channel yet, and must not be dialled."""
+        return attempt_id in self._standby
+
     def task_is(self, task: Task) -> None:
         """A task is open, or has changed."""
         limit = self._tasks.setdefault(
@@ -105,11 +111,13 @@ class Traffic(Watching):
         limit.max_channels = task.max_count_channels
         limit.max_calls_per_s = task.rules.max_calls_per_s
         self._shares.join(task.task_id, task.rules.weight, task.rules.priority, self._clock())
+        self._call_up(task.task_id)
 
     def task_is_gone(self, task_id: int) -> None:
         """A task is dialled no more."""
         self._tasks.pop(task_id, None)
         self._shares.leave(task_id)
+        self._standby.forget(task_id)
 
     def next_of(self, task_ids: Iterable[int]) -> int | None:
         """Whose turn it is of the tasks that could begin a call."""
@@ -135,12 +143,27 @@ class Traffic(Watching):
     def room_of_task(self, task_id: int) -> int:
         """Likewise, by the task's own limits."""
         limit = self._tasks.get(task_id)
-        return ANY_NUMBER if limit is None else limit.room(self._clock())
+        if limit is None:
+            return ANY_NUMBER
+        now_s = self._clock()
+        return self._room_to_stand_by(task_id, limit, now_s) or limit.room(now_s)
 
     def refusal_of_task(self, task_id: int) -> Refusal | None:
-        """Whether the task's own limits allow no call now."""
+        """Whether the task's own limits allow no call now, not even one that stands by for a channel."""
         limit = self._tasks.get(task_id)
-        return None if limit is None else limit.refusal(self._clock())
+        if limit is None:
+            return None
+        now_s = self._clock()
+        return None if self._room_to_stand_by(task_id, limit, now_s) else limit.refusal(now_s)
+
+    def _room_to_stand_by(self, task_id: int, limit: Limit, now_s: float) -> int:
+        """Only where the task's own channels are what its calls wait for: whoever stands by for a channel of all, of a
+        trunk or for a rate would take it from another task meanwhile."""
+        if not is_full(self.in_use_by(task_id), limit.max_channels):
+            return 0
+        if limit.max_calls_per_s or self.channels.max_channels or self.rate.max_calls_per_s or self._trunks:
+            return 0
+        return self._standby.room(task_id, now_s)
 
     def refusal_of_order(self, order: CallOrder) -> Refusal | None:
         """Whether the trunk for an order allows no call now."""
@@ -151,9 +174,12 @@ class Traffic(Watching):
         return self._trunk_of(dial_string).refusal(self._clock())
 
     def call_began(self, order: CallOrder) -> None:
-        now_s = self._clock()
-        self._running[order.task_id] = self.in_use_by(order.task_id) + 1
-        self._shares.call_began(order.task_id, now_s)
+        limit = self._tasks.get(order.task_id)
+        if limit is not None and is_full(self.in_use_by(order.task_id), limit.max_channels):
+            self._standby.join(order.attempt_id, order.task_id)
+        else:
+            self._running[order.task_id] = self.in_use_by(order.task_id) + 1
+        self._shares.call_began(order.task_id, self._clock())
         self._trunk_of_order(order).begin(order.attempt_id)
 
     def took_one(self, order: CallOrder) -> None:
@@ -181,11 +207,25 @@ class Traffic(Watching):
         if self._pace.max_calls_per_s != self.knee.calls_per_s:
             self._pace.max_calls_per_s, self._pace.burst = self.knee.calls_per_s, self.knee.burst
 
+    def turn_of(self, attempt_id: int) -> Awaitable[None] | None:
+        """With the question for leave of a call that stands by: waits until it does no more, or for half a second."""
+        if attempt_id not in self._standby:
+            return None
+        self._asked(attempt_id)
+        return self._standby.wait(attempt_id)
+
     def call_moved(self, order: CallOrder, attempt: Attempt) -> None:
-        begun_at_s = self._asked_at_s.get(order.attempt_id)
-        if begun_at_s is None or attempt.state not in DIALLED_STATES:
+        if attempt.state not in DIALLED_STATES:
             return
-        del self._asked_at_s[order.attempt_id]
+        self._asked(order.attempt_id)
+        if self._standby.leave(order.attempt_id):  # found so at a start
+            self._running[order.task_id] = self.in_use_by(order.task_id) + 1
+
+    def _asked(self, attempt_id: int) -> None:
+        """Asterisk has taken up a call file."""
+        begun_at_s = self._asked_at_s.pop(attempt_id, None)
+        if begun_at_s is None:
+            return
         now_s, adaptive = self._clock(), self.asterisk.adaptive
         self.knee.claim_came(now_s, now_s - begun_at_s)
         self._keep_to_pace()
@@ -200,11 +240,8 @@ class Traffic(Watching):
         now_s = self._clock()
         self._asked_at_s.pop(order.attempt_id, None)
         self.knee.ended(now_s)
-        left = self.in_use_by(order.task_id) - 1
-        if left > 0:
-            self._running[order.task_id] = left
-        else:
-            self._running.pop(order.task_id, None)
+        if not self._standby.leave(order.attempt_id):
+            self._free_channel_of(order.task_id, now_s)
         self._shares.call_ended(order.task_id, now_s)
         trunk = self._trunk_of_order(order)
         trunk.end(order.attempt_id)
@@ -216,6 +253,26 @@ class Traffic(Watching):
         elif not refused:
             trunk.adaptive.accepted(now_s)
         self._tell(trunk)
+
+    def _free_channel_of(self, task_id: int, now_s: float) -> None:
+        left = self.in_use_by(task_id) - 1
+        if left > 0:
+            self._running[task_id] = left
+        else:
+            self._running.pop(task_id, None)
+        if task_id in self._tasks:
+            self._standby.channel_is_free(task_id, now_s)
+            self._call_up(task_id)
+
+    def _call_up(self, task_id: int) -> None:
+        """Who stands by gets the channels that are free."""
+        limit = self._tasks[task_id]
+        while not is_full(self.in_use_by(task_id), limit.max_channels):
+            attempt_id = self._standby.next_of(task_id)
+            if attempt_id is None:
+                return
+            self._standby.leave(attempt_id)
+            self._running[task_id] = self.in_use_by(task_id) + 1
 
     def who_is_slowed_down(self) -> dict[str, bool]:
         """Every trunk, and Asterisk, by name: whether it gets fewer calls a second now."""

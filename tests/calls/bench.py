@@ -107,6 +107,9 @@ class Desk:
     def take_back(self, attempt_id: int) -> None:
         self.note(attempt_id, NeverDialled())
 
+    def turn_of(self, attempt_id: int) -> None:
+        return None
+
     async def claim(self, attempt_id: int, linked_id: str, verbose_call_id: str) -> bool:
         attempt = self.in_progress().get(attempt_id)
         self.claims.append(attempt_id)

@@ -29,6 +29,9 @@ class Desk:
     def task_of(self, attempt_id: int) -> int | None:
         return 7
 
+    def turn_of(self, attempt_id: int) -> None:
+        return None
+
     async def claim(self, attempt_id: int, linked_id: str, verbose_call_id: str) -> bool:
         raise AssertionError
 
