@@ -41,6 +41,8 @@ BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 LOOK_AGAIN_S = 0.1
 PREDICT_AGAIN_S = 1.0
 """Talks come nearer to their end also when nothing else happens."""
+REPLACE_AFTER_S = 0.01
+"""When a channel went to a call that stood by: its INVITE comes first, then the next one's call file."""
 LONGEST_SLEEP_S = 3600.0
 """The clock may be set, and the days of the calendar change."""
 
@@ -95,6 +97,8 @@ class Scheduler(Watching):
         """Tasks that have nothing to dial: only their own timers and events wake them."""
         self._timers: dict[int, asyncio.TimerHandle] = {}
         """When tasks are looked at again by themselves."""
+        self._replacing: set[int] = set()
+        """Tasks for which others are to stand by."""
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._failures = 0
@@ -207,7 +211,10 @@ class Scheduler(Watching):
 
     def call_over(self, order: CallOrder, attempt: Attempt) -> None:
         """A channel freed by one task may be another's."""
-        self.feed(order.task_id)
+        if self._traffic.is_full(order.task_id):
+            self._replace(order.task_id)
+        else:
+            self.feed(order.task_id)
         if self._traffic.channels.max_channels or self._traffic.has_trunks:
             self._feed_all()
 
@@ -423,6 +430,15 @@ class Scheduler(Watching):
             return
         delay_s = min(max(delay_s, 0.001), LONGEST_SLEEP_S)
         self._timers[task_id] = asyncio.get_running_loop().call_later(delay_s, self.feed, task_id)
+
+    def _replace(self, task_id: int) -> None:
+        if task_id not in self._replacing:
+            self._replacing.add(task_id)
+            asyncio.get_running_loop().call_later(REPLACE_AFTER_S, self._replaced, task_id)
+
+    def _replaced(self, task_id: int) -> None:
+        self._replacing.discard(task_id)
+        self.feed(task_id)
 
     def _wake_in(self, delay_s: float) -> None:
         if self._timer is not None:

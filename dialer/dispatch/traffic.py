@@ -59,6 +59,8 @@ class Traffic(Watching):
         self._dial_string = dial_string
         self._running: dict[int, int] = {}
         """Channels in use by task."""
+        self._left: set[int] = set()
+        """Attempts whose subscriber's leg has ended; the other leg's end is not known yet."""
         self._standby = StandBy()
         self.channels = Limit("[dialing] max_channels", max_channels, counted=lambda: self.in_use)
         self.rate = Limit("[dialing] max_calls_per_s", max_calls_per_s=max_calls_per_s)
@@ -98,6 +100,11 @@ class Traffic(Watching):
 
     def in_use_by(self, task_id: int) -> int:
         return self._running.get(task_id, 0)
+
+    def is_full(self, task_id: int) -> bool:
+        """Whether an open task uses all its channels."""
+        limit = self._tasks.get(task_id)
+        return limit is not None and is_full(self.in_use_by(task_id), limit.max_channels)
 
     def stands_by(self, attempt_id: int) -> bool:
         """Whether a call has no channel yet, and must not be dialled."""
@@ -159,7 +166,7 @@ class Traffic(Watching):
     def _room_to_stand_by(self, task_id: int, limit: Limit, now_s: float) -> int:
         """Only where the task's own channels are what its calls wait for: whoever stands by for a channel of all, of a
         trunk or for a rate would take it from another task meanwhile."""
-        if not is_full(self.in_use_by(task_id), limit.max_channels):
+        if not self.is_full(task_id):
             return 0
         if limit.max_calls_per_s or self.channels.max_channels or self.rate.max_calls_per_s or self._trunks:
             return 0
@@ -174,8 +181,7 @@ class Traffic(Watching):
         return self._trunk_of(dial_string).refusal(self._clock())
 
     def call_began(self, order: CallOrder) -> None:
-        limit = self._tasks.get(order.task_id)
-        if limit is not None and is_full(self.in_use_by(order.task_id), limit.max_channels):
+        if self.is_full(order.task_id):
             self._standby.join(order.attempt_id, order.task_id)
         else:
             self._running[order.task_id] = self.in_use_by(order.task_id) + 1
@@ -220,6 +226,10 @@ class Traffic(Watching):
         self._asked(order.attempt_id)
         if self._standby.leave(order.attempt_id):  # found so at a start
             self._running[order.task_id] = self.in_use_by(order.task_id) + 1
+        # not of a callback: its employee may be there still
+        if attempt.out_record is not None and not order.callback and order.attempt_id not in self._left:
+            self._left.add(order.attempt_id)
+            self._free_channel_of(order.task_id, self._clock())
 
     def _asked(self, attempt_id: int) -> None:
         """Asterisk has taken up a call file."""
@@ -240,7 +250,9 @@ class Traffic(Watching):
         now_s = self._clock()
         self._asked_at_s.pop(order.attempt_id, None)
         self.knee.ended(now_s)
-        if not self._standby.leave(order.attempt_id):
+        if order.attempt_id in self._left:
+            self._left.discard(order.attempt_id)
+        elif not self._standby.leave(order.attempt_id):
             self._free_channel_of(order.task_id, now_s)
         self._shares.call_ended(order.task_id, now_s)
         trunk = self._trunk_of_order(order)
@@ -266,8 +278,7 @@ class Traffic(Watching):
 
     def _call_up(self, task_id: int) -> None:
         """Who stands by gets the channels that are free."""
-        limit = self._tasks[task_id]
-        while not is_full(self.in_use_by(task_id), limit.max_channels):
+        while not self.is_full(task_id):
             attempt_id = self._standby.next_of(task_id)
             if attempt_id is None:
                 return

@@ -11,6 +11,7 @@ from dialer.dispatch import standby
 from dialer.dispatch.traffic import Traffic, Trunk
 from dialer.model.attempt import Attempt, AttemptState
 from dialer.model.call import CallOrder
+from dialer.model.records import OutRecord
 from dialer.model.task import InnerNumType, Task, TaskState
 from dialer.store.attempts import fetch_in_progress
 from dialer.store.tasks import TaskChange
@@ -181,3 +182,21 @@ def test_a_call_that_was_dialled_before_a_start_has_its_channel() -> None:
     traffic.call_over(orders[1], ended)
     assert not traffic.stands_by(3)
     assert traffic.in_use_by(7) == 1
+
+
+@pytest.mark.parametrize("callback", [False, True])
+def test_the_end_of_the_subscribers_leg_frees_the_channel(callback: bool) -> None:  # noqa: FBT001 - parametrized
+    """Not of a callback, whose employee may be there still."""
+    traffic = Traffic()
+    traffic.task_is(Task(7, "", "", TaskState.OPEN, "201", InnerNumType.EXTEN, 2, ""))
+    order = CallOrder(1, 7, "79520000001", "", "201", InnerNumType.EXTEN, callback=callback)
+    attempt = Attempt(1, 7, InnerNumType.EXTEN, AttemptState.CONNECTING, callback=callback)
+    traffic.call_began(order)
+    traffic.call_moved(order, attempt)
+    assert traffic.in_use_by(7) == 1
+    ended = attempt._replace(out_record=OutRecord("ANSWER", 16, (200,), subscriber_hung_up=True))
+    for _ in range(2):  # whatever else is told of it afterwards
+        traffic.call_moved(order, ended)
+        assert traffic.in_use_by(7) == callback
+    traffic.call_over(order, ended)
+    assert traffic.in_use_by(7) == 0
