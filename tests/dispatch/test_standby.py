@@ -185,7 +185,7 @@ def test_a_call_that_was_dialled_before_a_start_has_its_channel() -> None:
 
 
 @pytest.mark.parametrize("callback", [False, True])
-def test_the_end_of_the_subscribers_leg_frees_the_channel(callback: bool) -> None:  # noqa: FBT001 - parametrized
+def test_the_end_of_the_subscribers_leg_frees_the_channel(callback: bool) -> None:
     """Not of a callback, whose employee may be there still."""
     traffic = Traffic()
     traffic.task_is(Task(7, "", "", TaskState.OPEN, "201", InnerNumType.EXTEN, 2, ""))
