@@ -58,7 +58,7 @@ async def _refill(place: Place) -> Row:
         "",
         "10 ms / 100 ms at 50 calls/s",
         median_s <= 0.010 and p99_s <= 0.100,
-        "Asterisk: some 3 ms each at rest from the BYE to the record of the leg's end, and from the leave to the INVITE, "
+        "Asterisk: some 3 ms at rest from the BYE to the record of the leg's end, as from the leave to the INVITE, "
         "for the next call stands by with its question; between them the claim's commit, and the turns of two cores",
         "leave granted ahead, and taken back where no channel gets free: it would save the commit, some 1 ms",
         {"refill_median_s": median_s, "refill_p99_s": p99_s},
