@@ -27,7 +27,7 @@ class HealthReport:
     """What is wrong, in words: why nothing is dialled; or, while `dialling`, what the last dialogue, message or talk
     lacked: a sound file that is gone, a recording that was not made. Told until the next one goes well."""
     calls_in_progress: int
-    """How many."""
+    """How many, with those that stand by for a channel."""
     waiting_for: list[str]
     """Internal numbers of open tasks that dial nobody while nobody there is free."""
     slowed_down: list[str]

@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import sqlalchemy
 
-from dialer.dispatch import saving
+from dialer.dispatch import saving, standby
 from dialer.dispatch.ledger import Ledger
 from dialer.store import database
 from tests.rig.engine import ANSWERED_IN, ANSWERED_OUT, BUSY, Engine, Steps, call_of, counting_steps, fill, running
@@ -178,6 +178,7 @@ async def _wired(folder: Path) -> AsyncIterator[tuple[Engine, Wire, Meter, int]]
         patch.object(database, "LATER_S", TOGETHER_S),
         patch.object(database, "MANY_APART_S", 0.0),  # and each claim by itself
         patch.object(saving, "PASSING_S", TOGETHER_S),
+        patch.object(standby, "AHEAD_S", 0.0),  # nor has it calls stand by
     ):
         async with running(
             folder / "dialer.db", folder, dials=False, ami_port=ami_port, agi_port=agi_port

@@ -4,6 +4,7 @@ import os
 import time
 
 from tests.calls.asking import ONE_KEY, post_task
+from tests.calls.measuring import most_at_once, observing, spans
 from tests.rig.numbers import make_number
 from tests.rig.waiting import wait_for_answer, wait_until
 from tests.rig.world import World
@@ -86,6 +87,24 @@ async def test_a_killed_daemon_loses_no_result_and_dials_nobody_twice(own_world:
     assert {row["phone"]: row["result"] for row in task["results"]} == {
         number: expected[number[-2:]] for number in numbers
     }
+    await astdb_is_empty(world)
+
+
+async def test_a_daemon_that_is_killed_while_calls_stand_by_dials_each_once_and_within_its_channels(
+    own_world: World, series: int
+) -> None:
+    world, channels = own_world, 20
+    numbers = [make_number(series + place, "91" if place % 2 else "62") for place in range(160)]
+    async with observing(world.pbx) as observer:
+        task_id = await post(world, numbers, channels)
+        await world.dialer.wait_health(lambda report: report["calls_in_progress"] > channels, "calls stand by")
+        await world.dialer.kill()
+        await world.dialer.start()
+        task = await world.dialer.wait_finished(task_id, 90)
+        await wait_until(lambda: len(spans(observer, set(numbers))) == len(numbers), "every channel has ended")
+        assert most_at_once(spans(observer, set(numbers))) <= channels
+    assert {number: world.provider.invites()[number] for number in numbers} == dict.fromkeys(numbers, 1)
+    assert {row["result"] for row in task["results"]} == {"FAIL_POLLING"}
     await astdb_is_empty(world)
 
 
