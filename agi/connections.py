@@ -51,6 +51,11 @@ class Connection(asyncio.Protocol):
         """Whoever leaves 64 KiB of commands unread is no Asterisk, which answers each."""
         self.transport.abort()
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether all that came is read, and more may come."""
+        return not self._unread and self._ended is None
+
     async def peek(self, deadline_s: float) -> bytes:
         """The next byte, which stays unread. Raises EOFError, TimeoutError; the deadline is of the loop's clock."""
         while not self._unread:

@@ -164,6 +164,8 @@ class FastAgiServer:
     async def _claim(self, session: AgiSession, attempt_id: int) -> None:
         if (turn := self._desk.turn_of(attempt_id)) is not None:
             await turn
+            if not session.is_there:
+                raise HungUpError("while it stood by")
             session.on_command = self._timing(session)  # what it has waited for is not us
         granted = await self._desk.claim(attempt_id, session.argument(2), session.argument(3))
         self.on_claim(granted)

@@ -63,6 +63,11 @@ class AgiSession:
         """The path of AGI()'s address."""
 
     @property
+    def is_there(self) -> bool:
+        """Whether the channel has said nothing since the last reply: while nothing is asked of it that is a hang-up."""
+        return self._connection.is_quiet
+
+    @property
     def environment(self) -> dict[str, str]:
         """All that Asterisk has said before the first command."""
         lines = [line.rstrip("\r").partition(": ") for line in self._environment.split("\n")]

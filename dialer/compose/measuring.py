@@ -35,6 +35,7 @@ def measure(metrics: Metrics, parts: Parts) -> None:
     parts.dialling.ledger.observers.append(metrics.calls)
     metrics.calls.is_dialled = parts.dialling.scheduler.dials
     metrics.calls.stands_by = parts.dialling.traffic.stands_by
+    parts.dialling.traffic.on_called_up = metrics.calls.called_up
     parts.dialling.scheduler.on_held = metrics.calls.held
     parts.dialogues.agi.on_reply, parts.dialogues.agi.on_prompt = metrics.agi.replied, metrics.agi.prompted
     parts.dialogues.agi.on_claim, parts.dialogues.agi.on_end = metrics.agi.claimed, metrics.agi.ended

@@ -85,6 +85,8 @@ class Ledger:
         """Whether the rules of its task let a number be dialled at this instant."""
         self.turn_of: Callable[[int], Awaitable[None] | None] = lambda attempt_id: None
         """Waits for a moment until an attempt that stands by has a channel; None: it does not."""
+        self.has_asked: Callable[[int], bool] = lambda attempt_id: False
+        """Whether one that stands by has asked for its leave."""
         self.is_in_window: Callable[[CallOrder], bool] = lambda order: True
         """Whether the subscriber may be called at this hour."""
         self.now_us: Callable[[], int | None] = lambda: None
@@ -170,8 +172,10 @@ class Ledger:
         if moved.closed:
             self._close(moved)
         elif moved.state is AttemptState.CREATED:
+            has_asked = self.has_asked(attempt_id)  # a call that stood by was hung up: no fault of Asterisk's
             self._give_back(moved, attempt.linked_id, kept_under(event))
-            self.on_came_back(moved.task_id)
+            if not has_asked:
+                self.on_came_back(moved.task_id)
         else:
             self._tell_moved(moved)
             self._keep(attempt, moved)

@@ -109,7 +109,8 @@ class Scheduler(Watching):
         """Told of a task that has nothing to dial, or may not dial, for now; None: no task may."""
         ledger.observers += [traffic, staffing, self]
         ledger.may_dial = self._may_dial
-        ledger.turn_of = traffic.turn_of
+        ledger.turn_of, ledger.has_asked = traffic.turn_of, traffic.has_asked
+        traffic.may_stand_by = self._may_stand_by
         ledger.is_in_window = self._is_in_window
         ledger.now_us = lambda: int(self._wall() * 1_000_000)
         ledger.day_cap = self._day_cap
@@ -453,6 +454,11 @@ class Scheduler(Watching):
         if queue is None:
             return True  # the claim knows that the task is not open
         return self._is_in_window(order) and self._staffing.may_dial(order, queue.task.rules.pacing)
+
+    def _may_stand_by(self, task_id: int) -> bool:
+        """Not for employees: others may want them."""
+        task = self._task(task_id)
+        return task is not None and not self._staffing.bounds(task)
 
     def _is_in_window(self, order: CallOrder) -> bool:
         queue = self._queues.get(order.task_id)

@@ -113,6 +113,10 @@ class Staffing(Watching):
         staff = self.staff(task.inner_num)
         return staff is not None and staff.free == 0
 
+    def bounds(self, task: Task) -> bool:
+        """Whether employees are what the task's calls are for."""
+        return task.inner_num_type is InnerNumType.EXTEN and self.staff(task.inner_num) is not None
+
     def room(self, task: Task) -> int:
         """How many calls the task may begin before this is to be asked anew."""
         decision = self.decision(task)

@@ -64,6 +64,10 @@ class StandBy:
             async with asyncio.timeout(LONGEST_S):
                 await called
 
+    def has_asked(self, attempt_id: int) -> bool:
+        of_task = self._tasks.get(self._task_of.get(attempt_id, 0))
+        return of_task is not None and of_task.calls.get(attempt_id) is not None
+
     def channel_is_free(self, task_id: int, now_s: float) -> None:
         """A call of the task has ended, one that had a channel."""
         self._tasks.setdefault(task_id, _OfTask()).ended(now_s)

@@ -82,6 +82,10 @@ class Traffic(Watching):
         self._shares = Shares()
         self._asked_at_s: dict[int, float] = {}
         """When the call file of an attempt was written that has not asked for leave yet."""
+        self.may_stand_by: Callable[[int], bool] = lambda task_id: True
+        """Whether a task's calls take nothing from another task while they stand by."""
+        self.on_called_up: Callable[[int, int], None] = lambda attempt_id, task_id: None
+        """Told of an attempt that stood by, and its task: a call that is ending has given it its channel."""
 
     @property
     def in_use(self) -> int:
@@ -109,6 +113,10 @@ class Traffic(Watching):
     def stands_by(self, attempt_id: int) -> bool:
         """Whether a call has no channel yet, and must not be dialled."""
         return attempt_id in self._standby
+
+    def has_asked(self, attempt_id: int) -> bool:
+        """Whether Asterisk has asked for leave for a call that stands by."""
+        return self._standby.has_asked(attempt_id)
 
     def task_is(self, task: Task) -> None:
         """A task is open, or has changed."""
@@ -165,12 +173,13 @@ class Traffic(Watching):
 
     def _room_to_stand_by(self, task_id: int, limit: Limit, now_s: float) -> int:
         """Only where the task's own channels are what its calls wait for: whoever stands by for a channel of all, of a
-        trunk or for a rate would take it from another task meanwhile."""
+        trunk, for a rate or an employee would take it from another task meanwhile."""
         if not self.is_full(task_id):
             return 0
         if limit.max_calls_per_s or self.channels.max_channels or self.rate.max_calls_per_s or self._trunks:
             return 0
-        return self._standby.room(task_id, now_s)
+        room = self._standby.room(task_id, now_s)
+        return room if room and self.may_stand_by(task_id) else 0
 
     def refusal_of_order(self, order: CallOrder) -> Refusal | None:
         """Whether the trunk for an order allows no call now."""
@@ -274,16 +283,20 @@ class Traffic(Watching):
             self._running.pop(task_id, None)
         if task_id in self._tasks:
             self._standby.channel_is_free(task_id, now_s)
-            self._call_up(task_id)
+            for attempt_id in self._call_up(task_id):
+                self.on_called_up(attempt_id, task_id)
 
-    def _call_up(self, task_id: int) -> None:
+    def _call_up(self, task_id: int) -> list[int]:
         """Who stands by gets the channels that are free."""
+        called_up = []
         while not self.is_full(task_id):
             attempt_id = self._standby.next_of(task_id)
             if attempt_id is None:
-                return
+                break
             self._standby.leave(attempt_id)
             self._running[task_id] = self.in_use_by(task_id) + 1
+            called_up.append(attempt_id)
+        return called_up
 
     def who_is_slowed_down(self) -> dict[str, bool]:
         """Every trunk, and Asterisk, by name: whether it gets fewer calls a second now."""

@@ -85,7 +85,8 @@ class Explainer:
         task, failures = facts.task, facts.provider_failures
         # the database may not know yet what has just left the queue
         waiting = facts.waiting - sum(map(self._ledger.knows, facts.waiting_ids))
-        in_use = self._scheduler.channels_of(task_id)
+        # those that have a channel; else those whose end is not told yet
+        in_use = self._scheduler.channels_of(task_id) or self._ledger.in_use_by(task_id)
         # the engine asks for employees of open tasks only, and whoever is asked for is looked after from then on
         decision = self._scheduler.decision(task) if task.state is TaskState.OPEN else None
         nobody = decision is not None and self._scheduler.nobody_free(task)

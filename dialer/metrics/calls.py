@@ -67,49 +67,41 @@ class CallMetrics(Watching):
         """Whether numbers of a task are dialled at all."""
         self.stands_by: Callable[[int], bool] = lambda attempt_id: False
         """Whether an attempt that has just begun takes no channel yet."""
-        self._stand_by: set[int] = set()
-        """Those of them that have no leave yet."""
-        self._left: set[int] = set()
-        """Attempts whose channel is free already."""
+        self._given: Count[int] = Count()
+        """By task: calls whose channel was given to one that stood by before their end was told."""
 
     def call_began(self, order: CallOrder) -> None:
-        if self.stands_by(order.attempt_id):
-            self._stand_by.add(order.attempt_id)
-        elif free := self._free.get(order.task_id):
+        if (free := self._free.get(order.task_id)) and not self.stands_by(order.attempt_id):
             self._taking[order.attempt_id] = free.popleft()
+
+    def called_up(self, attempt_id: int, task_id: int) -> None:
+        """A call that stood by gets the channel of one that is ending."""
+        if attempt_id in self._asking:
+            self._asking[attempt_id] = self._clock()
+        self._given[task_id] += 1
 
     def call_moved(self, order: CallOrder, attempt: Attempt) -> None:
         if attempt.state is AttemptState.SPOOLED:
             self._asking[order.attempt_id] = self._taking.pop(order.attempt_id, None)
         elif order.attempt_id in self._asking:
             free_since_s = self._asking.pop(order.attempt_id)
-            if order.attempt_id in self._stand_by:
-                self._stand_by.discard(order.attempt_id)
-                free = self._free.get(order.task_id)
-                free_since_s = free.popleft() if free else None
             self._begun.add(order.inner_num_type)
             if free_since_s is not None:
                 self._refill.observe(self._clock() - free_since_s)
-        elif attempt.out_record is not None and not order.callback and order.attempt_id not in self._left:
-            self._left.add(order.attempt_id)
-            self._is_free(order.task_id)
 
     def call_over(self, order: CallOrder, attempt: Attempt) -> None:
         self._asking.pop(order.attempt_id, None)
         self._taking.pop(order.attempt_id, None)
-        self._stand_by.discard(order.attempt_id)
-        was_free = order.attempt_id in self._left
-        self._left.discard(order.attempt_id)
         if attempt.verdict is None:
             self._given_back.add()
             return
         self._finished.add(attempt.verdict.outcome, order.inner_num_type)
-        if not was_free:
-            self._is_free(order.task_id)
-
-    def _is_free(self, task_id: int) -> None:
-        if self.is_dialled(task_id):
-            self._free.setdefault(task_id, deque()).append(self._clock())
+        if self._given[order.task_id] > 0:
+            self._given[order.task_id] -= 1
+            return
+        del self._given[order.task_id]
+        if self.is_dialled(order.task_id):
+            self._free.setdefault(order.task_id, deque()).append(self._clock())
 
     def held(self, task_id: int | None) -> None:
         """A task has nothing to dial now, or may not; None: no task may. What is free stays so for that reason."""

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from dialer.dispatch import standby
 from dialer.dispatch.traffic import Traffic, Trunk
-from dialer.model.attempt import Attempt, AttemptState
+from dialer.model.attempt import Attempt, AttemptState, NeverDialled
 from dialer.model.call import CallOrder
 from dialer.model.records import OutRecord
 from dialer.model.task import InnerNumType, Task, TaskState
@@ -147,6 +147,26 @@ async def test_a_pause_lets_nobody_wait(bench: Bench) -> None:
     await bench.desk.change(task_id, None, TaskChange(state=TaskState.PAUSED))
     assert await asyncio.gather(*asks) == [False, False]
     assert bench.ledger.in_use == CHANNELS
+
+
+async def test_a_call_that_is_hung_up_while_it_stands_by_is_nobodys_fault(bench: Bench) -> None:
+    await busy_task(bench)
+    first, second = await those_that_stand_by(bench, 2)
+    asks = asyncio.create_task(asked(bench, first))
+    await nothing_begins(bench)
+    bench.ledger.note(first, NeverDialled(f"call-{first}"))
+    assert not await asks
+    assert bench.scheduler.trouble is None
+    assert bench.scheduler.engine().back_off_s == 0
+    bench.ledger.note(second, NeverDialled(""))
+    assert bench.scheduler.engine().back_off_s > 0, "nobody has asked for that one"
+
+
+async def test_nobody_stands_by_for_an_employee(bench: Bench) -> None:
+    bench.somebody_is_free(lambda inner_num: True)
+    await busy_task(bench)
+    await nothing_begins(bench)
+    assert await those_that_stand_by(bench, 0) == []
 
 
 async def test_where_channels_become_free_now_and_then_nobody_stands_by(bench: Bench) -> None:

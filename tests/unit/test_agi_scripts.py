@@ -1,13 +1,14 @@
 """FastAGI around a talk: a callback's second question, an employee for who has answered, a machine's message."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from agi.server import FastAgiServer
+from agi.session import AgiSession
 from dialer.model.flow import Flow, Prompt, PromptError
 from dialer.model.progress import Progress
 from tests.rig.ports import PortBlock
@@ -25,15 +26,17 @@ class Desk:
         self.asked: list[tuple[int, str]] = []
         self.cancelled = False
         self.joined: list[tuple[int, str, str]] = []
+        self.turn: asyncio.Future[None] | None = None
 
     def task_of(self, attempt_id: int) -> int | None:
         return 7
 
-    def turn_of(self, attempt_id: int) -> None:
-        return None
+    def turn_of(self, attempt_id: int) -> Awaitable[None] | None:
+        return self.turn
 
     async def claim(self, attempt_id: int, linked_id: str, verbose_call_id: str) -> bool:
-        raise AssertionError
+        self.asked.append((attempt_id, linked_id))
+        return True
 
     async def still_claimed(self, attempt_id: int, linked_id: str) -> bool:
         self.asked.append((attempt_id, linked_id))
@@ -122,6 +125,32 @@ async def asterisk(tmp_path: Path) -> AsyncIterator[Asterisk]:
     yield Asterisk(desk, server, ports.port(1))
     await server.close()
     ports.release()
+
+
+async def test_a_call_that_stands_by_is_answered_in_its_turn(asterisk: Asterisk) -> None:
+    asterisk.desk.turn = asyncio.get_running_loop().create_future()
+    waited: list[float] = []
+    asterisk.server.on_reply = lambda script, waited_s: waited.append(waited_s)
+    await asterisk.begin("claim", "C-1")
+    await wait_until(lambda: asterisk.server.sessions == 1, "the question")
+    assert asterisk.desk.asked == []
+    asterisk.desk.turn.set_result(None)
+    assert await asterisk.verbs() == ['SET VARIABLE AUTODIALER_CLAIM "granted"']
+    assert asterisk.desk.asked == [(17, "rig-1.2")]
+    assert len(waited) == 1
+
+
+async def test_a_call_that_hangs_up_while_it_stands_by_gets_no_leave(
+    asterisk: Asterisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AgiSession, "is_there", False)
+    ends: list[str] = []
+    asterisk.server.on_end = lambda script, end: ends.append(end)
+    asterisk.desk.turn = asyncio.get_running_loop().create_future()
+    asterisk.desk.turn.set_result(None)
+    assert await asterisk.run("claim", "C-1") == []
+    assert ends == ["hung_up"]
+    assert asterisk.desk.asked == []
 
 
 @pytest.mark.parametrize(("holds", "word"), [(True, "granted"), (False, "refused")])

@@ -1,6 +1,7 @@
 """The FastAGI protocol at its edges: what a real Asterisk sends rarely, and clients that close at any byte."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,16 @@ async def test_environment_is_read() -> None:
         await wire.session.read_environment()
         assert wire.session.script == "claim"
         assert [wire.session.argument(number) for number in (1, 2, 3, 4)] == ["17", "rig-1.2", "[C-0000001b]", ""]
+
+
+@pytest.mark.parametrize("end", [lambda peer: peer.write(b"HANGUP\n"), lambda peer: peer.close()])
+async def test_a_channel_that_leaves_unasked_is_not_there(end: Callable[[asyncio.StreamWriter], None]) -> None:
+    async with Wire() as wire:
+        wire.asterisk.write(ENVIRONMENT)
+        await wire.session.read_environment()
+        assert wire.session.is_there
+        end(wire.asterisk)
+        await wait_until(lambda: not wire.session.is_there, "its end is heard")
 
 
 async def test_a_hangup_line_between_replies_is_skipped() -> None:

@@ -10,7 +10,6 @@ from dialer.metrics.exposition import Metrics
 from dialer.model.attempt import Attempt, AttemptState
 from dialer.model.call import CallOrder
 from dialer.model.outcome import Outcome
-from dialer.model.records import OutRecord
 from dialer.model.task import InnerNumType
 from dialer.model.verdict import Verdict
 from tests.rig.prometheus import Exposed, promtool
@@ -42,10 +41,6 @@ class Calls:
 
     def move(self, attempt_id: int, state: AttemptState) -> None:
         self._observer.call_moved(self._orders[attempt_id], self._attempt(attempt_id, state))
-
-    def subscriber_left(self, attempt_id: int) -> None:
-        left = self._attempt(attempt_id, AttemptState.CONNECTING)._replace(out_record=OutRecord("ANSWER", 16, (), True))
-        self._observer.call_moved(self._orders[attempt_id], left)
 
     def end(self, attempt_id: int, outcome: Outcome | None = Outcome.FAIL) -> None:
         attempt = self._attempt(attempt_id, AttemptState.DIALLING)
@@ -96,7 +91,7 @@ async def test_a_channel_s_idle_time_is_from_the_end_of_a_call_to_the_leave_of_t
     assert seen.total("autodialer_attempts_begun_total") == 2
 
 
-async def test_a_call_that_stood_by_takes_the_channel_that_got_free_before_its_leave(
+async def test_a_call_that_stood_by_takes_the_channel_of_the_call_that_gave_it_one(
     metrics: Metrics, clock: Clock, calls: Calls
 ) -> None:
     calls.begin(1)
@@ -104,16 +99,18 @@ async def test_a_call_that_stood_by_takes_the_channel_that_got_free_before_its_l
     metrics.calls.stands_by = {2, 3}.__contains__
     calls.begin(2)
     clock.now_s += 10
-    calls.subscriber_left(1)
+    metrics.calls.called_up(2, 1)  # the subscriber of the first one has left
+    metrics.calls.held(1)
     clock.now_s += 0.25
-    calls.begin(3)
-    calls.subscriber_left(1)
-    calls.move(2, AttemptState.DIALLING)
     calls.end(1)
+    calls.begin(3)
+    calls.move(2, AttemptState.DIALLING)
     clock.now_s += 60
-    calls.move(3, AttemptState.DIALLING)
+    calls.begin(4)
+    calls.move(4, AttemptState.DIALLING)
     seen = await exposed(metrics)
     assert (seen.total(f"{REFILLS}_count"), seen.total(f"{REFILLS}_sum")) == (1, 0.25)
+    assert not metrics.calls._given[1]
 
 
 @pytest.mark.parametrize(
