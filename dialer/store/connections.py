@@ -4,11 +4,13 @@ however many statements it has."""
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
 import aiosqlite
 from sqlalchemy import URL, Connection, create_engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import StaticPool
 
@@ -47,19 +49,23 @@ class _Thread(aiosqlite.Connection):
         super().__init__(self._open, iter_chunk_size=1)
         self._thread.daemon = True  # the end of the process does not wait for a reader that nobody closes
         self._file = file
-        # parameters are phone numbers, and error texts go into logs
-        self._engine = create_engine(
-            "sqlite://", creator=lambda: self._conn, poolclass=StaticPool, hide_parameters=True
-        )
-        self._connected: Connection | None = None
+        self._connected: Connection  # SQLAlchemy's
         # A writer takes the lock when it begins. A transaction that reads, then writes, fails at once when another
         # process wrote in between: no time-out of SQLite's helps (SQLITE_BUSY_SNAPSHOT).
         self._begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     @classmethod
     async def begin(cls, file: Path, *, writes: bool) -> Self:
+        """A caller that is cancelled meanwhile ends with a connection that is closed again."""
         thread = cls(file, writes=writes)
-        await thread
+        opening = asyncio.ensure_future(thread)
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            with suppress(SQLAlchemyError):
+                await opening
+                await thread.close()
+            raise
         return thread
 
     async def run(self, work: Work[T]) -> T:
@@ -79,21 +85,23 @@ class _Thread(aiosqlite.Connection):
         await super().close()
 
     def _dispose(self) -> None:
-        if self._connected is not None:
-            self._connected.close()
-        self._engine.dispose()
+        self._connected.close()
+        self._connected.engine.dispose()
 
     def _open(self) -> sqlite3.Connection:
+        """SQLAlchemy too connects here, where no cancelled caller interrupts: it asks a few things first, and would
+        close a connection on which they fail."""
         try:
             connection = sqlite3.connect(self._file, cached_statements=_KEPT_STATEMENTS)
             set_up(connection)
         except sqlite3.Error as error:
             raise as_sqlalchemy_has_it("connect", error) from error
+        # parameters are phone numbers, and error texts go into logs
+        engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True)
+        self._connected = engine.connect()
         return connection
 
     def _run(self, work: Work[T]) -> T:
-        if self._connected is None:
-            self._connected = self._engine.connect()
         if self._conn.in_transaction:  # its end was interrupted
             self._do("ROLLBACK")
         self._do(self._begin)

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 import uvloop
 from sqlalchemy import Connection, insert, update
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from dialer.dispatch.saving import Saver
 from dialer.store import database
@@ -172,6 +173,31 @@ async def test_who_is_cancelled_leaves_no_reader_at_work_behind(tmp_path: Path) 
         async with asyncio.timeout(LONG_ENOUGH_S):
             assert await connections.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar()) == 1
     await connections.close()
+
+
+async def test_who_is_cancelled_while_a_reader_connects_leaves_one_that_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLAlchemy asks a database a few things first, and closes a connection on which they are interrupted."""
+    await (await Store.open(url_of(tmp_path / "dialer.db"))).close()
+    connections = SqliteConnections(tmp_path / "dialer.db")
+    begun, loop, ask_first = asyncio.Event(), asyncio.get_running_loop(), SQLiteDialect_pysqlite.initialize
+    counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT count(*) FROM n"
+
+    def ask_for_long(dialect: SQLiteDialect_pysqlite, connection: Connection) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        connection.exec_driver_sql(counting)
+        ask_first(dialect, connection)
+
+    monkeypatch.setattr(SQLiteDialect_pysqlite, "initialize", ask_for_long)
+    reading = asyncio.create_task(connections.read(lambda connection: None))
+    await begun.wait()
+    reading.cancel()
+    await wait_until(reading.done, "the end of what was cancelled")
+    assert reading.cancelled()
+    assert await connections.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar()) == 1
+    await connections.close()
+    assert not beside(tmp_path / "dialer.db", "wal").exists()  # it goes with the last connection
 
 
 async def test_the_log_begins_anew_though_others_write_while_it_is_copied(
