@@ -8,9 +8,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from dialer.store.database import Store
 from tests.store.making import url_of
+
+# no limits of time: Hypothesis has a fresh clone make its table of characters first, and this machine runs other tests
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest_asyncio.fixture

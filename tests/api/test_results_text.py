@@ -7,7 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine, insert
 from sqlalchemy.pool import StaticPool
@@ -71,7 +71,6 @@ def by_python(connection: Connection) -> str:
     return json.dumps(shown, separators=(",", ":"))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # a fresh clone first makes the table of characters
 @given(rows=rows_of_a_task())
 def test_sqlite_writes_rows_as_the_encoder_does(rows: list[dict[str, Any]]) -> None:
     with holding(rows) as connection:
@@ -80,7 +79,6 @@ def test_sqlite_writes_rows_as_the_encoder_does(rows: list[dict[str, Any]]) -> N
         assert last_id == len(rows)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # a fresh clone first makes the table of characters
 @given(rows=rows_of_a_task())
 def test_other_databases_rows_are_written_by_python(rows: list[dict[str, Any]]) -> None:
     with holding(rows) as connection, patch.object(connection.dialect, "name", "other"):

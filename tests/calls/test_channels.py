@@ -80,6 +80,9 @@ async def test_pause_stops_new_calls_at_once_and_lets_running_ones_finish(world:
         await world.dialer.data("PUT", f"/task/{task_id}", {"state": 2})
         answered_s = time.time()
         begun = set(world.provider.invites()) & set(numbers)
+        paused = await world.dialer.data("GET", f"/task/{task_id}")
+        waiting = {"CreateTask", "CreateCallFile"}
+        given_leave = {row["phone"] for row in paused["results"] if row["state"] not in waiting}
         running = await world.dialer.wait_task(
             task_id,
             lambda task: all(row["result"] or row["state"] == "CreateTask" for row in task["results"]),
@@ -91,11 +94,11 @@ async def test_pause_stops_new_calls_at_once_and_lets_running_ones_finish(world:
             f"\npause answered after {(answered_s - asked_s) * 1000:.1f} ms, begun after the answer: {len(late)}, "
             f"last call begun {(last_s - asked_s) * 1000:.1f} ms after the request"
         )
-        assert late == set(), "what the provider has seen at the end, it had seen when PUT was answered"
+        assert late <= given_leave, "what begins after the answer to PUT had its leave to dial before"
         assert last_s - asked_s < PAUSE_S
         assert running["state"] == "2"
         finished = {row["phone"] for row in running["results"] if row["result"]}
-        assert finished == begun
+        assert finished == begun | late
         assert 10 <= len(begun) < 30
         await world.dialer.data("PUT", f"/task/{task_id}", {"state": 0})
         task = await world.dialer.wait_finished(task_id)

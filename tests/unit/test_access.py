@@ -103,7 +103,7 @@ def test_who_is_not_told_by_a_proxy_is_the_proxy_and_known_as_such() -> None:
 
 
 @given(sent_by_client, st.sampled_from(['for="[2001:db8:1::5]"', f'for={CLIENT};host="crm:443"', f"for={CLIENT}"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_text_of_a_client_changes_what_a_proxy_says_behind_it(claimed: str, said: str) -> None:
     assert peer(PROXY, ("Forwarded", f"{claimed}, {said}")).address in (PROXY, "2001:db8:1::5", CLIENT)
 
@@ -114,7 +114,7 @@ def test_who_is_no_proxy_is_not_believed(header: tuple[str, str]) -> None:
 
 
 @given(sent_by_client)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_a_client_says_of_itself_changes_nothing(claimed: str) -> None:
     """A proxy appends to what its client has sent."""
     assert peer(PROXY, ("X-Forwarded-For", f"{claimed}, {CLIENT}")).address == CLIENT
@@ -126,7 +126,7 @@ def test_what_a_client_says_of_itself_changes_nothing(claimed: str) -> None:
     st.lists(st.tuples(st.sampled_from(["X-Forwarded-For", "Forwarded", "Origin"]), sent_by_client), min_size=1),
     sent_by_client,
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_headers_make_anybody_local_who_is_not_or_raise(
     remote: str, headers: list[tuple[str, str]], host: str
 ) -> None:

@@ -360,7 +360,7 @@ def cases(draw: st.DrawFn) -> tuple[Rules, Calendar, tzinfo, datetime]:
     return rules, Calendar(draw(dates), draw(dates)), zone, since
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases())
 @example((hours("02:30", "02:00"), EMPTY, BERLIN, utc("2026-10-24 00:00")))
 @example((Rules(start_min=WHOLE_DAY_MIN, end_min=30), EMPTY, BERLIN, utc("2026-03-28 00:00")))
@@ -375,7 +375,7 @@ def test_it_is_open_in_exactly_the_minutes_of_the_oracle(case: tuple[Rules, Cale
         assert (why_closed(rules, calendar, zone, minute) == "") is expected[minute]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases(), st.integers(0, SPAN_D * WHOLE_DAY_MIN - 1))
 def test_the_next_opening_is_open_and_nothing_between_is(
     case: tuple[Rules, Calendar, tzinfo, datetime], minute: int
@@ -392,7 +392,7 @@ def test_the_next_opening_is_open_and_nothing_between_is(
         assert probe.is_open(opening)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases(), st.integers(0, SPAN_D * WHOLE_DAY_MIN - 1))
 def test_it_stays_open_until_it_closes(case: tuple[Rules, Calendar, tzinfo, datetime], minute: int) -> None:
     rules, calendar, zone, since = case
@@ -509,7 +509,7 @@ _WINDOWS = st.lists(
 
 
 @given(_WINDOWS, st.integers(0, 14 * WHOLE_DAY_MIN))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_schedule_is_what_its_clock_shows(windows: list[tuple[int, int, int]], minute: int) -> None:
     """Minute by minute, in a zone whose clock is never changed."""
     window = Window(scheduled(*windows), HOLIDAY_CALENDAR, OMSK)

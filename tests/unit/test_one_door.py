@@ -72,7 +72,7 @@ GOOD_NAMES = names_in(render_call_file(GOOD_ORDER, GOOD_SETTINGS))
         optional=dict.fromkeys(("agi_address", "outgoing_context", "internal_context", "dial_prefix"), hostile),
     ),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_a_call_file_has_the_lines_it_is_to_have_whatever_the_values(
     of_order: dict[str, str], of_settings: dict[str, str]
 ) -> None:
@@ -92,7 +92,7 @@ def test_every_text_of_an_order_is_tried_above() -> None:
 
 
 @given(st.lists(st.one_of(hostile, st.just("Priority: 1")), min_size=1, max_size=4).map("\n".join))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_spool_takes_plain_lines_only(text: str) -> None:
     with TemporaryDirectory() as folder:
         outgoing = Path(folder, "outgoing")
@@ -169,7 +169,7 @@ async def say_to_ami(values: list[tuple[str, str]], *, tells: bool) -> tuple[lis
 
 
 @given(st.lists(st.tuples(st.one_of(st.just("DBDel"), hostile), hostile), min_size=1, max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @pytest.mark.parametrize("tells", [False, True])
 def test_an_ami_action_is_one_action_with_its_own_headers(tells: bool, values: list[tuple[str, str]]) -> None:
     heard, sent = asyncio.run(say_to_ami([*values, ("Ping", "1")], tells=tells))
@@ -212,7 +212,7 @@ async def say_to_agi(values: list[tuple[str, str]]) -> tuple[list[bytes], list[s
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(VERBS)), hostile), min_size=1, max_size=10))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_an_agi_verb_is_one_command(values: list[tuple[str, str]]) -> None:
     heard, said = asyncio.run(say_to_agi([*values, ("play", "/var/sounds/hello")]))
     assert len(heard) == len(said) >= 1

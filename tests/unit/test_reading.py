@@ -278,7 +278,7 @@ _PIECES = st.sampled_from(
 _TEXTS = st.lists(st.one_of(_ALPHABET, _PIECES, st.characters()), max_size=60).map("".join)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(_TEXTS)
 def test_any_text_is_read_without_a_digit_left_and_once_is_enough(text: str) -> None:
     heard = read_aloud(text, "ru")
