@@ -144,6 +144,8 @@ class Traffic(Watching):
             self.knee.is_full(self._clock())
             return Refusal(self._pace, f"Asterisk has yet to take up {len(self._asked_at_s)} call files", LOOK_AGAIN_S)
         now_s = self._clock()
+        if rest_s := self.knee.rest_s(now_s):
+            return Refusal(self._pace, "Asterisk's events come late", min(rest_s, MOMENT_S))
         refusal = self.rate.refusal(now_s) or self.asterisk.refusal(now_s)
         if refusal is None and (refusal := self._pace.refusal(now_s)) is not None:
             refusal = replace(refusal, wait_s=max(refusal.wait_s, MOMENT_S))

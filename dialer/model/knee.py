@@ -5,6 +5,9 @@ before they are led anywhere). Two delays grow before that: of its events, and o
 delay that stays, in the least of some tenths of a second and of several calls, is a queue that does not empty; a peak
 is none (as CoDel tells them apart, RFC 8289).
 
+Finding the rate takes some looks. Asterisk may do half as much from one moment to the next, and be hundreds of calls
+behind by then; so, apart from the rate, nothing is added to a queue that is long already.
+
 What the least delay of a look says:
 - above what is borne, once: nothing yet, it may have been a stall; nor as long as the queue empties by itself;
 - above it again, and calls waited for the rate: the limit is what ended a second (of calls so long that few end yet:
@@ -34,6 +37,12 @@ LEAST_CALLS = 3
 EVENTS_S = 0.05
 CLAIMS_S = 0.3
 """Delays that are borne. At rest both take some milliseconds."""
+LATE_S = 4 * EVENTS_S
+"""Events that come so late, and later than two calls take, …"""
+STAYS_S = 0.05
+"""… one after the other, for so long: no call begins until one comes in time, …"""
+REST_S = 0.5
+"""… but no longer than this: where that does not help, our calls are not the cause."""
 BURST_S = 0.2
 """After a pause the calls of so long may begin at once, …"""
 BURST = 50
@@ -82,9 +91,13 @@ class _Delay:
         self.seen += 1
         self.least_s = min(self.least_s, delay_s)
 
+    def excess_s(self, delay_s: float) -> float:
+        """How much more than usual it is."""
+        return delay_s - min(self.usual_s, self.before_s)
+
     def looked(self) -> float:
         """The least delay of this look; 0: hardly any were seen. The next begins."""
-        least_s, seen = self.least_s - min(self.usual_s, self.before_s), self.seen
+        least_s, seen = self.excess_s(self.least_s), self.seen
         self.seen, self.least_s = 0, math.inf
         return least_s if seen >= LEAST_SEEN else 0.0
 
@@ -143,6 +156,9 @@ class Knee:
     """How long the rate has been beyond the limit."""
     _full_at_s: float = -math.inf
     _held_back_at_s: float = -math.inf
+    _late_from_s: float = math.inf
+    _late_until_s: float = -math.inf
+    """When the first and the last of the events came that are late; infinite: the last one was not."""
 
     @property
     def burst(self) -> int:
@@ -152,6 +168,12 @@ class Knee:
     def holds_back(self, now_s: float) -> bool:
         """Whether calls have waited lately for a rate that was lowered."""
         return now_s - self._held_back_at_s < HELD_S
+
+    def rest_s(self, now_s: float) -> float:
+        """So long no call may begin, whatever the rate; 0: it may."""
+        if self._late_until_s - self._late_from_s < STAYS_S:
+            return 0.0
+        return max(0.0, self._late_from_s + STAYS_S + REST_S - now_s)
 
     def began(self, now_s: float) -> None:
         """A call begins."""
@@ -170,6 +192,10 @@ class Knee:
     def event_came(self, now_s: float, delay_s: float) -> None:
         """An event of Asterisk's, so long after what it tells."""
         self._events.saw(now_s, delay_s)
+        if self._events.excess_s(delay_s) <= max(LATE_S, 2 / self.calls_per_s):
+            self._late_from_s, self._late_until_s = math.inf, -math.inf
+        else:
+            self._late_from_s, self._late_until_s = min(self._late_from_s, now_s), now_s
         self._look(now_s)
 
     def claim_came(self, now_s: float, delay_s: float) -> None:

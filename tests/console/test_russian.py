@@ -178,6 +178,7 @@ async def test_why_nothing_is_dialled_is_in_russian(russian: Look) -> None:
         f"{Traffic()._pace.name} allows 87.5 calls a second",
         f"{Traffic()._pace.name} allows 87.5 calls a second, of all tasks",
         "Asterisk has yet to take up 50 call files, of all tasks",
+        "Asterisk's events come late, of all tasks",
         f"2 calls are in progress, {NO_TRUNK} allows 2",
         "predictive fell back to progressive: 2 employees on duty, 3 needed; 1 free employee, 0 calls on their way",
         "nobody at internal number 201 can take a call: none of the 3 members of queue 700 is free",

@@ -18,7 +18,7 @@ from dialer.dispatch.traffic import MOMENT_S, MOST_UNCLAIMED, Traffic, Trunk
 from dialer.dispatch.why import Explainer
 from dialer.model.attempt import AttemptState, LegEnded, SubscriberAnswered, TalkBegan
 from dialer.model.employees import Staff
-from dialer.model.knee import BURST_S, FIRST_PER_S, HELD_S, Knee
+from dialer.model.knee import BURST_S, FIRST_PER_S, HELD_S, LATE_S, REST_S, STAYS_S, Knee
 from dialer.model.records import InRecord, OutRecord
 from dialer.model.rules import DayKind, DayWindow, Pacing
 from dialer.model.situation import Rule
@@ -395,11 +395,29 @@ async def test_an_asterisk_whose_events_come_late_gets_fewer_calls(bench: Bench)
         bench.now_s += 0.01
         wake(bench)
         await wait_until(bench.files, "calls begin")
-        bench.traffic.event_came(0.5)
+        bench.traffic.event_came(LATE_S - 0.01)
         if bench.traffic.knee.calls_per_s < FIRST_PER_S:
             break
     assert bench.traffic.knee.calls_per_s < FIRST_PER_S
     assert bench.traffic.knee.limit_per_s <= FIRST_PER_S
+
+
+async def test_while_events_come_late_none_begins(bench: Bench) -> None:
+    task_id = await post(bench, [number(place) for place in range(200)], 200)
+    await begin_by_the_pace(bench, MOST_UNCLAIMED)
+    await claim(bench)
+    await bench.settled_files(AT_ONCE)
+    await claim(bench)
+    bench.traffic.event_came(0.001)
+    for _ in range(3):
+        bench.now_s += STAYS_S
+        bench.traffic.event_came(LATE_S + 0.01)
+    bench.now_s += 0.1
+    wake(bench)
+    assert await why(bench, task_id) == (Rule.RATE, "Asterisk's events come late, of all tasks")
+    assert not bench.files()
+    bench.now_s += REST_S
+    await bench.settled_files(AT_ONCE)  # the next ones: nobody else tells the scheduler
 
 
 async def test_an_asterisk_that_takes_up_no_call_files_gets_no_more_of_them(bench: Bench) -> None:

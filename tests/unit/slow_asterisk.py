@@ -59,6 +59,8 @@ class SlowAsterisk:
         elif self.chance.random() < self.wanted_per_s * STEP_S:
             self._waiting += max(1.0, self.wanted_per_s * STEP_S)
         self._tokens = min(self.knee.burst, self._tokens + self.knee.calls_per_s * STEP_S)
+        if self.knee.rest_s(self.now_s):
+            return
         while self._waiting >= 1 and self._tokens >= 1 and self._unclaimed < MOST_UNCLAIMED:
             self._waiting -= 1
             self._tokens -= 1

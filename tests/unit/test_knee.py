@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.model.knee import BURST, EVENTS_S, FIRST_PER_S, FLOOR_PER_S, HELD_S, MOST_PER_S, SURE_S, Knee
+from dialer.model import knee as knee_module
+from dialer.model.knee import (
+    BURST, EVENTS_S, FIRST_PER_S, FLOOR_PER_S, HELD_S, LATE_S, MOST_PER_S, REST_S, STAYS_S, SURE_S, Knee,
+)  # fmt: skip
 from tests.unit.slow_asterisk import SlowAsterisk, stalls
 
 STEP_S = 0.01
@@ -55,6 +58,43 @@ def test_close_to_the_limit_almost_all_is_used_and_nothing_waits_long(bears_per_
     assert sum(ended for _, ended, _ in steps) / 60 >= 0.97 * bears_per_s
     delays_s = sorted(delay_s for _, _, of_step in steps for delay_s in of_step)
     assert delays_s[int(0.99 * len(delays_s))] < 0.25
+
+
+@pytest.mark.parametrize("bears_per_s", [100, 300])
+def test_a_queue_that_has_grown_long_at_once_gets_no_longer(bears_per_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asterisk does half as much for a second, again and again: sooner than any rate finds it."""
+
+    def at_full_speed() -> tuple[int, float]:
+        ended, delays_s = 0, list[float]()
+        for seed in range(4):
+            is_slow, chance = stalls(random.Random(seed), 15.0, 1.2, 90.0), random.Random(seed)
+            asterisk = SlowAsterisk(
+                Knee(), lambda now_s, is_slow=is_slow: bears_per_s / (2 if is_slow(now_s) else 1), chance=chance
+            )  # fmt: skip
+            steps = [step for step in asterisk.run(90.0) if step[0] > 30]
+            ended += sum(of_step for _, of_step, _ in steps)
+            delays_s += [delay_s for _, _, of_step in steps for delay_s in of_step]
+        return ended, sum(delay_s > LATE_S + STAYS_S for delay_s in delays_s) / len(delays_s)
+
+    ended, late = at_full_speed()
+    monkeypatch.setattr(knee_module, "REST_S", -math.inf)
+    without_rest, late_without_rest = at_full_speed()
+    assert late < 0.7 * late_without_rest
+    assert ended > 0.98 * without_rest
+
+
+def test_a_rest_ends_with_an_event_in_time_or_after_a_while() -> None:
+    knee = Knee()
+    knee.event_came(0.0, 0.002)
+    for tick in range(8):
+        assert not knee.rest_s(1 + tick / 128)
+        knee.event_came(1 + tick / 128, LATE_S + 0.01)
+    assert 0 < knee.rest_s(1.0625) <= REST_S
+    knee.event_came(1.07, 0.1)
+    assert not knee.rest_s(1.07)
+    for tick in range(1280):
+        knee.event_came(2 + tick / 128, LATE_S + 0.01)
+        assert bool(knee.rest_s(2 + tick / 128)) == (STAYS_S <= tick / 128 < STAYS_S + REST_S)
 
 
 @pytest.mark.parametrize("bears_per_s", [15, 100, 300])

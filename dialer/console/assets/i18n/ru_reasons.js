@@ -69,6 +69,7 @@ const REASONS = sayerOf([
   [/^(.*), of all tasks$/, (why) => `${say(why)}, для всех задач`],
   [/^(\d+) channels? (?:is|are) in use by all tasks, \[dialing\] max_channels allows (\d+)$/, (used, most) => `все задачи заняли каналов: ${used}, разрешено ${most} ([dialing] max_channels)`],
   [/^(\d+) calls? (?:is|are) in progress, (.*) allows (\d+)$/, (used, who, most) => `идёт звонков: ${used}, ${limit(who)} разрешает ${most}`],
+  [/^Asterisk's events come late$/, () => "события Asterisk опаздывают"],
   [/^Asterisk has yet to take up (\d+) call files$/, (count) => `Asterisk ещё не взял файлы вызова: ${count}`],
   [/^(.*) allows (\S+) calls a second$/, (who, rate) => `${limit(who)} разрешает звонков в секунду: ${rate}`],
   [/^(.*): (.*), slowed down to (\S+) calls a second$/, (who, why, rate) => `${limit(who)}: ${say(why)}, поэтому звонков в секунду: ${rate}`],
