@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -73,13 +74,14 @@ def test_close_to_the_limit_almost_all_is_used_and_nothing_waits_long(bears_per_
 def test_a_queue_that_is_long_already_gets_no_longer(bears_per_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asterisk does half as much for a second, again and again: sooner than any rate finds it."""
 
+    def half_as_fast(is_slow: Callable[[float], bool], now_s: float) -> float:
+        return bears_per_s / (2 if is_slow(now_s) else 1)
+
     def at_full_speed() -> tuple[int, float]:
         ended, delays_s = 0, list[float]()
         for seed in range(4):
-            is_slow, chance = stalls(random.Random(seed), 15.0, 1.2, 90.0), random.Random(seed)
-            asterisk = SlowAsterisk(
-                Knee(), lambda now_s, is_slow=is_slow: bears_per_s / (2 if is_slow(now_s) else 1), chance=chance
-            )  # fmt: skip
+            is_slow = stalls(random.Random(seed), 15.0, 1.2, 90.0)
+            asterisk = SlowAsterisk(Knee(), partial(half_as_fast, is_slow), chance=random.Random(seed))
             steps = [step for step in asterisk.run(90.0) if step[0] > 30]
             ended += sum(of_step for _, of_step, _ in steps)
             delays_s += [delay_s for _, _, of_step in steps for delay_s in of_step]
