@@ -302,6 +302,7 @@ class Scheduler(Watching):
             if held is None and await self._restock_hungry():  # much may have happened meanwhile
                 held = first_of(ENGINE_RULES, self.engine())
             if held is not None:
+                self._traffic.calls_wait()
                 self.on_held(None)
                 return held.next_look_s
             self._begin_round(self._able())

@@ -29,6 +29,7 @@ MOST_UNCLAIMED = 50
 LOOK_AGAIN_S = 0.25
 MOMENT_S = 0.02
 """Calls that the pace allows within this time begin together."""
+EVENTS_ARE_LATE = "Asterisk's events come late"
 NO_TRUNK = "trunk of the other numbers"
 
 
@@ -141,15 +142,22 @@ class Traffic(Watching):
     def refusal_of_engine(self) -> Refusal | None:
         """Which limit of all tasks allows no call now."""
         if len(self._asked_at_s) >= MOST_UNCLAIMED:
-            self.knee.is_full(self._clock())
             return Refusal(self._pace, f"Asterisk has yet to take up {len(self._asked_at_s)} call files", LOOK_AGAIN_S)
         now_s = self._clock()
         if rest_s := self.knee.rest_s(now_s):
-            return Refusal(self._pace, "Asterisk's events come late", min(rest_s, MOMENT_S))
+            return Refusal(self._pace, EVENTS_ARE_LATE, min(rest_s, MOMENT_S))
         refusal = self.rate.refusal(now_s) or self.asterisk.refusal(now_s)
         if refusal is None and (refusal := self._pace.refusal(now_s)) is not None:
             refusal = replace(refusal, wait_s=max(refusal.wait_s, MOMENT_S))
         return refusal
+
+    def calls_wait(self) -> None:
+        """For the engine, whatever refuses them."""
+        now_s = self._clock()
+        if len(self._asked_at_s) >= MOST_UNCLAIMED:
+            self.knee.is_full(now_s)
+        elif self.knee.rest_s(now_s):
+            self.knee.rests(now_s)
 
     def room(self) -> int:
         """How many calls may begin at once by the limits of all tasks, where none of them refuses one."""
@@ -314,7 +322,12 @@ class Traffic(Watching):
             f"{limit.name}: {reason}"
             for limit in limits
             if limit.adaptive is not None and (reason := limit.adaptive.reason(now_s)) is not None
-        ] + ([f"{self._pace.name} allows {self.pace_per_s:.3g} calls a second"] if self.knee.holds_back(now_s) else [])
+        ] + self._slowed_down_by_delays(now_s)
+
+    def _slowed_down_by_delays(self, now_s: float) -> list[str]:
+        if self.knee.holds_back(now_s):
+            return [f"{self._pace.name} allows {self.pace_per_s:.3g} calls a second"]
+        return [EVENTS_ARE_LATE] if self.knee.rested_lately(now_s) else []
 
     def tell_news(self) -> None:
         """Log what has recovered by itself: nobody calls, and no call tells it."""

@@ -5,9 +5,6 @@ before they are led anywhere). Two delays grow before that: of its events, and o
 delay that stays, in the least of some tenths of a second and of several calls, is a queue that does not empty; a peak
 is none (as CoDel tells them apart, RFC 8289).
 
-Finding the rate takes some looks. Asterisk may do half as much from one moment to the next, and be hundreds of calls
-behind by then; so, apart from the rate, nothing is added to a queue that is long already.
-
 What the least delay of a look says:
 - above what is borne, once: nothing yet, it may have been a stall; nor as long as the queue empties by itself;
 - above it again, and calls waited for the rate: the limit is what ended a second (of calls so long that few end yet:
@@ -25,6 +22,8 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
+from dialer.model.resting import LATE_S, Rest
+
 FIRST_PER_S = 100.0
 FLOOR_PER_S = 1.0
 MOST_PER_S = 10_000.0
@@ -37,12 +36,6 @@ LEAST_CALLS = 3
 EVENTS_S = 0.05
 CLAIMS_S = 0.3
 """Delays that are borne. At rest both take some milliseconds."""
-LATE_S = 4 * EVENTS_S
-"""Events that come so late, and later than two calls take, …"""
-STAYS_S = 0.05
-"""… one after the other, for so long: no call begins until one comes in time, …"""
-REST_S = 0.5
-"""… but no longer than this: where that does not help, our calls are not the cause."""
 BURST_S = 0.2
 """After a pause the calls of so long may begin at once, …"""
 BURST = 50
@@ -156,9 +149,8 @@ class Knee:
     """How long the rate has been beyond the limit."""
     _full_at_s: float = -math.inf
     _held_back_at_s: float = -math.inf
-    _late_from_s: float = math.inf
-    _late_until_s: float = -math.inf
-    """When the first and the last of the events came that are late; infinite: the last one was not."""
+    _rest: Rest = field(default_factory=Rest)
+    _rested_at_s: float = -math.inf
 
     @property
     def burst(self) -> int:
@@ -171,9 +163,7 @@ class Knee:
 
     def rest_s(self, now_s: float) -> float:
         """So long no call may begin, whatever the rate; 0: it may."""
-        if self._late_until_s - self._late_from_s < STAYS_S:
-            return 0.0
-        return max(0.0, self._late_from_s + STAYS_S + REST_S - now_s)
+        return self._rest.left_s(now_s)
 
     def began(self, now_s: float) -> None:
         """A call begins."""
@@ -189,13 +179,19 @@ class Knee:
         """Calls wait, and Asterisk does not take up more."""
         self._full_at_s = now_s
 
+    def rests(self, now_s: float) -> None:
+        """Calls wait for the end of a rest."""
+        self._rested_at_s = now_s
+
+    def rested_lately(self, now_s: float) -> bool:
+        """Whether calls have waited lately for the end of a rest."""
+        return now_s - self._rested_at_s < HELD_S
+
     def event_came(self, now_s: float, delay_s: float) -> None:
         """An event of Asterisk's, so long after what it tells."""
         self._events.saw(now_s, delay_s)
-        if self._events.excess_s(delay_s) <= max(LATE_S, 2 / self.calls_per_s):
-            self._late_from_s, self._late_until_s = math.inf, -math.inf
-        else:
-            self._late_from_s, self._late_until_s = min(self._late_from_s, now_s), now_s
+        # one call before another is no queue
+        self._rest.event_came(now_s, is_late=self._events.excess_s(delay_s) > max(LATE_S, 2 / self.calls_per_s))
         self._look(now_s)
 
     def claim_came(self, now_s: float, delay_s: float) -> None:
@@ -225,6 +221,7 @@ class Knee:
     def _look_ends(self, now_s: float, excess: float, late_s: float) -> _Look:
         begun_per_s, ended_per_s = _per_s(self._begun, now_s), _per_s(self._ended, now_s)
         is_full = now_s - self._full_at_s < _MEASURED_S
+        # a rest is no sign that calls wait for the rate: what begins beside it says too little of what is borne
         waited = is_full or begun_per_s >= _CLOSE * self.calls_per_s
         since_s = max(0.0, now_s - self._looked_at_s)
         if since_s > FORGOTTEN_S:

@@ -5,6 +5,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
@@ -46,24 +47,28 @@ class _Thread(aiosqlite.Connection):
     are as much work as a statement. For it there is one, without an end."""
 
     def __init__(self, file: Path, *, writes: bool) -> None:
-        super().__init__(self._open, iter_chunk_size=1)
+        super().__init__(partial(sqlite3.connect, file, cached_statements=_KEPT_STATEMENTS), iter_chunk_size=1)
         self._thread.daemon = True  # the end of the process does not wait for a reader that nobody closes
-        self._file = file
-        self._connected: Connection  # SQLAlchemy's
+        # parameters are phone numbers, and error texts go into logs
+        self._engine = create_engine(
+            "sqlite://", creator=lambda: self._conn, poolclass=StaticPool, hide_parameters=True
+        )
+        self._connected: Connection | None = None
         # A writer takes the lock when it begins. A transaction that reads, then writes, fails at once when another
         # process wrote in between: no time-out of SQLite's helps (SQLITE_BUSY_SNAPSHOT).
         self._begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     @classmethod
     async def begin(cls, file: Path, *, writes: bool) -> Self:
-        """A caller that is cancelled meanwhile ends with a connection that is closed again."""
+        """Where it fails, or its caller is cancelled, what it has opened is closed."""
         thread = cls(file, writes=writes)
-        opening = asyncio.ensure_future(thread)
+        thread._thread.start()
+        opened = thread._do_in_turn(thread._open)
         try:
-            await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            with suppress(SQLAlchemyError):
-                await opening
+            await _end_of(opened)
+            opened.result()
+        except BaseException:
+            with suppress(SQLAlchemyError, sqlite3.Error):
                 await thread.close()
             raise
         return thread
@@ -73,35 +78,41 @@ class _Thread(aiosqlite.Connection):
         try:
             result: T = await self._execute(self._run, work)  # type: ignore[no-untyped-call]
         except asyncio.CancelledError:
-            idle = asyncio.ensure_future(self._execute(lambda: None))  # type: ignore[no-untyped-call]
-            while not idle.done():
-                self._conn.interrupt()
-                await asyncio.wait({idle}, timeout=INTERRUPT_S)
+            await _end_of(self._do_in_turn(lambda: None), self._conn.interrupt)
             raise
         return result
 
     async def close(self) -> None:
-        await self._execute(self._dispose)  # type: ignore[no-untyped-call]
-        await super().close()
+        """After what is to be done yet; once."""
+        disposed, stopped = self._do_in_turn(self._dispose), self.stop()
+        assert stopped is not None  # noqa: S101 - it is, where a loop runs
+        await _end_of(stopped)
+        disposed.result()
+        stopped.result()
+
+    def _do_in_turn(self, work: Callable[[], None]) -> asyncio.Future[None]:
+        """Within the thread, after what it has been told before."""
+        done = asyncio.get_running_loop().create_future()
+        self._tx.put_nowait((done, work))
+        return done
 
     def _dispose(self) -> None:
-        self._connected.close()
-        self._connected.engine.dispose()
+        if self._connected is not None:
+            self._connected.close()
+        self._engine.dispose()
 
-    def _open(self) -> sqlite3.Connection:
-        """SQLAlchemy too connects here, where no cancelled caller interrupts: it asks a few things first, and would
-        close a connection on which they fail."""
+    def _open(self) -> None:
+        """SQLAlchemy too connects here, where nobody interrupts: it closes a connection on which its first questions
+        fail."""
         try:
-            connection = sqlite3.connect(self._file, cached_statements=_KEPT_STATEMENTS)
-            set_up(connection)
+            self._connection = self._connector()
+            set_up(self._connection)
         except sqlite3.Error as error:
             raise as_sqlalchemy_has_it("connect", error) from error
-        # parameters are phone numbers, and error texts go into logs
-        engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True)
-        self._connected = engine.connect()
-        return connection
+        self._connected = self._engine.connect()
 
     def _run(self, work: Work[T]) -> T:
+        assert self._connected is not None  # noqa: S101 - since `begin`
         if self._conn.in_transaction:  # its end was interrupted
             self._do("ROLLBACK")
         self._do(self._begin)
@@ -119,6 +130,19 @@ class _Thread(aiosqlite.Connection):
             self._conn.execute(sql)
         except sqlite3.Error as error:
             raise as_sqlalchemy_has_it(sql, error) from error
+
+
+async def _end_of(future: asyncio.Future[None], meanwhile: Callable[[], None] = lambda: None) -> None:
+    """However often the caller is cancelled before it; that is raised after it. `meanwhile`: every `INTERRUPT_S`."""
+    is_cancelled = False
+    while not future.done():
+        meanwhile()
+        try:
+            await asyncio.wait({future}, timeout=INTERRUPT_S)
+        except asyncio.CancelledError:
+            is_cancelled = True
+    if is_cancelled:
+        raise asyncio.CancelledError
 
 
 class SqliteConnections:

@@ -14,12 +14,13 @@ import pytest_asyncio
 from sqlalchemy import insert
 
 from dialer.dispatch.task_queue import TaskQueue
-from dialer.dispatch.traffic import MOMENT_S, MOST_UNCLAIMED, Traffic, Trunk
+from dialer.dispatch.traffic import EVENTS_ARE_LATE, MOMENT_S, MOST_UNCLAIMED, Traffic, Trunk
 from dialer.dispatch.why import Explainer
 from dialer.model.attempt import AttemptState, LegEnded, SubscriberAnswered, TalkBegan
 from dialer.model.employees import Staff
-from dialer.model.knee import BURST_S, FIRST_PER_S, HELD_S, LATE_S, REST_S, STAYS_S, Knee
+from dialer.model.knee import BURST_S, FIRST_PER_S, HELD_S, Knee
 from dialer.model.records import InRecord, OutRecord
+from dialer.model.resting import LATE_S, MANY, REST_S
 from dialer.model.rules import DayKind, DayWindow, Pacing
 from dialer.model.situation import Rule
 from dialer.model.task import InnerNumType, Number, TaskState
@@ -409,13 +410,12 @@ async def test_while_events_come_late_none_begins(bench: Bench) -> None:
     await bench.settled_files(AT_ONCE)
     await claim(bench)
     bench.traffic.event_came(0.001)
-    for _ in range(3):
-        bench.now_s += STAYS_S
+    for _ in range(MANY):
+        bench.now_s += 0.01
         bench.traffic.event_came(LATE_S + 0.01)
-    bench.now_s += 0.1
-    wake(bench)
-    assert await why(bench, task_id) == (Rule.RATE, "Asterisk's events come late, of all tasks")
-    assert not bench.files()
+    assert await why(bench, task_id) == (Rule.RATE, f"{EVENTS_ARE_LATE}, of all tasks")
+    await nothing_begins(bench)
+    assert bench.traffic.slowed_down() == [EVENTS_ARE_LATE]
     bench.now_s += REST_S
     await bench.settled_files(AT_ONCE)  # the next ones: nobody else tells the scheduler
 

@@ -227,10 +227,9 @@ def counting_steps() -> Iterator[Steps]:
     steps = Steps()
     opened = _Thread._open
 
-    def open_watched(thread: _Thread) -> sqlite3.Connection:
-        connection = opened(thread)
-        steps.watch(connection)
-        return connection
+    def open_watched(thread: _Thread) -> None:
+        opened(thread)
+        steps.watch(thread._conn)
 
     _Thread._open = open_watched  # type: ignore[assignment,method-assign]
     try:

@@ -1,6 +1,7 @@
 """What may wait is committed with others."""
 
 import asyncio
+import gc
 import math
 import sqlite3
 from contextlib import closing
@@ -152,7 +153,17 @@ async def test_a_passing_state_that_stays_is_stored(store: Store, task_id: int) 
     assert await name_of(store, task_id) == "passing"
 
 
-async def test_who_is_cancelled_leaves_no_reader_at_work_behind(tmp_path: Path) -> None:
+async def cancel(reading: asyncio.Task[None], times: int) -> None:
+    """Again and again, each time as soon as it has gone on."""
+    for _ in range(times):
+        reading.cancel()
+        await asyncio.sleep(0)
+    await wait_until(reading.done, "the end of what was cancelled")
+    assert reading.cancelled()
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_who_is_cancelled_leaves_no_reader_at_work_behind(tmp_path: Path, times: int) -> None:
     await (await Store.open(url_of(tmp_path / "dialer.db"))).close()
     connections = SqliteConnections(tmp_path / "dialer.db")
     counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"  # has no end
@@ -167,16 +178,15 @@ async def test_who_is_cancelled_leaves_no_reader_at_work_behind(tmp_path: Path) 
         begun.clear()
         reading = asyncio.create_task(connections.read(count))
         await begun.wait()
-        reading.cancel()
-        await wait_until(reading.done, "the end of what was cancelled")
-        assert reading.cancelled()
+        await cancel(reading, times)
         async with asyncio.timeout(LONG_ENOUGH_S):
             assert await connections.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar()) == 1
     await connections.close()
 
 
-async def test_who_is_cancelled_while_a_reader_connects_leaves_one_that_reads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("times", [1, 3])
+async def test_who_is_cancelled_while_a_reader_connects_leaves_no_broken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     """SQLAlchemy asks a database a few things first, and closes a connection on which they are interrupted."""
     await (await Store.open(url_of(tmp_path / "dialer.db"))).close()
@@ -192,12 +202,35 @@ async def test_who_is_cancelled_while_a_reader_connects_leaves_one_that_reads(
     monkeypatch.setattr(SQLiteDialect_pysqlite, "initialize", ask_for_long)
     reading = asyncio.create_task(connections.read(lambda connection: None))
     await begun.wait()
-    reading.cancel()
-    await wait_until(reading.done, "the end of what was cancelled")
-    assert reading.cancelled()
+    await cancel(reading, times)
     assert await connections.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar()) == 1
     await connections.close()
     assert not beside(tmp_path / "dialer.db", "wal").exists()  # it goes with the last connection
+
+
+def test_a_loop_that_ends_while_a_reader_connects_ends_quietly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask_first = SQLiteDialect_pysqlite.initialize
+
+    async def leave() -> None:
+        connections = SqliteConnections(tmp_path / "dialer.db")
+        begun, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def tell(dialect: SQLiteDialect_pysqlite, connection: Connection) -> None:
+            loop.call_soon_threadsafe(begun.set)
+            ask_first(dialect, connection)
+
+        monkeypatch.setattr(SQLiteDialect_pysqlite, "initialize", tell)
+        readings = {asyncio.create_task(connections.read(lambda connection: None)) for _ in range(5)}
+        await begun.wait()
+        await connections.close()  # each closes its own, also when it is cancelled
+        assert not all(reading.done() for reading in readings)
+
+    for _ in range(5):
+        asyncio.run(leave())
+    gc.collect()
+    assert not caplog.records
 
 
 async def test_the_log_begins_anew_though_others_write_while_it_is_copied(

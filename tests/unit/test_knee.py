@@ -15,13 +15,11 @@ from dialer.model.knee import (
     FIRST_PER_S,
     FLOOR_PER_S,
     HELD_S,
-    LATE_S,
     MOST_PER_S,
-    REST_S,
-    STAYS_S,
     SURE_S,
     Knee,
-)  # fmt: skip
+)
+from dialer.model.resting import LATE_S, STAYS_S  # fmt: skip
 from tests.unit.slow_asterisk import SlowAsterisk, stalls
 
 STEP_S = 0.01
@@ -88,24 +86,10 @@ def test_a_queue_that_is_long_already_gets_no_longer(bears_per_s: float, monkeyp
         return ended, sum(delay_s > LATE_S + STAYS_S for delay_s in delays_s) / len(delays_s)
 
     ended, late = at_full_speed()
-    monkeypatch.setattr("dialer.model.knee.REST_S", -math.inf)
+    monkeypatch.setattr("dialer.model.resting.REST_S", -math.inf)
     without_rest, late_without_rest = at_full_speed()
     assert late < 0.7 * late_without_rest
     assert ended > 0.98 * without_rest
-
-
-def test_a_rest_ends_with_an_event_in_time_or_after_a_while() -> None:
-    knee = Knee()
-    knee.event_came(0.0, 0.002)
-    for tick in range(8):
-        assert not knee.rest_s(1 + tick / 128)
-        knee.event_came(1 + tick / 128, LATE_S + 0.01)
-    assert 0 < knee.rest_s(1.0625) <= REST_S
-    knee.event_came(1.07, 0.1)
-    assert not knee.rest_s(1.07)
-    for tick in range(1280):
-        knee.event_came(2 + tick / 128, LATE_S + 0.01)
-        assert bool(knee.rest_s(2 + tick / 128)) == (STAYS_S <= tick / 128 < STAYS_S + REST_S)
 
 
 @pytest.mark.parametrize("bears_per_s", [15, 100, 300])
@@ -219,12 +203,14 @@ def test_an_asterisk_that_bears_less_for_a_while_gets_less_and_then_more_again()
 
 
 def test_a_peak_is_no_queue() -> None:
-    knee = Knee()
+    knee, resting = Knee(), 0
     for tick in range(200):
         now_s = tick * 0.02
+        resting += knee.rest_s(now_s) > 0
         knee.began(now_s)
         knee.event_came(now_s, 0.4 if tick % 10 else 0.002)  # the daemon was busy, and caught up
     assert knee.calls_per_s >= FIRST_PER_S
+    assert not resting
 
 
 @pytest.mark.parametrize("late_s", [0.1, 1.0, 3.0])
