@@ -2,12 +2,13 @@
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dialer.dispatch.callfile import Spool
+from dialer.dispatch.callfile import DUE_SINCE_S, Spool
 
 ASTERISK, GROUP = 54_321, 54_322
 
@@ -30,6 +31,13 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 def test_a_call_file_may_be_read_and_written_by_owner_and_group_whatever_our_umask(outgoing: Path) -> None:
     Spool(outgoing).put(7, "Priority: 1\n")
     assert stat.S_IMODE((outgoing / "dialer-7.call").stat().st_mode) == 0o660
+
+
+def test_a_call_file_is_due_by_any_clock(outgoing: Path) -> None:
+    """Files may get a finer time than the clock that Asterisk looks at: the next second already."""
+    asked_s = time.time()
+    Spool(outgoing).put(7, "Priority: 1\n")
+    assert asked_s - 2 * DUE_SINCE_S < (outgoing / "dialer-7.call").stat().st_mtime <= time.time() - DUE_SINCE_S
 
 
 def test_roots_call_file_is_given_to_the_owner_and_group_of_the_spool(outgoing: Path) -> None:
