@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import select
 import socket
 import time
 from collections import defaultdict
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.rig.daemon import BASE
+from tests.rig.waiting import WaitTimeout, wait_until
 
 PAUSE_S = 0.5
 HEAD = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -85,10 +87,19 @@ async def never_read(port: int, requests: bytes = LARGE) -> bytes:
         await loop.sock_connect(client, ("127.0.0.1", port))
         with contextlib.suppress(ConnectionError):
             await loop.sock_sendall(client, requests)
-            while True:
-                await asyncio.sleep(PAUSE_S)
+            while not await _is_closed(client, PAUSE_S):
                 await loop.sock_sendall(client, b"G")
     return b""
+
+
+async def _is_closed(client: socket.socket, within_s: float) -> bool:
+    """Whether the other side closes within this time, though what it sent before is not read."""
+    poller = select.poll()
+    poller.register(client, select.POLLRDHUP)
+    with contextlib.suppress(WaitTimeout):
+        await wait_until(lambda: poller.poll(0), "it is closed", within_s)
+        return True
+    return False
 
 
 @asynccontextmanager
