@@ -24,7 +24,7 @@ from dialer.model.hours import Calendar
 from dialer.model.limits import Refusal
 from dialer.model.rules import Amd, Pacing
 from dialer.model.safe import UnsafeValueError
-from dialer.model.situation import Engine
+from dialer.model.situation import Engine, Rule
 from dialer.model.task import Task, TaskState
 from dialer.model.why import DATABASE_RETRY_S, ENGINE_RULES, first_of
 from dialer.store.attempts import DayCap
@@ -302,7 +302,8 @@ class Scheduler(Watching):
             if held is None and await self._restock_hungry():  # much may have happened meanwhile
                 held = first_of(ENGINE_RULES, self.engine())
             if held is not None:
-                self._traffic.calls_wait()
+                if held.rule is Rule.RATE:
+                    self._traffic.calls_wait()
                 self.on_held(None)
                 return held.next_look_s
             self._begin_round(self._able())

@@ -152,7 +152,7 @@ class Traffic(Watching):
         return refusal
 
     def calls_wait(self) -> None:
-        """For the engine, whatever refuses them."""
+        """For a rate of all."""
         now_s = self._clock()
         if len(self._asked_at_s) >= MOST_UNCLAIMED:
             self.knee.is_full(now_s)

@@ -65,7 +65,7 @@ class _Thread(aiosqlite.Connection):
         thread._thread.start()
         opened = thread._do_in_turn(thread._open)
         try:
-            await _end_of(opened)
+            await end_of(opened)
             opened.result()
         except BaseException:
             with suppress(SQLAlchemyError, sqlite3.Error):
@@ -78,17 +78,22 @@ class _Thread(aiosqlite.Connection):
         try:
             result: T = await self._execute(self._run, work)  # type: ignore[no-untyped-call]
         except asyncio.CancelledError:
-            await _end_of(self._do_in_turn(lambda: None), self._conn.interrupt)
+            await end_of(self._do_in_turn(lambda: None), self._conn.interrupt)
             raise
         return result
 
     async def close(self) -> None:
-        """After what is to be done yet; once."""
+        """After what is to be done yet; a second time nothing. Raises SQLAlchemyError or sqlite3.Error."""
+        if not self._running:
+            return
         disposed, stopped = self._do_in_turn(self._dispose), self.stop()
         assert stopped is not None  # noqa: S101 - it is, where a loop runs
-        await _end_of(stopped)
-        disposed.result()
-        stopped.result()
+        try:
+            await end_of(stopped)
+        finally:
+            failed = disposed.exception() or stopped.exception()
+        if failed:
+            raise failed
 
     def _do_in_turn(self, work: Callable[[], None]) -> asyncio.Future[None]:
         """Within the thread, after what it has been told before."""
@@ -132,7 +137,7 @@ class _Thread(aiosqlite.Connection):
             raise as_sqlalchemy_has_it(sql, error) from error
 
 
-async def _end_of(future: asyncio.Future[None], meanwhile: Callable[[], None] = lambda: None) -> None:
+async def end_of(future: asyncio.Future[T], meanwhile: Callable[[], None] = lambda: None) -> None:
     """However often the caller is cancelled before it; that is raised after it. `meanwhile`: every `INTERRUPT_S`."""
     is_cancelled = False
     while not future.done():
@@ -142,6 +147,8 @@ async def _end_of(future: asyncio.Future[None], meanwhile: Callable[[], None] = 
         except asyncio.CancelledError:
             is_cancelled = True
     if is_cancelled:
+        if not future.cancelled():
+            future.exception()  # nobody else asks for it
         raise asyncio.CancelledError
 
 
@@ -178,12 +185,20 @@ class SqliteConnections:
             await writer.close()
 
     async def close(self) -> None:
-        """Reads in progress go on; each closes its reader."""
+        """Reads in progress go on; each closes its reader. All are closed, also where one fails or the caller is
+        cancelled; that is raised then."""
         self._closed = True
-        await self.drop_writer()
-        for reader in self._idle:
-            await reader.close()
+        open_ones = [*([self._writer] if self._writer else []), *self._idle]
+        self._writer = None
         self._idle.clear()
+        failure: BaseException | None = None
+        for one in open_ones:  # in turn: of two at once neither would be the last, which tidies up
+            try:
+                await one.close()
+            except (SQLAlchemyError, sqlite3.Error, asyncio.CancelledError) as error:
+                failure = failure or error
+        if failure:
+            raise failure
 
 
 class ServerConnections:

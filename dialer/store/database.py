@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, Insert, delete, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from dialer.store.connections import INTERRUPT_S, Connections, ServerConnections, SqliteConnections
+from dialer.store.connections import Connections, ServerConnections, SqliteConnections, end_of
 from dialer.store.errors import (
     DatabaseRefusedError,
     StoreError,
@@ -172,9 +172,7 @@ class Store:
             with contextlib.suppress(StoreError):  # then it is checked once more
                 await self.write(_forget_check)
         finally:
-            while not reading.done():
-                pages.interrupt()
-                await asyncio.wait({reading}, timeout=INTERRUPT_S)
+            await end_of(reading, pages.interrupt)
 
     @property
     def trouble(self) -> str | None:
